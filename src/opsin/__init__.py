@@ -1,0 +1,71 @@
+"""opsin gives black-and-white photographs their colors, offline.
+
+>>> import opsin
+>>> photo = opsin.colorize("scan.jpg")  # doctest: +SKIP
+>>> photo.save("scan-color.jpg")  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from opsin.colorize.pipeline import colorize, confidence
+    from opsin.errors import (
+        DataError,
+        ExtraMissingError,
+        ModelError,
+        NotAPhotoError,
+        OpsinError,
+        PhotoError,
+        PhotoTooLargeError,
+        RecipeError,
+        SaveError,
+        TruncatedPhotoError,
+    )
+    from opsin.photo import Photo, open
+
+    __version__: str
+
+__all__ = [
+    "DataError",
+    "ExtraMissingError",
+    "ModelError",
+    "NotAPhotoError",
+    "OpsinError",
+    "Photo",
+    "PhotoError",
+    "PhotoTooLargeError",
+    "RecipeError",
+    "SaveError",
+    "TruncatedPhotoError",
+    "__version__",
+    "colorize",
+    "confidence",
+    "open",
+]
+
+# Each name is fetched when it is first asked for (PEP 562): `import opsin` loads nothing.
+_HOMES = {
+    "Photo": "opsin.photo",
+    "open": "opsin.photo",
+    "confidence": "opsin.colorize.pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'opsin' has no attribute {name!r}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("opsin")
+    elif name == "colorize":
+        value = import_module("opsin.colorize")  # the package itself can be called
+    else:
+        value = getattr(import_module(_HOMES.get(name, "opsin.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

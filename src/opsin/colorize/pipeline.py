@@ -1,0 +1,265 @@
+"""How a photograph gets its colors: the one place that knows the order of the steps.
+
+    Photo -> small pixels (antialiased, short side `size`, aspect kept) -> L* -> padded by
+    reflection to the network's multiple -> network -> padding cut off -> a*b* of a small grid
+    -> strips of rows at full resolution: own L*, edge-aware a*b*, gamut, pixels -> Photo
+
+`predict` does the first line and is cheap; `paint` and `confidence_map` do the rest from its
+`Answer`, so that several pictures can be made of one run of the network. A photograph keeps
+its own L*, whatever its depth: only color is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin.color import color_kind, light_of_pixels, pixels_of_lab, rgb_to_lab
+from opsin.colorize import upsample
+from opsin.colorize.decode import BINS, DEFAULT_SCALE, decode, setting
+from opsin.errors import ModelError
+from opsin.models.card import Card
+from opsin.models.engine import Engine, cores, load_engine
+from opsin.photo import Photo, made_by_opsin
+from opsin.photo import open as open_photo
+
+Floats: TypeAlias = NDArray[np.float32]
+Point: TypeAlias = tuple[float, float, "str | tuple[int, int, int]"]
+
+LONGEST = 8  # the network's long side is at most this many times `size`: a strip stays a strip
+SIZES = (64, 2048)  # what `size` may be
+MOST_THREADS = 4
+STRIP_PIXELS = 1 << 17
+LEAST_CHROMA = 0.5  # below this no eye sees a color
+AB_SCALE = ((1.0, 0.6), (1.0, 1.0), (1.0, 1.4))  # vividness of networks that answer with a*b*
+
+NOTES = {
+    "color": "was in color: its own colors were left aside",
+    "toned": "was toned (sepia or the like): colorized from its lightness",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What the network said, on its small grid (h, w)."""
+
+    ab: Floats  # (h, w, 2) in Lab units
+    light: Floats  # (h, w) L*
+    entropy: Floats | None  # (h, w) in [0, 1]; None: this network does not say
+    kind: str  # what the photograph was: "gray", "toned" or "color"
+    card: Card
+
+
+def colorize(
+    photo: Any,
+    *,
+    model: str = "default",
+    vividness: float = 0.5,
+    size: int | None = None,
+    points: Sequence[Point] = (),
+    threads: int | None = None,
+) -> Photo:
+    """`photo` in color, with the same size, depth, alpha and metadata.
+
+    `photo` is a `Photo` or anything that `opsin.open` takes. `vividness` goes from 0, muted, to
+    1, saturated. `size` is the short side of the picture that the network sees; the default is
+    the model's own. `points` are colors that you know: x and y in pixels of the photograph, and
+    "#rrggbb" or (r, g, b) in 0..255. `threads` is how many cores one photograph may take.
+
+    >>> import numpy as np
+    >>> scan = np.linspace(0, 255, 64 * 48, dtype=np.uint8).reshape(48, 64)
+    >>> colorize(scan, vividness=0.7).pixels.shape
+    (48, 64, 3)
+    """
+    photo = _as_photo(photo)
+    answer = predict(
+        photo, model=model, vividness=vividness, size=size, points=points, threads=threads
+    )
+    return paint(photo, answer, threads=threads)
+
+
+def confidence(
+    photo: Any, *, model: str = "default", size: int | None = None, threads: int | None = None
+) -> Floats:
+    """How sure the model is of its color at each pixel, (height, width) in [0, 1]; 1 is sure.
+
+    It is 1 minus the entropy of the distribution over colors, and no promise of truth.
+    """
+    photo = _as_photo(photo)
+    answer = predict(photo, model=model, size=size, threads=threads)
+    return confidence_map(answer, photo.height, photo.width)
+
+
+def predict(
+    photo: Photo,
+    *,
+    model: str = "default",
+    vividness: float = 0.5,
+    size: int | None = None,
+    points: Sequence[Point] = (),
+    threads: int | None = None,
+) -> Answer:
+    """The network's answer for `photo`; see `colorize` for the options."""
+    threads = threads or min(cores(), MOST_THREADS)
+    engine = load_engine(model, threads=threads)
+    card = engine.card
+    height, width = network_size(photo.height, photo.width, _size(size, card), card.output.stride)
+    small = _resize(photo.pixels, height, width)
+    light = light_of_pixels(small)
+    raw = _run(engine, light, hint_map(points, photo, height, width))
+    ab, entropy = _decode(raw, card, vividness)
+    grid_light = _mean_of_blocks(light, card.output.stride)
+    _check(ab, grid_light, card)
+    kind = "gray" if photo.is_gray else color_kind(small)
+    return Answer(ab, grid_light, entropy, kind, card)
+
+
+def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
+    """`photo` with the colors of `answer`, at full resolution."""
+    threads = threads or min(cores(), MOST_THREADS)
+    size_hw = (photo.height, photo.width)
+    plan = upsample.fit(answer.ab, answer.light)
+    pixels = np.empty((*size_hw, 3), photo.pixels.dtype)
+
+    def strip(rows: slice) -> None:
+        light = light_of_pixels(photo.pixels[rows])
+        ab = upsample.apply(plan, light, rows, size_hw)
+        pixels_of_lab(light, ab, pixels.dtype, out=pixels[rows])
+
+    step = max(1, STRIP_PIXELS // photo.width)
+    strips = [slice(top, min(top + step, photo.height)) for top in range(0, photo.height, step)]
+    if threads == 1 or len(strips) == 1:
+        for rows in strips:
+            strip(rows)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(strip, strips))
+    if note := NOTES.get(answer.kind):
+        notes = (*photo.metadata.notes, note)
+        photo = replace(photo, metadata=replace(photo.metadata, notes=notes))
+    return made_by_opsin(photo, pixels, model=answer.card.name, version=answer.card.version)
+
+
+def confidence_map(answer: Answer, height: int, width: int) -> Floats:
+    """The confidence of `answer` at full resolution; see `confidence`."""
+    if answer.entropy is None:
+        raise ModelError(f"model '{answer.card.name}' does not say how sure it is.")
+    sure = np.ascontiguousarray(1 - answer.entropy)[..., None]
+    return np.clip(_resize(sure, height, width, kernel="linear")[..., 0], 0, 1)
+
+
+def network_size(height: int, width: int, size: int, stride: int) -> tuple[int, int]:
+    """Height and width for the network, multiples of `stride`: short side `size`, aspect kept.
+
+    Of a strip longer than `LONGEST` to one the short side gets smaller, not the long one longer.
+
+    >>> network_size(3000, 4000, 256, 4), network_size(5, 2000, 256, 4)
+    ((256, 340), (4, 2048))
+    """
+    scale = min(size / min(height, width), LONGEST * size / max(height, width))
+    return (
+        max(stride, round(height * scale / stride) * stride),
+        max(stride, round(width * scale / stride) * stride),
+    )
+
+
+def hint_map(points: Sequence[Point], photo: Photo, height: int, width: int) -> Floats:
+    """`points` as the network's hints, (3, height, width): a*, b* and a mask of 0 and 1."""
+    hints = np.zeros((3, height, width), np.float32)
+    for x, y, color in points:
+        if not (0 <= x < photo.width and 0 <= y < photo.height):
+            raise ValueError(
+                f"point ({x}, {y}) is outside of the photograph, "
+                f"which has {photo.width} x {photo.height} pixels."
+            )
+        row, column = int(y * height / photo.height), int(x * width / photo.width)
+        _, a, b = rgb_to_lab(np.array(_rgb(color), np.float32) / 255)
+        hints[:, row, column] = a, b, 1
+    return hints
+
+
+def _as_photo(photo: Any) -> Photo:
+    return photo if isinstance(photo, Photo) else open_photo(photo)
+
+
+def _size(size: int | None, card: Card) -> int:
+    if size is None:
+        return card.size
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise ValueError(f"size must be between {SIZES[0]} and {SIZES[1]} pixels, got {size}.")
+    return size
+
+
+def _rgb(color: str | tuple[int, int, int]) -> tuple[int, int, int]:
+    try:
+        red, green, blue = bytes.fromhex(color[1:]) if isinstance(color, str) else color
+    except (ValueError, TypeError):
+        red = green = blue = -1
+    if (isinstance(color, str) and color[:1] != "#") or not all(
+        0 <= part <= 255 for part in (red, green, blue)
+    ):
+        raise ValueError(f"a color must be '#rrggbb' or (r, g, b) in 0..255, got {color!r}.")
+    return red, green, blue
+
+
+def _resize(pixels: Any, height: int, width: int, *, kernel: str = "lanczos3") -> Any:
+    """`pixels` (H, W, C) at another size, without aliasing."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    import pyvips
+
+    image = pyvips.Image.new_from_array(pixels)
+    image = image.resize(width / image.width, vscale=height / image.height, kernel=kernel)
+    return image.numpy().reshape(height, width, pixels.shape[-1])
+
+
+def _run(engine: Engine, light: Floats, hints: Floats) -> Floats:
+    """The network's output (C, h, w) for `light` (H, W), run with padding."""
+    card = engine.card
+    if hints.any() and "hints" not in card.input_names():
+        raise ModelError(f"model '{card.name}' takes no points.")
+    padding = [(0, -side % card.multiple) for side in light.shape]
+    padded = np.pad(light, padding, mode="reflect" if min(light.shape) > 1 else "edge")
+    feeds = {
+        "light": padded[None, None],
+        "hints": np.pad(hints, [(0, 0), *padding])[None],
+        "condition": np.zeros((1, len(BINS)), np.float32),
+    }
+    output = engine.run(feeds)[card.output.name]
+    stride = card.output.stride
+    channels = len(BINS) if card.output.kind == "bins" else 2
+    expected = (1, channels, padded.shape[0] // stride, padded.shape[1] // stride)
+    if output.shape != expected:
+        raise ModelError(
+            f"model '{card.name}' gave an answer of shape {output.shape}, "
+            f"its card promises {expected}."
+        )
+    return output[0, :, : light.shape[0] // stride, : light.shape[1] // stride]
+
+
+def _decode(raw: Floats, card: Card, vividness: float) -> tuple[Floats, Floats | None]:
+    scale = card.decode.vividness if card.decode else None
+    if card.output.kind == "bins":
+        temperature, gain = setting(vividness, scale or DEFAULT_SCALE)
+        return decode(raw, temperature=temperature, gain=gain)
+    gain = setting(vividness, scale or AB_SCALE).gain
+    return np.ascontiguousarray(raw.transpose(1, 2, 0)) * np.float32(gain), None
+
+
+def _mean_of_blocks(values: Floats, side: int) -> Floats:
+    height, width = values.shape
+    blocks: Floats = values.reshape(height // side, side, width // side, side)
+    return blocks.mean(axis=(1, 3), dtype=np.float32)
+
+
+def _check(ab: Floats, light: Floats, card: Card) -> None:
+    """No gray picture is given back in silence."""
+    if not np.isfinite(ab).all():
+        raise ModelError(f"model '{card.name}' gave no finite answer for this photograph.")
+    if np.ptp(light) > 1 and np.abs(ab).max() < LEAST_CHROMA:
+        raise ModelError(f"model '{card.name}' gave no color at all for this photograph.")

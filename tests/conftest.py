@@ -1,0 +1,114 @@
+"""Shared by all tests: tiny models that answer at once, and real photographs as files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from opsin.colorize.decode import BINS
+from opsin.models.card import Card, Decode, Input, Output, write_card
+
+INPUTS = (
+    Input(name="light", shape=(1, 1, "H", "W"), unit="L*"),
+    Input(name="hints", shape=(1, 3, "H", "W"), unit="a*b* and mask"),
+    Input(name="condition", shape=(1, 313), unit="share"),
+)
+
+
+def write_tiny_model(
+    folder: Path, name: str = "tiny", *, colors: float = 1.0, kind: str = "bins"
+) -> Path:
+    """A network that paints dark parts blue and light ones orange, and obeys hints; its card.
+
+    `colors` = 0 gives no chroma at all, and nan no answer.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    data = _graph(colors, kind)
+    (folder / f"{name}.onnx").write_bytes(data)
+    card = Card(
+        name=name,
+        version="1",
+        task="colorize",
+        network="tiny",
+        file=f"{name}.onnx",
+        sha256=hashlib.sha256(data).hexdigest(),
+        license="Apache-2.0",
+        paper="none",
+        training_data="none",
+        size=64,
+        multiple=32,
+        inputs=INPUTS if kind == "bins" else INPUTS[:1],
+        output=Output(name="logits" if kind == "bins" else "ab", kind=kind, stride=4),
+        decode=Decode(vividness=((1.0, 0.8), (1.0, 1.0), (0.9, 1.2))) if kind == "bins" else None,
+    )
+    write_card(card, folder / f"{name}.toml")
+    return folder / f"{name}.toml"
+
+
+def _graph(colors: float, kind: str) -> bytes:
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    def constant(name: str, values: object) -> object:
+        return numpy_helper.from_array(np.asarray(values, np.float32), name)
+
+    # what is wanted: a* = 0, b* = 0.6 (L* - 50), and the hint on top; bins by their distance to it
+    spread = 15.0**2 if kind == "bins" else 1.0
+    toward = BINS if kind == "bins" else np.eye(2, dtype=np.float32)
+    count = len(toward)
+    weight = colors * toward / spread
+    nearness = (toward**2).sum(axis=1) / (2 * spread) if kind == "bins" else 0
+    light = helper.make_tensor_value_info("light", TensorProto.FLOAT, [1, 1, "H", "W"])
+    hints = helper.make_tensor_value_info("hints", TensorProto.FLOAT, [1, 3, "H", "W"])
+    condition = helper.make_tensor_value_info("condition", TensorProto.FLOAT, [1, 313])
+    out = "logits" if kind == "bins" else "ab"
+    output = helper.make_tensor_value_info(out, TensorProto.FLOAT, [1, count, "h", "w"])
+    pool = {"kernel_shape": [4, 4], "strides": [4, 4]}
+    nodes = [
+        helper.make_node("AveragePool", ["light"], ["mean"], **pool),
+        helper.make_node("Conv", ["mean", "of_light", "bias"], ["plain"]),
+    ]
+    initializers = [
+        constant("of_light", 0.6 * weight[:, 1:, None, None]),
+        constant("bias", -30 * weight[:, 1] - nearness),
+    ]
+    if kind == "bins":
+        of_hints = np.concatenate([weight, np.zeros((count, 1), np.float32)], axis=1)
+        nodes += [
+            helper.make_node("MaxPool", ["hints"], ["most"], **pool),
+            helper.make_node("Conv", ["most", "of_hints"], ["hinted"]),
+            helper.make_node("Reshape", ["condition", "shape"], ["wanted"]),
+            helper.make_node("Add", ["plain", "hinted"], ["sum"]),
+            helper.make_node("Add", ["sum", "wanted"], [out]),
+        ]
+        initializers += [
+            constant("of_hints", of_hints[..., None, None]),
+            numpy_helper.from_array(np.array([1, 313, 1, 1]), "shape"),
+        ]
+    else:
+        nodes[-1].output[0] = out
+    graph = helper.make_graph(
+        nodes, "tiny", [light, hints, condition][: len(nodes) // 2], [output], initializers
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's models folder, with the model `tiny` in it."""
+    folder = tmp_path / "models"
+    write_tiny_model(folder)
+    monkeypatch.setenv("OPSIN_MODELS", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def gray_photo() -> np.ndarray:
+    """A real photograph without its colors, uint8 (300, 451)."""
+    from skimage import color, data
+
+    return (color.rgb2gray(data.chelsea()) * 255).round().astype(np.uint8)
