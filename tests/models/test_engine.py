@@ -55,7 +55,7 @@ def test_an_input_that_the_card_lacks_is_an_error(tmp_path):
     head, hints, tail = card.read_text().partition('[[inputs]]\nname = "hints"')
     card.write_text(head + tail[tail.index("[[inputs]]") :])
     assert hints
-    with pytest.raises(ModelError, match="its card names .* in `inputs`"):
+    with pytest.raises(ModelError, match=r"its card names .* in `inputs`"):
         load_engine(str(card))
 
 

@@ -1,0 +1,92 @@
+"""The command line: one file a verb, loaded only when that verb is asked for.
+
+A verb is a function that typer can read, or a `typer.Typer` with verbs of its own. To add one,
+add a line to `VERBS`. Exit codes: 0 all is well, 1 something failed, 2 the call was wrong,
+130 stopped by the user. What opsin reports on purpose is one line on stderr; a bug keeps its
+traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from opsin.errors import OpsinError
+
+VERBS = {  # verb: (module:name, what it does)
+    "colorize": ("opsin.cli.colorize:colorize", "Give black-and-white photographs their colors."),
+    "models": ("opsin.cli.models:models", "List, show, add and remove models."),
+    "bench": ("opsin.cli.bench:bench", "Measure how fast opsin is on this machine."),
+}
+
+FAILED, WRONG_CALL, STOPPED = 1, 2, 130
+
+
+class WrongCallError(OpsinError):
+    """The command was called in a way that cannot work; nothing was started."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give back its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        application(arguments)(arguments, prog_name="opsin")
+    except OpsinError as error:
+        print(f"opsin: {error}", file=sys.stderr)
+        return WRONG_CALL if isinstance(error, WrongCallError) else FAILED
+    except KeyboardInterrupt:
+        print("opsin: stopped.", file=sys.stderr)
+        return STOPPED
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else FAILED
+    return 0
+
+
+def application(arguments: Sequence[str]) -> Any:
+    """The typer application, in which only the verbs among `arguments` are more than a name."""
+    import typer
+
+    # help in plain text: drawing it with rich would triple the time it takes
+    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+    @app.callback()
+    def opsin(
+        version: bool = typer.Option(
+            False, "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ) -> None:
+        """Give black-and-white photographs their colors, offline."""
+
+    words = {*arguments, *os.environ.get("COMP_WORDS", "").split()}
+    for verb, (target, summary) in VERBS.items():
+        command = _load(target) if verb in words else _not_loaded
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=verb, help=summary)
+        else:
+            app.command(verb, help=_help(command, summary))(command)
+    return app
+
+
+def _load(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _not_loaded() -> None:
+    """Stands for a verb in the list of all; never called."""
+
+
+def _help(command: Callable[..., Any], summary: str) -> str:
+    """The summary and what the command's docstring says below its first line."""
+    return summary + (command.__doc__ or "").partition("\n")[2] if command.__doc__ else summary
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from opsin import __version__
+
+        print(f"opsin {__version__}")
+        raise SystemExit(0)

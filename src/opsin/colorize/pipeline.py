@@ -35,6 +35,7 @@ LONGEST = 8  # the network's long side is at most this many times `size`: a stri
 SIZES = (64, 2048)  # what `size` may be
 MOST_THREADS = 4
 STRIP_PIXELS = 1 << 17
+POINT = 5  # side of a point on the network's picture; it has learned from 1 to 9
 LEAST_CHROMA = 0.5  # below this no eye sees a color
 AB_SCALE = ((1.0, 0.6), (1.0, 1.0), (1.0, 1.4))  # vividness of networks that answer with a*b*
 
@@ -177,10 +178,14 @@ def hint_map(points: Sequence[Point], photo: Photo, height: int, width: int) -> 
                 f"point ({x}, {y}) is outside of the photograph, "
                 f"which has {photo.width} x {photo.height} pixels."
             )
-        row, column = int(y * height / photo.height), int(x * width / photo.width)
+        rows, columns = _around(y * height / photo.height), _around(x * width / photo.width)
         _, a, b = rgb_to_lab(np.array(_rgb(color), np.float32) / 255)
-        hints[:, row, column] = a, b, 1
+        hints[:, rows, columns] = np.array([a, b, 1], np.float32)[:, None, None]
     return hints
+
+
+def _around(position: float) -> slice:
+    return slice(max(0, int(position) - POINT // 2), int(position) + POINT // 2 + 1)
 
 
 def _as_photo(photo: Any) -> Photo:

@@ -1,0 +1,379 @@
+"""`opsin colorize`: photographs, folders, globs or a pipe, in color.
+
+The same words and defaults as `opsin.colorize` and `Photo.save`. Photographs whose pictures
+exist are passed over, so a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from opsin.cli import FAILED, STOPPED, WrongCallError
+from opsin.cli.inputs import WRITABLE, Job, format_of, plan
+from opsin.errors import ModelError, OpsinError
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How each photograph is done."""
+
+    model: str = "default"
+    vividness: float = 0.5
+    size: int | None = None
+    quality: int = 90
+    mark: bool = False
+    skip_color: bool = False
+    threads: int | None = None
+
+
+@dataclass
+class Result:
+    """What became of one photograph."""
+
+    input: str
+    status: str  # "done", "skipped" or "failed"
+    output: str | None = None
+    compare: str | None = None
+    confidence: str | None = None
+    seconds: float | None = None
+    notes: list[str] = field(default_factory=list)
+    error: str | None = None
+
+
+def colorize(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for a pipe.")
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE_OR_DIR",
+            help="Beside the photograph if not given; - is stdout.",
+        ),
+    ] = None,
+    vividness: Annotated[
+        float, typer.Option(min=0, max=1, help="From 0, muted, to 1, saturated.")
+    ] = 0.5,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=64,
+            max=2048,
+            help="Short side of the picture that the network sees. [default: the model's]",
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option(help="A model's name; see opsin models list.")] = "default",
+    format: Annotated[
+        str | None, typer.Option(help=f"{', '.join(WRITABLE)}. [default: the photograph's]")
+    ] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 90,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also write NAME-compare.jpg, before and after.")
+    ] = False,
+    confidence: Annotated[
+        bool,
+        typer.Option(
+            "--confidence", help="Also write NAME-confidence.png, white where it is sure."
+        ),
+    ] = False,
+    mark: Annotated[
+        bool, typer.Option("--mark", help="Draw a small mark that tells the color is not original.")
+    ] = False,
+    skip_color: Annotated[
+        bool, typer.Option("--skip-color", help="Pass over photographs that are in color.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also do what is done already.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Photographs at once. [default: the cores]")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be written.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """
+
+    NAME-color.EXT is written beside each photograph, which is never touched. Pictures that
+    exist are skipped, so a run that was stopped goes on where it was.
+
+    Example: opsin colorize scans -o colored --vividness 0.6
+    """
+    options = Options(model, vividness, size, quality, mark, skip_color)
+    if "-" in (*paths, output):
+        if compare or confidence or as_json or dry_run:
+            raise WrongCallError("a pipe carries one picture: no --compare, --confidence, --json.")
+        _pipe(paths, output, format, options)
+        return
+    jobs = plan(paths, output=output, format=format, compare=compare, confidence=confidence)
+    todo = [job for job in jobs if overwrite or not job.is_done()]
+    skipped = [_result(job, "skipped", notes=["exists"]) for job in jobs if job not in set(todo)]
+    if dry_run:
+        results = skipped + [_result(job, "planned") for job in todo]
+        _print_plan(results, as_json)
+        return
+    began = time.perf_counter()
+    results, stop = _run(todo, options, workers)
+    _report(skipped + results, len(jobs), time.perf_counter() - began, as_json, stop)
+
+
+def _pipe(paths: Sequence[str], output: str | None, format: str | None, options: Options) -> None:
+    import opsin
+
+    if len(paths) > 1:
+        raise WrongCallError("a pipe carries one photograph, but there are several paths.")
+    to_stdout = output in (None, "-")
+    if to_stdout and sys.stdout.isatty():
+        raise WrongCallError("the picture would fill the terminal. Add -o FILE or > FILE.")
+    source = sys.stdin.buffer.read() if paths[0] == "-" else Path(paths[0])
+    photo = opsin.open(source)
+    kind = format_of(format) if format else None
+    result = opsin.colorize(
+        photo, model=options.model, vividness=options.vividness, size=options.size
+    )
+    if to_stdout:
+        own = photo.metadata.format or ""
+        kind = kind or (own if own in WRITABLE else "png")
+        sys.stdout.buffer.write(result.encode(kind, quality=options.quality, mark=options.mark))
+        sys.stdout.buffer.flush()
+    else:
+        result.save(str(output), format=kind, quality=options.quality, mark=options.mark)
+
+
+def _do(job: Job, options: Options) -> Result:
+    """Colorize one photograph and write its pictures."""
+    from opsin.colorize.pipeline import confidence_map, paint, predict
+    from opsin.photo import open as open_photo
+
+    began = time.perf_counter()
+    photo = open_photo(job.source)
+    answer = predict(
+        photo,
+        model=options.model,
+        vividness=options.vividness,
+        size=options.size,
+        threads=options.threads,
+    )
+    if options.skip_color and answer.kind == "color":
+        return _result(job, "skipped", notes=["in color"])
+    result = paint(photo, answer, threads=options.threads)
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    if job.compare:
+        from opsin.drawing import side_by_side
+
+        side_by_side(photo, result).save(job.compare, quality=options.quality)
+    if job.confidence:
+        map = confidence_map(answer, photo.height, photo.width)
+        open_photo((map * 255 + 0.5).astype("uint8")).save(job.confidence)
+    result.save(job.target, format=job.format, quality=options.quality, mark=options.mark)
+    seconds = round(time.perf_counter() - began, 3)
+    return _result(job, "done", seconds=seconds, notes=list(result.metadata.notes))
+
+
+def _attempt(job: Job, options: Options) -> Result:
+    """As `_do`, but a photograph that fails is a result; what would stop all of them is raised."""
+    try:
+        return _do(job, options)
+    except (OpsinError, OSError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(cause, OSError) and cause.errno in FULL_DISK:
+            raise
+        text = f"{error.filename}: {error.strerror}." if isinstance(error, OSError) else str(error)
+        return _result(job, "failed", error=text.removeprefix(f"{job.source}: "))
+
+
+def _run(
+    jobs: Sequence[Job], options: Options, workers: int | None
+) -> tuple[list[Result], BaseException | None]:
+    """The results, and what stopped the run before its end."""
+    from dataclasses import replace
+
+    from opsin.models.engine import MOST_THREADS, cores, load_engine
+
+    if not jobs:
+        return [], None
+    count = min(workers or min(cores(), MOST_THREADS), len(jobs))
+    options = replace(options, threads=max(1, min(cores(), MOST_THREADS) // count))
+    load_engine(options.model, threads=options.threads)  # a bad model stops before the first one
+    results: list[Result] = []
+    pool = ThreadPoolExecutor(count)
+    try:
+        with _terminate_as_interrupt(), _progress(len(jobs)) as advance:
+            for result in _in_order_of_completion(pool, jobs, options, 2 * count):
+                results.append(result)
+                advance(result)
+    except (KeyboardInterrupt, OpsinError, OSError) as stop:
+        pool.shutdown(wait=True, cancel_futures=True)
+        return results, stop
+    pool.shutdown()
+    return results, None
+
+
+def _in_order_of_completion(
+    pool: ThreadPoolExecutor, jobs: Sequence[Job], options: Options, at_once: int
+) -> Iterator[Result]:
+    waiting: set[Future[Result]] = set()
+    for job in jobs:
+        waiting.add(pool.submit(_attempt, job, options))
+        if len(waiting) >= at_once:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    while waiting:
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        yield from (future.result() for future in done)
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """A polite kill ends the run as Ctrl-C does."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        old = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[Result], None]]:
+    """Called with each result; draws a bar if there is somebody to see it."""
+    if total == 1 or not sys.stderr.isatty():
+        yield _print_failure
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    began = time.perf_counter()
+    rate = TextColumn("{task.fields[rate]:.1f}/s")
+    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeLeft(), TextColumn("left"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, rate=0.0)
+        done = 0
+
+        def advance(result: Result) -> None:
+            nonlocal done
+            done += 1
+            if result.error:
+                bar.console.print(_failure(result), markup=False, highlight=False, soft_wrap=True)
+            bar.update(task, advance=1, rate=done / (time.perf_counter() - began))
+
+        yield advance
+
+
+def _print_failure(result: Result) -> None:
+    if result.error:
+        print(_failure(result), file=sys.stderr)
+
+
+def _failure(result: Result) -> str:
+    return f"opsin: {result.input}: {result.error}"
+
+
+def _result(job: Job, status: str, **more: Any) -> Result:
+    written = status != "failed"
+    return Result(
+        input=str(job.source),
+        status=status,
+        output=str(job.target) if written else None,
+        compare=str(job.compare) if written and job.compare else None,
+        confidence=str(job.confidence) if written and job.confidence else None,
+        **more,
+    )
+
+
+def _print_plan(results: Sequence[Result], as_json: bool) -> None:
+    if as_json:
+        _print_json({"files": [asdict(result) for result in results]})
+        return
+    for result in results:
+        note = " (exists, skipped)" if result.status == "skipped" else ""
+        print(f"{result.input} -> {result.output}{note}")
+
+
+def _report(
+    results: Sequence[Result],
+    total: int,
+    seconds: float,
+    as_json: bool,
+    stop: BaseException | None,
+) -> None:
+    """Say what was done and leave with the exit code that fits."""
+    counts = {
+        status: sum(result.status == status for result in results)
+        for status in ("done", "skipped", "failed")
+    }
+    if as_json:
+        _print_json(
+            {
+                **counts,
+                "left": total - len(results),
+                "seconds": round(seconds, 3),
+                "files": [asdict(result) for result in results],
+            }
+        )
+    else:
+        print(_summary(results, counts, seconds), file=sys.stderr)
+    finished = counts["done"] + counts["skipped"]
+    if isinstance(stop, KeyboardInterrupt):
+        print(
+            f"opsin: stopped after {finished} of {total}. The same command again goes on there.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(STOPPED)
+    if isinstance(stop, ModelError):
+        raise stop
+    if stop is not None:
+        print(
+            f"opsin: the disk is full; stopped after {finished} of {total}. "
+            f"Make room, or give another folder with -o; the same command again goes on there.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(FAILED)
+    if counts["failed"]:
+        raise typer.Exit(FAILED)
+
+
+def _summary(results: Sequence[Result], counts: dict[str, int], seconds: float) -> str:
+    if len(results) == 1 and counts["done"]:
+        [result] = results
+        notes = "".join(f"\n  {note}" for note in result.notes)
+        return f"{result.input} -> {result.output} ({seconds:.1f} s){notes}"
+    parts = [f"{counts['done']} colorized in {seconds:.1f} s"]
+    for reason, text in (("exists", "skipped, they exist"), ("in color", "skipped, in color")):
+        if number := sum(
+            result.status == "skipped" and result.notes == [reason] for result in results
+        ):
+            parts.append(f"{number} {text}")
+    if counts["failed"]:
+        parts.append(f"{counts['failed']} failed")
+    return "; ".join(parts) + "."
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    import json
+
+    print(json.dumps(document, ensure_ascii=False, indent=2))
