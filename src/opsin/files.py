@@ -1,0 +1,77 @@
+"""Files on disk: names that can be shown, and writing that is whole or not at all."""
+
+import errno
+import os
+import secrets
+from pathlib import Path
+
+from opsin.errors import SaveError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> Path:
+    """The path, once `data` is safely under it.
+
+    The bytes go to a temporary name in the same folder, which is made if need be, and
+    are renamed when they are all on the disk. Whatever happens, the final name holds
+    either what it held before or all of `data`. A link is followed, not replaced.
+
+    >>> import tempfile
+    >>> write_atomically(Path(tempfile.mkdtemp()) / "note.txt", b"hello").read_bytes()
+    b'hello'
+    """
+    path = Path(path)
+    final = Path(os.path.realpath(path))
+    _make_folder(final.parent)
+    temporary = final.parent / f".opsin-{secrets.token_hex(8)}.part"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, final)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _save_error(final, error) from error
+        raise
+    return path
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A name that can be printed and put into XML, even where the file's own cannot."""
+    text = os.fsencode(path).decode("utf-8", "replace")
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise SaveError(
+            f"{shown(folder)}: cannot make this folder, a file has the name. Choose another folder."
+        ) from error
+    except OSError as error:
+        raise SaveError(
+            f"{shown(folder)}: cannot make this folder ({error.strerror}). "
+            "Choose a folder you may write to."
+        ) from error
+
+
+def _save_error(path: Path, error: OSError) -> SaveError:
+    where = shown(path)
+    if error.errno in _FULL:
+        return SaveError(
+            f"{where}: the disk is full, nothing was written. Make room and try again."
+        )
+    if error.errno in _FORBIDDEN:
+        return SaveError(f"{where}: no permission to write here. Choose a folder you may write to.")
+    if error.errno == errno.ENAMETOOLONG:
+        return SaveError(f"{where}: the name is too long for this disk. Choose a shorter one.")
+    if path.is_dir():
+        return SaveError(f"{where}: this is a folder. Give the name of a file.")
+    return SaveError(f"{where}: cannot be written ({error.strerror}). Choose another place.")

@@ -1,0 +1,244 @@
+"""The bytes of a photograph to upright sRGB pixels.
+
+Gray stays one channel. Nothing is shrunk and nothing is guessed: a file that cannot be
+read whole is an error, and whatever had to be changed on the way is a note.
+"""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin.errors import NotAPhotoError, PhotoError, PhotoTooLargeError, TruncatedPhotoError
+from opsin.formats import bmp, exif, icc, iptc
+from opsin.formats.metadata import Metadata
+from opsin.formats.sniff import CONVERT, kind_of
+from opsin.formats.vips import listening, message, vips
+
+MM_PER_INCH = 25.4
+LOADERS = {
+    "jpeg": "jpegload_source",
+    "png": "pngload_source",
+    "tiff": "tiffload_source",
+    "webp": "webpload_source",
+    "avif": "heifload_source",
+    "heic": "heifload_source",
+    "gif": "gifload_source",
+}
+PAGES = {"tiff": "pages", "gif": "frames", "webp": "frames", "avif": "pictures"}
+UNSUPPORTED = ("unsupported", "not supported", "not implemented", "unimplemented")
+MOST_WARNINGS = 3
+
+
+class Decoded(NamedTuple):
+    pixels: NDArray[Any]  # (H, W, 1 or 3) uint8 or uint16
+    alpha: NDArray[Any] | None  # (H, W)
+    metadata: Metadata
+
+
+def decode(data: bytes | memoryview, *, where: str, source: str | None, limit: int) -> Decoded:
+    """`where` names the picture in errors; `limit` is in pixels and checked before decoding."""
+    kind = kind_of(data, where)
+    if kind == "bmp":
+        return _decode_bmp(data, where=where, source=source, limit=limit)
+    Error = vips().Error  # noqa: N806
+    try:
+        with listening() as warnings:
+            try:
+                decoded = _load(data, kind, where, source, limit, fail_on="warning")
+            except Error as error:
+                # A damaged JPEG that is all there gives a picture with a flaw; say so.
+                decoded = _load(data, kind, where, source, limit, fail_on="error")
+                if kind == "jpeg":
+                    flaw = f"the file is damaged ({message(error)}): parts may look wrong"
+                    decoded = _noted(decoded, flaw)
+                    warnings.clear()
+    except Error as error:
+        raise _photo_error(error, kind, where) from error
+    return _noted(decoded, *_telling(warnings))
+
+
+def finish(image: Any, *, where: str, metadata: Metadata) -> Decoded:
+    """Decoded pixels of a libvips image that carries its profile and its orientation."""
+    notes = list(metadata.notes)
+    image = _whole_numbers(image, where)
+    blob = metadata.exif
+    profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
+    image, colors, said = _in_rgb(image, profile)
+    notes += said
+    turn = image.get("orientation") if image.get_typeof("orientation") else 1
+    dpi = metadata.dpi
+    if turn in range(2, 9):
+        image = image.copy_memory().autorot()
+        dpi = dpi[::-1] if dpi and turn >= 5 else dpi
+    array = image.numpy()
+    array = array[..., None] if array.ndim == 2 else array
+    pixels, alpha = np.ascontiguousarray(array[..., :colors]), None
+    if array.shape[2] > colors:
+        alpha = np.ascontiguousarray(array[..., colors])
+    if array.shape[2] > colors + 1:
+        notes.append(f"{array.shape[2] - colors - 1} extra channels dropped")
+    if colors == 1 and profile:
+        pixels, said = icc.gray_to_srgb(pixels, profile)
+        notes += said
+    if blob:
+        try:
+            blob = exif.upright(blob, size_hw=pixels.shape[:2])
+        except ValueError:
+            blob = None
+            notes.append("broken EXIF data dropped")
+    unique = tuple(dict.fromkeys(notes))
+    return Decoded(pixels, alpha, replace(metadata, exif=blob, dpi=dpi, notes=unique))
+
+
+def check_size(width: int, height: int, *, where: str, limit: int) -> None:
+    if width * height > limit:
+        raise PhotoTooLargeError(
+            f"{where}: {width} x {height} pixels ({width * height / 1e6:.1f} megapixels) are over "
+            f"the limit of {limit / 1e6:.1f}. If you trust the file, raise pixel_limit."
+        )
+
+
+def _load(
+    data: bytes | memoryview, kind: str, where: str, source: str | None, limit: int, *, fail_on: str
+) -> Decoded:
+    if kind != "jpeg":
+        fail_on = "error"  # elsewhere a warning is about a tag, not about the picture
+    origin = vips().Source.new_from_memory(data)
+    load = getattr(vips().Image, LOADERS[kind])
+    image = load(origin, access="sequential", fail_on=fail_on)
+    check_size(image.width, image.height, where=where, limit=limit)
+    notes = []
+    pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
+    if pages > 1:
+        notes.append(f"first of {pages} {PAGES.get(kind, 'pages')}")
+    metadata = Metadata(
+        exif=_exif(image, data, kind),
+        xmp=_blob(image, "xmp-data"),
+        iptc=_iptc(image),
+        dpi=_dpi(image),
+        source=source,
+        format=kind,
+        notes=tuple(notes),
+    )
+    return finish(image, where=where, metadata=metadata)
+
+
+def _in_rgb(image: Any, profile: bytes | None) -> tuple[Any, int, list[str]]:
+    """The image in gray (its profile left to the caller) or sRGB, its color channels, notes."""
+    deep = image.format == "ushort"
+    if image.interpretation == "cmyk":
+        target = image.icc_transform("srgb", **icc.HOW, input_profile="cmyk", depth=8 << deep)
+        return target, 3, ["CMYK converted to sRGB"]
+    if image.interpretation in ("lab", "labs", "labq", "xyz"):
+        return image.colourspace("rgb16" if deep else "srgb"), 3, ["Lab converted to sRGB"]
+    if image.bands < 3:
+        return image, 1, []
+    if profile and not icc.is_srgb(profile):
+        try:
+            converted = image.icc_transform("srgb", **icc.HOW, depth=8 << deep)
+        except vips().Error:
+            return image, 3, ["broken color profile ignored"]
+        return converted, 3, [f"color profile {icc.name(profile)} converted to sRGB"]
+    return image, 3, []
+
+
+def _whole_numbers(image: Any, where: str) -> Any:
+    if image.format in ("uchar", "ushort") or image.interpretation in ("lab", "labs"):
+        return image
+    if image.format in ("float", "double"):
+        low, high = image.min(), image.max()
+        if low >= 0 and high <= 1:
+            return (
+                (image * 65535)
+                .rint()
+                .cast("ushort")
+                .copy(interpretation="grey16" if image.bands < 3 else "rgb16")
+            )
+        raise NotAPhotoError(
+            f"{where}: its pixels are real numbers from {low:g} to {high:g}; opsin reads those "
+            f"from 0 to 1. {CONVERT}."
+        )
+    raise NotAPhotoError(
+        f"{where}: its pixels are of type {image.format}; opsin reads 8 and 16 bits. {CONVERT}."
+    )
+
+
+def _exif(image: Any, data: bytes | memoryview, kind: str) -> bytes | None:
+    if kind == "tiff":
+        try:
+            return exif.from_tiff(data)
+        except ValueError:
+            return None
+    blob = _blob(image, "exif-data")
+    return blob.removeprefix(b"Exif\0\0") if blob else None
+
+
+def _iptc(image: Any) -> bytes | None:
+    for field in ("iptc-data", "photoshop-data"):
+        blob = _blob(image, field)
+        if blob and blob[:1] == b"\x1c":
+            return blob
+        if blob and (found := iptc.from_photoshop(blob)):
+            return found
+    return None
+
+
+def _blob(image: Any, field: str) -> bytes | None:
+    return bytes(image.get(field)) or None if image.get_typeof(field) else None
+
+
+def _dpi(image: Any) -> tuple[float, float] | None:
+    # libvips says one pixel per millimeter where the file says nothing.
+    if image.xres == image.yres == 1.0 or min(image.xres, image.yres) <= 0:
+        return None
+    return round(image.xres * MM_PER_INCH, 3), round(image.yres * MM_PER_INCH, 3)
+
+
+def _decode_bmp(data: bytes | memoryview, *, where: str, source: str | None, limit: int) -> Decoded:
+    try:
+        header = bmp.read_header(data)
+        check_size(header.width, header.height, where=where, limit=limit)
+        array = bmp.decode(data, header)
+    except EOFError as error:
+        raise _cut_off(where, str(error)) from error
+    except ValueError as error:
+        raise NotAPhotoError(f"{where}: cannot read this BMP ({error}). {CONVERT}.") from error
+    alpha = np.ascontiguousarray(array[..., 3]) if array.shape[2] == 4 else None
+    if alpha is not None and not alpha.any():
+        alpha = None  # many programs leave the fourth byte at zero and mean opaque
+    metadata = Metadata(dpi=header.dpi, source=source, format="bmp")
+    return Decoded(np.ascontiguousarray(array[..., :3]), alpha, metadata)
+
+
+def _photo_error(error: Exception, kind: str, where: str) -> PhotoError:
+    said = message(error)
+    if kind == "heic":
+        return NotAPhotoError(
+            f"{where}: this is a HEIC picture, which the installed libvips cannot decode. "
+            f"{CONVERT}, or set the camera to 'most compatible'."
+        )
+    if any(word in said.lower() for word in UNSUPPORTED):
+        return NotAPhotoError(
+            f"{where}: this kind of {kind.upper()} cannot be read ({said}). {CONVERT}."
+        )
+    return _cut_off(where, said)
+
+
+def _cut_off(where: str, said: str) -> TruncatedPhotoError:
+    return TruncatedPhotoError(
+        f"{where}: the picture is damaged or cut off ({said}). "
+        "Copy it again from where it came from."
+    )
+
+
+def _telling(warnings: list[str]) -> list[str]:
+    """libvips' warnings as notes, without those about private tags, which scanners love."""
+    said = dict.fromkeys(warning.removeprefix("VIPS: ").strip() for warning in warnings)
+    return [f"libvips: {text}" for text in said if "tag" not in text.lower()][:MOST_WARNINGS]
+
+
+def _noted(decoded: Decoded, *notes: str) -> Decoded:
+    metadata = decoded.metadata
+    return decoded._replace(metadata=replace(metadata, notes=(*metadata.notes, *notes)))

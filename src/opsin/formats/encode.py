@@ -1,0 +1,204 @@
+"""Pixels and metadata to the bytes of a file.
+
+JPEG keeps full color resolution (4:4:4): at quality 90 that costs a quarter more bytes
+than 4:2:0, and color is what a colorized photograph is about; see benchmarks.
+"""
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin.errors import SaveError
+from opsin.formats import bmp, exif, icc, iptc
+from opsin.formats.metadata import Metadata
+from opsin.formats.vips import listening, message, vips
+
+MM_PER_INCH = 25.4
+SUFFIXES = {
+    **{".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".jfif": "jpeg"},
+    **{".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp"},
+    **{".avif": "avif", ".bmp": "bmp", ".dib": "bmp"},
+}
+FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
+DEEP = {"png", "tiff", "avif"}  # AVIF with 12 bits
+TRANSPARENT = {"png", "tiff", "webp", "avif"}
+WITH_IPTC = {"jpeg", "tiff"}
+LONGEST_SIDE = {"jpeg": 65_500, "webp": 16_383, "avif": 16_384}
+JPEG_SEGMENT = 65_533
+BIG_TIFF = 3_500_000_000
+EXIF_MARK, XMP_MARK = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+
+
+def encode(
+    pixels: NDArray[Any],
+    alpha: NDArray[Any] | None,
+    metadata: Metadata,
+    kind: str,
+    *,
+    quality: int,
+    where: str,
+) -> bytes:
+    """The file; `where` names it in errors."""
+    height, width = pixels.shape[:2]
+    if max(height, width) > (most := LONGEST_SIDE.get(kind, 10_000_000)):
+        raise SaveError(
+            f"{where}: {width} x {height} pixels are more than {kind.upper()} can hold "
+            f"({most} a side). Save as TIFF or PNG."
+        )
+    if kind not in DEEP:
+        pixels, alpha = to_8_bits(pixels), None if alpha is None else to_8_bits(alpha)
+    if alpha is not None and kind not in TRANSPARENT:
+        pixels, alpha = _on_white(pixels, alpha), None
+    if kind == "bmp":
+        return bmp.encode(pixels, metadata.dpi)
+    image = _image(pixels, alpha, metadata)
+    try:
+        with listening():
+            return _SAVERS[kind](image, metadata, quality)
+    except vips().Error as error:
+        raise SaveError(
+            f"{where}: cannot be written as {kind.upper()} ({message(error)}). Try TIFF or PNG."
+        ) from error
+
+
+def losses(
+    pixels: NDArray[Any], alpha: NDArray[Any] | None, metadata: Metadata, kind: str
+) -> tuple[str, ...]:
+    """What this photograph would lose in this format, in plain words."""
+    name = kind.upper()
+    lost = []
+    if pixels.dtype == np.uint16 and kind not in DEEP:
+        lost.append(f"16 bits reduced to 8, the most {name} can hold")
+    if pixels.dtype == np.uint16 and kind == "avif":
+        lost.append("16 bits reduced to 12, the most AVIF can hold")
+    if alpha is not None and kind not in TRANSPARENT:
+        lost.append(f"transparency put on white, {name} has none")
+    if metadata.iptc and kind not in WITH_IPTC:
+        lost.append(f"IPTC record dropped, {name} has no place for it")
+    if kind == "bmp" and (metadata.exif or metadata.xmp):
+        lost.append("EXIF and XMP dropped, BMP has no place for them")
+    if kind == "jpeg":
+        blobs = {"EXIF": metadata.exif, "XMP": metadata.xmp, "IPTC": metadata.iptc}
+        lost += [
+            f"{what} dropped, {len(blob)} bytes are more than JPEG can hold"
+            for what, blob in blobs.items()
+            if blob and len(blob) > JPEG_SEGMENT - 64
+        ]
+    return tuple(lost)
+
+
+def to_8_bits(values: NDArray[Any]) -> NDArray[Any]:
+    """Rounded to nearest; 8 bits stay as they are."""
+    return values if values.dtype == np.uint8 else _eighth_bits()[values]
+
+
+def _eighth_bits() -> NDArray[np.uint8]:
+    return ((np.arange(65536) + 128) // 257).astype(np.uint8)
+
+
+def _on_white(pixels: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    share = alpha[..., None].astype(np.uint16)
+    blend = pixels * share + 255 * (255 - share)
+    return ((blend + 127) // 255).astype(np.uint8)
+
+
+def _image(pixels: NDArray[Any], alpha: NDArray[Any] | None, metadata: Metadata) -> Any:
+    array = pixels if alpha is None else np.concatenate([pixels, alpha[..., None]], axis=2)
+    array = np.ascontiguousarray(array)
+    height, width, bands = array.shape
+    gray, deep = pixels.shape[2] == 1, array.dtype == np.uint16
+    image = vips().Image.new_from_memory(
+        array.data, width, height, bands, "ushort" if deep else "uchar"
+    )
+    x, y = metadata.dpi or (MM_PER_INCH, MM_PER_INCH)
+    image = image.copy(
+        interpretation=("grey16" if deep else "b-w") if gray else ("rgb16" if deep else "srgb"),
+        xres=x / MM_PER_INCH,
+        yres=y / MM_PER_INCH,
+    )
+    profile = icc.srgb_gray() if gray else icc.srgb()
+    _attach(image, "icc-profile-data", profile)
+    return image
+
+
+def _attach(image: Any, field: str, blob: bytes | None) -> None:
+    if blob:
+        image.set_type(vips().GValue.blob_type, field, blob)
+
+
+def _jpeg(image: Any, metadata: Metadata, quality: int) -> bytes:
+    data: bytes = image.jpegsave_buffer(Q=quality, subsample_mode="off", keep="icc")
+    block = iptc.to_photoshop(metadata.iptc) if metadata.iptc else None
+    segments = b""
+    for marker, mark, blob in (
+        (0xE1, EXIF_MARK, metadata.exif),
+        (0xE1, XMP_MARK, metadata.xmp),
+        (0xED, b"", block),
+    ):
+        if blob and len(mark + blob) <= JPEG_SEGMENT:
+            segments += struct.pack(">BBH", 0xFF, marker, 2 + len(mark + blob)) + mark + blob
+    # After SOI and the JFIF segment, which libvips always writes first.
+    end = 4 + int.from_bytes(data[4:6], "big")
+    head = bytearray(data[:end])
+    if metadata.dpi is None:
+        head[13:18] = b"\0\0\1\0\1"  # no unit, square pixels
+    return bytes(head) + segments + data[end:]
+
+
+def _png(image: Any, metadata: Metadata, quality: int) -> bytes:
+    _attach(image, "xmp-data", metadata.xmp)
+    data: bytes = image.pngsave_buffer(compression=3, filter="all", keep="icc|xmp")
+    extra = b""
+    if metadata.exif:
+        body = b"eXIf" + metadata.exif
+        extra = struct.pack(">I", len(metadata.exif)) + body + struct.pack(">I", zlib.crc32(body))
+    after_header = 8 + 25
+    return data[:after_header] + extra + data[after_header:]
+
+
+def _tiff(image: Any, metadata: Metadata, quality: int) -> bytes:
+    _attach(image, "xmp-data", metadata.xmp)
+    iim = metadata.iptc
+    _attach(image, "iptc-data", iim + bytes(-len(iim) % 4) if iim else None)
+    size = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1)
+    data: bytes = image.tiffsave_buffer(
+        compression="lzw",
+        predictor="horizontal",
+        bigtiff=size > BIG_TIFF,
+        resunit="inch",
+        keep="icc|xmp|iptc",
+    )
+    if metadata.exif and size <= BIG_TIFF:
+        return exif.into_tiff(data, metadata.exif)
+    return data
+
+
+def _webp(image: Any, metadata: Metadata, quality: int) -> bytes:
+    _attach_both(image, metadata)
+    return bytes(image.webpsave_buffer(Q=quality, effort=2, keep="icc|exif|xmp"))
+
+
+def _avif(image: Any, metadata: Metadata, quality: int) -> bytes:
+    _attach_both(image, metadata)
+    return bytes(
+        image.heifsave_buffer(
+            Q=quality,
+            compression="av1",
+            effort=2,
+            subsample_mode="off",
+            bitdepth=12 if image.format == "ushort" else 8,
+            keep="icc|exif|xmp",
+        )
+    )
+
+
+def _attach_both(image: Any, metadata: Metadata) -> None:
+    # Here libvips rewrites the EXIF blob and may drop tags it has never heard of.
+    _attach(image, "exif-data", EXIF_MARK + metadata.exif if metadata.exif else None)
+    _attach(image, "xmp-data", metadata.xmp)
+
+
+_SAVERS = {"jpeg": _jpeg, "png": _png, "tiff": _tiff, "webp": _webp, "avif": _avif}

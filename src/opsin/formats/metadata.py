@@ -1,0 +1,21 @@
+"""What a photograph file says about its picture, apart from the pixels."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Blobs as found in the file, without the wrapping each file format adds.
+
+    `exif` begins with its TIFF header (`II` or `MM`), `iptc` with its first IIM
+    dataset (0x1C), `xmp` is a packet of UTF-8 XML. `dpi` is (x, y). `notes` say in
+    plain words what was changed on the way in.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    source: str | None = None
+    format: str | None = None
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,86 @@
+"""Pillow's images, read by their own methods so that Pillow need not be installed."""
+
+import contextlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin.formats import exif
+from opsin.formats.decode import Decoded, finish
+from opsin.formats.metadata import Metadata
+from opsin.formats.vips import vips
+
+BYTES = {"L": ("b-w", 1), "LA": ("b-w", 2), "RGB": ("srgb", 3), "RGBA": ("srgb", 4)}
+BYTES["CMYK"] = ("cmyk", 4)
+WORDS = {"I;16": "<u2", "I;16L": "<u2", "I;16B": ">u2", "I;16N": "=u2"}
+SIMPLER = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}
+SIMPLER["HSV"] = "RGB"
+WHERE = "this PIL image"
+
+
+def decode_pil(image: Any) -> Decoded:
+    info = image.info
+    image = _simple(image)
+    array, space, notes = _pixels(image)
+    height, width, bands = array.shape
+    format = "ushort" if array.dtype == np.uint16 else "uchar"
+    wrapped = vips().Image.new_from_memory(array.data, width, height, bands, format)
+    wrapped = wrapped.copy(interpretation=space)
+    if profile := info.get("icc_profile"):
+        wrapped.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
+    blob = (info.get("exif") or b"").removeprefix(b"Exif\0\0") or None
+    if blob:
+        with contextlib.suppress(ValueError):  # `finish` drops a broken blob and says so
+            wrapped.set_type(vips().GValue.gint_type, "orientation", exif.orientation(blob))
+    dpi = info.get("dpi")
+    packet = info.get("xmp")
+    metadata = Metadata(
+        exif=blob,
+        xmp=packet if isinstance(packet, bytes) else None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
+        format=(getattr(image, "format", None) or "").lower() or None,
+        notes=notes,
+    )
+    return finish(wrapped, where=WHERE, metadata=metadata)
+
+
+def _simple(image: Any) -> Any:
+    transparent = "transparency" in image.info
+    if image.mode == "P":
+        return image.convert("RGBA" if transparent else "RGB")
+    if transparent and image.mode in ("L", "RGB"):
+        return image.convert(image.mode + "A")
+    target = SIMPLER.get(image.mode)
+    return image.convert(target) if target else image
+
+
+def _pixels(image: Any) -> tuple[NDArray[Any], str, tuple[str, ...]]:
+    size = (image.height, image.width, -1)
+    if image.mode in BYTES:
+        space, bands = BYTES[image.mode]
+        array = np.frombuffer(image.tobytes(), np.uint8)
+        return array.reshape(image.height, image.width, bands), space, ()
+    if image.mode in WORDS:
+        words = np.frombuffer(image.tobytes(), WORDS[image.mode])
+        return words.astype(np.uint16).reshape(size), "grey16", ()
+    if image.mode == "I":
+        numbers = np.frombuffer(image.tobytes(), "=i4")
+        if numbers.min() < 0 or numbers.max() > 65535:
+            raise ValueError(
+                f"{WHERE} of mode I has values from {numbers.min()} to {numbers.max()}; "
+                "opsin reads 0 to 65535. Scale them first."
+            )
+        return numbers.astype(np.uint16).reshape(size), "grey16", ()
+    if image.mode == "F":
+        return _real(np.frombuffer(image.tobytes(), "=f4")).reshape(size), "grey16", ()
+    raise TypeError(f"{WHERE} has mode {image.mode}; convert it to RGB first.")
+
+
+def _real(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Pillow's own range for real numbers is 0..255; 0..1 is taken where nothing exceeds 1."""
+    low, high = float(values.min()), float(values.max())
+    if not (low >= 0 and high <= 255):
+        raise ValueError(f"{WHERE} of mode F has values from {low:g} to {high:g}, not 0 to 255.")
+    scale = 65535.0 if high <= 1 else 257.0
+    return np.rint(values.astype(np.float64) * scale).astype(np.uint16)

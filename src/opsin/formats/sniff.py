@@ -1,0 +1,95 @@
+"""What kind of file it is, told from its first bytes and never from its name."""
+
+from opsin.errors import NotAPhotoError
+from opsin.formats import exif
+
+CONVERT = "Convert it to TIFF, PNG or JPEG first"
+
+READABLE = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),  # BigTIFF
+    (b"MM\0+", "tiff"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"BM", "bmp"),
+)
+
+KNOWN_BUT_NOT_READABLE = (
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"8BPS", "a Photoshop document"),
+    (b"gimp xcf", "a GIMP document"),
+    (b"%PDF", "a PDF document"),
+    (b"FUJIFILMCCD-RAW", "a camera's raw file (RAF)"),
+    (b"IIRO", "a camera's raw file (ORF)"),
+    (b"IIRS", "a camera's raw file (ORF)"),
+    (b"MMOR", "a camera's raw file (ORF)"),
+    (b"IIU\0", "a camera's raw file (RW2)"),
+    (b"FOVb", "a camera's raw file (X3F)"),
+    (b"\0MRM", "a camera's raw file (MRW)"),
+    (b"<svg", "an SVG drawing"),
+    (b"\0\0\x01\0", "an icon"),
+    (b"DDS ", "a DDS texture"),
+    (b"v/1\x01", "an OpenEXR picture"),
+    (b"#?RADIANCE", "a Radiance picture"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    *((b"P%d" % number, "a PNM picture") for number in range(1, 8)),
+)
+
+
+def kind_of(data: bytes | memoryview, where: str) -> str:
+    """ "jpeg", "png", "tiff", "webp", "avif", "heic", "gif" or "bmp"."""
+    head = bytes(data[:512])
+    if not head:
+        raise NotAPhotoError(
+            f"{where}: the file is empty (0 bytes). Copy it again from where it came from."
+        )
+    for magic, kind in READABLE:
+        if head.startswith(magic):
+            if kind == "tiff":
+                _refuse_raw(data, head, where)
+            return kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head[4:8] == b"ftyp":
+        return _box_kind(head, where)
+    for magic, description in KNOWN_BUT_NOT_READABLE:
+        if head.lstrip().startswith(magic) or head.startswith(magic):
+            raise _unreadable(where, description)
+    raise NotAPhotoError(
+        f"{where}: not a photograph, or of a kind opsin does not know. "
+        "It reads JPEG, PNG, TIFF, WebP, AVIF, GIF and BMP."
+    )
+
+
+def _box_kind(head: bytes, where: str) -> str:
+    brands = head[8 : int.from_bytes(head[:4], "big")]
+    if b"avif" in brands or b"avis" in brands:
+        return "avif"
+    if any(brand in brands for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1")):
+        return "heic"
+    if brands.startswith(b"crx "):
+        raise _unreadable(where, "a camera's raw file (CR3)")
+    raise _unreadable(where, "a video")
+
+
+def _refuse_raw(data: bytes | memoryview, head: bytes, where: str) -> None:
+    """Raw files dress as TIFF, and their first page is a stamp-sized preview."""
+    if head[8:10] == b"CR":
+        raise _unreadable(where, "a camera's raw file (CR2)")
+    try:
+        first = exif.first_directory(data)
+    except ValueError:
+        return  # BigTIFF, or damaged: libvips will say
+    preview = first.number(exif.SUBFILE_TYPE) & 1 and exif.SUB_DIRECTORIES in first.entries
+    if preview or exif.DNG_VERSION in first.entries:
+        raise _unreadable(where, "a camera's raw file (DNG, NEF, ARW or the like)")
+
+
+def _unreadable(where: str, description: str) -> NotAPhotoError:
+    return NotAPhotoError(f"{where}: this is {description}, which opsin cannot read. {CONVERT}.")

@@ -1,0 +1,53 @@
+"""libvips, imported when first needed, with its cache off and its warnings caught."""
+
+import contextlib
+import functools
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+MOST_THREADS = 4  # a photograph is decoded by one thread; more only cost memory
+
+_listeners: list[list[str]] = []
+
+
+@functools.cache
+def vips() -> Any:
+    """The pyvips module."""
+    import pyvips
+
+    # Photographs are read once: a cache of operations would only hold their memory.
+    pyvips.cache_set_max(0)
+    if "VIPS_CONCURRENCY" not in os.environ:
+        pyvips.concurrency_set(min(os.cpu_count() or 1, MOST_THREADS))
+    logging.getLogger("pyvips").addFilter(_swallow)
+    return pyvips
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[list[str]]:
+    """The warnings libvips gives during the block; they reach no log and no terminal."""
+    heard: list[str] = []
+    vips()
+    _listeners.append(heard)
+    try:
+        yield heard
+    finally:
+        _listeners[:] = [other for other in _listeners if other is not heard]
+
+
+def message(error: Exception) -> str:
+    """What libvips says, as one line without the names of its functions."""
+    lines = [line.strip() for line in str(error).splitlines() if ": " in line]
+    said = dict.fromkeys(line.split(": ", 1)[1] for line in lines)
+    return "; ".join(said) or str(error).strip()
+
+
+def _swallow(record: logging.LogRecord) -> bool:
+    listeners = list(_listeners)
+    # Warnings come from libvips' own threads: with two reads at once nobody can tell
+    # which file is meant, and a note on the wrong photograph is worse than none.
+    if len(listeners) == 1:
+        listeners[0].append(record.getMessage())
+    return not listeners
