@@ -1,0 +1,77 @@
+"""What the models say: their a*b* for a given L*, at one or several settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin.color import pixels_of_lab
+from opsin.colorize import upsample
+from opsin.colorize.pipeline import predict
+from opsin.models import store
+from opsin.photo import Photo
+
+Floats: TypeAlias = NDArray[np.float32]
+
+Answers: TypeAlias = Callable[[Floats], Mapping[str, Floats]]
+"""From L* (H, W) to one or several a*b* (H, W, 2), by name."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A model as it is asked."""
+
+    model: str
+    vividness: float
+    size: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What the answer is called in tables and captions."""
+        return f"{self.model} {self.vividness:g}"
+
+
+def settings(
+    model: str | Sequence[str], vividness: float | Sequence[float], size: int | None = None
+) -> list[Setting]:
+    """Each model at each vividness, one of a name's kinds written out in full.
+
+    >>> [setting.label for setting in settings("mine.toml", (0, 0.5))]
+    ['mine.toml 0', 'mine.toml 0.5']
+    """
+    models = [model] if isinstance(model, str) else model
+    amounts = vividness if isinstance(vividness, Sequence) else [vividness]
+    return [Setting(name, amount, size) for name in models for amount in amounts]
+
+
+def answers_of(asked: Sequence[Setting], *, threads: int = 1) -> Answers:
+    """The answers of models to L*: each gets a gray photograph, as from `opsin colorize`."""
+    for setting in asked:
+        store.find(setting.model)  # an unknown name stops here, not at the first picture
+
+    def answers(light: Floats) -> dict[str, Floats]:
+        photo = gray_photo(light)
+        found = {}
+        for setting in asked:
+            answer = predict(
+                photo,
+                model=setting.model,
+                vividness=setting.vividness,
+                size=setting.size,
+                threads=threads,
+            )
+            plan = upsample.fit(answer.ab, answer.light)
+            found[setting.label] = upsample.apply(plan, light, slice(0, len(light)), light.shape)
+        return found
+
+    return answers
+
+
+def gray_photo(light: Floats) -> Photo:
+    """The 8-bit gray photograph with this L*."""
+    gray = pixels_of_lab(light, np.zeros((*light.shape, 2), np.float32), np.uint8)
+    return Photo(np.ascontiguousarray(gray[..., :1]))

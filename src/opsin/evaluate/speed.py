@@ -1,0 +1,193 @@
+"""How fast opsin is on this machine, and how much memory it takes.
+
+Each figure is a dictionary of plain numbers: seconds if not said otherwise, the median of a few
+runs. What a user waits for (cold start, a folder, peak memory) is measured in fresh processes
+of the command line itself. Pictures are made here, unless the caller gives a photograph.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin.color import light_of_pixels, pixels_of_lab
+from opsin.colorize import upsample
+from opsin.colorize.decode import BINS
+from opsin.colorize.pipeline import STRIP_PIXELS, colorize, paint, predict
+from opsin.models.engine import MOST_THREADS, cores, load_engine
+from opsin.photo import Photo
+from opsin.photo import open as open_photo
+
+TWELVE_MEGAPIXELS = (3000, 4000)
+ONE_MEGAPIXEL = (864, 1152)
+
+
+def made_photo(height: int, width: int, *, seed: int = 0) -> NDArray[np.uint8]:
+    """A picture as rich as a photograph, (height, width): clouds, edges, grain."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros((height, width), np.float32)
+    for octave in range(3, 8):
+        cells = rng.normal(size=(2**octave + 1, 2**octave + 1)).astype(np.float32)
+        total += _stretched(cells, height, width) / 2 ** (octave - 3)
+    rows, columns = np.ogrid[:height, :width]
+    for _ in range(20):
+        top, left = rng.uniform(0, height), rng.uniform(0, width)
+        radius = rng.uniform(0.02, 0.2) * min(height, width)
+        total[(rows - top) ** 2 + (columns - left) ** 2 < radius**2] += rng.normal()
+    total += rng.normal(scale=0.2, size=total.shape).astype(np.float32)
+    return np.clip(128 + 45 * total, 0, 255).astype(np.uint8)
+
+
+def network_speed(model: str = "default", *, side: int = 256, runs: int = 20) -> dict[str, float]:
+    """One run of the network on side x side pixels."""
+    engine = load_engine(model)
+    light = made_photo(side, side).astype(np.float32)[None, None] / 2.55
+    feeds = {
+        "light": light,
+        "hints": np.zeros((1, 3, side, side), np.float32),
+        "condition": np.zeros((1, len(BINS)), np.float32),
+    }
+    engine.run(feeds)
+    return {"network": _median(lambda: engine.run(feeds), runs)}
+
+
+def photo_speed(
+    jpeg: bytes | None = None, *, model: str = "default", runs: int = 3
+) -> dict[str, float]:
+    """JPEG to JPEG in memory, warm, and the parts of it."""
+    if jpeg is None:
+        jpeg = open_photo(made_photo(*TWELVE_MEGAPIXELS)).encode("jpeg")
+    photo = open_photo(jpeg)
+    answer = predict(photo, model=model)
+    result = paint(photo, answer)
+    whole = _median(lambda: colorize(open_photo(jpeg), model=model).encode("jpeg"), runs)
+    return {
+        "megapixels": photo.height * photo.width / 1e6,
+        "total": whole,
+        "decode": _median(lambda: open_photo(jpeg), runs),
+        "network": _median(lambda: predict(photo, model=model), runs),
+        **_paint_parts(photo, answer, runs),
+        "encode": _median(lambda: result.encode("jpeg"), runs),
+    }
+
+
+def folder_speed(
+    folder: Path, *, count: int = 100, model: str = "default", workers: int | None = None
+) -> dict[str, float]:
+    """A folder of one-megapixel photographs through the command line, in `folder`."""
+    source = folder / "photos"
+    source.mkdir(parents=True, exist_ok=True)
+    photos = [open_photo(made_photo(*ONE_MEGAPIXEL, seed=seed)).encode("jpeg") for seed in range(4)]
+    for number in range(count):
+        (source / f"{number:04}.jpg").write_bytes(photos[number % len(photos)])
+    options = ["--model", model, *(["--workers", str(workers)] if workers else [])]
+    seconds, peak = _command("colorize", str(source), "-o", str(folder / "out"), *options)
+    return {"photos": count, "total": seconds, "per_second": count / seconds, "peak_mb": peak}
+
+
+def cold_speed(folder: Path, *, model: str = "default", runs: int = 5) -> dict[str, float]:
+    """`import opsin`, `opsin --help` and `opsin colorize` of one megapixel, in fresh processes."""
+    path = open_photo(made_photo(*ONE_MEGAPIXEL)).save(folder / "one.jpg")
+    colorizing = ["colorize", str(path), "--overwrite", "--model", model]
+    nothing = _median(lambda: _python("-c", "pass"), runs)
+    return {
+        "python": nothing,
+        "import": _median(lambda: _python("-c", "import opsin"), runs) - nothing,
+        "help": _median(lambda: _command("--help"), runs),
+        "colorize": _median(lambda: _command(*colorizing), runs),
+    }
+
+
+def peak_memory(folder: Path, *, model: str = "default") -> dict[str, float]:
+    """What `opsin colorize` takes at most for one of twelve megapixels, in MB."""
+    path = open_photo(made_photo(*TWELVE_MEGAPIXELS)).save(folder / "twelve.jpg")
+    seconds, peak = _command("colorize", str(path), "--overwrite", "--model", model)
+    return {"peak_mb": peak, "total": seconds}
+
+
+def _paint_parts(photo: Photo, answer: Any, runs: int) -> dict[str, float]:
+    """The stages of `paint`, each on all strips as `paint` does it."""
+    size_hw = (photo.height, photo.width)
+    step = max(1, STRIP_PIXELS // photo.width)
+    strips = [slice(top, min(top + step, photo.height)) for top in range(0, photo.height, step)]
+    plan = upsample.fit(answer.ab, answer.light)
+    out = np.empty((*size_hw, 3), photo.pixels.dtype)
+    lights = [light_of_pixels(photo.pixels[rows]) for rows in strips]
+    colors = [
+        upsample.apply(plan, light, rows, size_hw)
+        for light, rows in zip(lights, strips, strict=True)
+    ]
+
+    def light(index: int) -> None:
+        light_of_pixels(photo.pixels[strips[index]])
+
+    def enlarge(index: int) -> None:
+        upsample.apply(plan, lights[index], strips[index], size_hw)
+
+    def pixels(index: int) -> None:
+        pixels_of_lab(lights[index], colors[index], out.dtype, out=out[strips[index]])
+
+    with ThreadPoolExecutor(min(cores(), MOST_THREADS)) as pool:
+
+        def all_strips(work: Callable[[int], None]) -> Callable[[], Any]:
+            return lambda: list(pool.map(work, range(len(strips))))
+
+        return {
+            "fit": _median(lambda: upsample.fit(answer.ab, answer.light), runs),
+            "to_light": _median(all_strips(light), runs),
+            "upsampling": _median(all_strips(enlarge), runs),
+            "to_pixels": _median(all_strips(pixels), runs),
+        }
+
+
+def _stretched(cells: NDArray[np.float32], height: int, width: int) -> Any:
+    rows = np.linspace(0, len(cells) - 1.001, height, dtype=np.float32)
+    columns = np.linspace(0, len(cells) - 1.001, width, dtype=np.float32)
+    top, left = rows.astype(int), columns.astype(int)
+    down, right = (rows - top)[:, None], (columns - left)[None]
+    wide = cells[:, left] * (1 - right) + cells[:, left + 1] * right
+    return wide[top] * (1 - down) + wide[top + 1] * down
+
+
+def _median(work: Callable[[], Any], runs: int) -> float:
+    seconds = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def _command(*arguments: str) -> tuple[float, float]:
+    """Seconds and peak memory in MB of `opsin ARGUMENTS` in a fresh process."""
+    return _python("-m", "opsin", *arguments)
+
+
+def _python(*arguments: str) -> tuple[float, float]:
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.stderr.close()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args, stderr=said)
+    # kilobytes on Linux, bytes on macOS
+    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
