@@ -55,7 +55,9 @@ def read_header(data: bytes | memoryview) -> Header:
         start, colors = 14 + size, min(colors or 1 << bits, 1 << bits)
         table = np.frombuffer(data[start : start + colors * entry], np.uint8)
         palette = table[: len(table) // entry * entry].reshape(-1, entry)[:, 2::-1]
-    dpi = (x_density * DPI_PER_METER, y_density * DPI_PER_METER) if x_density > 0 else None
+    dpi: tuple[float, float] | None = None
+    if min(x_density, y_density) > 0:
+        dpi = (round(x_density * DPI_PER_METER, 2), round(y_density * DPI_PER_METER, 2))
     return Header(width, abs(height), bits, compression, height < 0, dpi, palette, masks, offset)
 
 
@@ -118,10 +120,8 @@ def _through_palette(indices: NDArray[np.uint8], header: Header) -> NDArray[np.u
 def _field(words: NDArray[Any], mask: int) -> NDArray[np.uint8]:
     shift = (mask & -mask).bit_length() - 1
     top = mask >> shift
-    values = (words & mask) >> shift
-    if top == 255:
-        return values.astype(np.uint8)
-    return np.rint(values * (255.0 / top)).astype(np.uint8)
+    values: NDArray[np.uint8] = np.rint(((words & mask) >> shift) * (255 / top)).astype(np.uint8)
+    return values
 
 
 def _run_lengths(data: bytes | memoryview, header: Header) -> NDArray[np.uint8]:

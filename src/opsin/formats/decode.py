@@ -26,8 +26,15 @@ LOADERS = {
     "heic": "heifload_source",
     "gif": "gifload_source",
 }
+UNSAID = (1.0, 2.834)  # pixels per millimeter that libvips makes up for a PNG
+WITHOUT_GRAY = {"gif", "webp", "avif"}
 PAGES = {"tiff": "pages", "gif": "frames", "webp": "frames", "avif": "pictures"}
-UNSUPPORTED = ("unsupported", "not supported", "not implemented", "unimplemented")
+UNSUPPORTED = (
+    *("unsupported", "not supported", "not implemented", "unimplemented"),
+    "bad labq format",  # 8-bit Lab TIFF
+)
+# Warnings of libjpeg that leave the picture whole.
+HARMLESS = ("Invalid SOS parameters", "Unknown Adobe")
 MOST_WARNINGS = 3
 
 
@@ -42,54 +49,40 @@ def decode(data: bytes | memoryview, *, where: str, source: str | None, limit: i
     kind = kind_of(data, where)
     if kind == "bmp":
         return _decode_bmp(data, where=where, source=source, limit=limit)
-    Error = vips().Error  # noqa: N806
     try:
         with listening() as warnings:
-            try:
-                decoded = _load(data, kind, where, source, limit, fail_on="warning")
-            except Error as error:
-                # A damaged JPEG that is all there gives a picture with a flaw; say so.
-                decoded = _load(data, kind, where, source, limit, fail_on="error")
-                if kind == "jpeg":
-                    flaw = f"the file is damaged ({message(error)}): parts may look wrong"
-                    decoded = _noted(decoded, flaw)
-                    warnings.clear()
-    except Error as error:
+            decoded = _load_or_mend(data, kind, where, source, limit)
+    except vips().Error as error:
         raise _photo_error(error, kind, where) from error
     return _noted(decoded, *_telling(warnings))
 
 
 def finish(image: Any, *, where: str, metadata: Metadata) -> Decoded:
     """Decoded pixels of a libvips image that carries its profile and its orientation."""
-    notes = list(metadata.notes)
-    image = _whole_numbers(image, where)
-    blob = metadata.exif
-    profile = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
-    image, colors, said = _in_rgb(image, profile)
-    notes += said
+    profile = _blob(image, "icc-profile-data")
+    image, colors, notes = _in_rgb(_whole_numbers(image, where), profile)
     turn = image.get("orientation") if image.get_typeof("orientation") else 1
-    dpi = metadata.dpi
     if turn in range(2, 9):
         image = image.copy_memory().autorot()
-        dpi = dpi[::-1] if dpi and turn >= 5 else dpi
     array = image.numpy()
     array = array[..., None] if array.ndim == 2 else array
-    pixels, alpha = np.ascontiguousarray(array[..., :colors]), None
+    pixels, alpha = array, None
     if array.shape[2] > colors:
+        pixels = np.ascontiguousarray(array[..., :colors])
         alpha = np.ascontiguousarray(array[..., colors])
     if array.shape[2] > colors + 1:
         notes.append(f"{array.shape[2] - colors - 1} extra channels dropped")
     if colors == 1 and profile:
         pixels, said = icc.gray_to_srgb(pixels, profile)
         notes += said
-    if blob:
-        try:
-            blob = exif.upright(blob, size_hw=pixels.shape[:2])
-        except ValueError:
-            blob = None
-            notes.append("broken EXIF data dropped")
-    unique = tuple(dict.fromkeys(notes))
-    return Decoded(pixels, alpha, replace(metadata, exif=blob, dpi=dpi, notes=unique))
+    blob, said = _upright(metadata.exif, (pixels.shape[0], pixels.shape[1]))
+    turned = replace(
+        metadata,
+        exif=blob,
+        dpi=metadata.dpi[::-1] if metadata.dpi and turn >= 5 else metadata.dpi,
+        notes=tuple(dict.fromkeys([*metadata.notes, *notes, *said])),
+    )
+    return Decoded(pixels, alpha, turned)
 
 
 def check_size(width: int, height: int, *, where: str, limit: int) -> None:
@@ -100,29 +93,56 @@ def check_size(width: int, height: int, *, where: str, limit: int) -> None:
         )
 
 
+def _load_or_mend(
+    data: bytes | memoryview, kind: str, where: str, source: str | None, limit: int
+) -> Decoded:
+    if kind != "jpeg":  # elsewhere a warning is about a tag, not about the picture
+        return _load(data, kind, where, source, limit, fail_on="error")
+    try:
+        return _load(data, kind, where, source, limit, fail_on="warning")
+    except vips().Error as error:
+        # A damaged JPEG that is all there still gives a picture, with a flaw: say so.
+        decoded = _load(data, kind, where, source, limit, fail_on="error")
+        flaws = [said for said in message(error).split("; ") if not said.startswith(HARMLESS)]
+        if not flaws:
+            return decoded
+        return _noted(decoded, f"the file is damaged ({flaws[0]}): parts may look wrong")
+
+
 def _load(
     data: bytes | memoryview, kind: str, where: str, source: str | None, limit: int, *, fail_on: str
 ) -> Decoded:
-    if kind != "jpeg":
-        fail_on = "error"  # elsewhere a warning is about a tag, not about the picture
     origin = vips().Source.new_from_memory(data)
     load = getattr(vips().Image, LOADERS[kind])
     image = load(origin, access="sequential", fail_on=fail_on)
     check_size(image.width, image.height, where=where, limit=limit)
-    notes = []
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    if pages > 1:
-        notes.append(f"first of {pages} {PAGES.get(kind, 'pages')}")
+    blob = _exif(image, data, kind)
     metadata = Metadata(
-        exif=_exif(image, data, kind),
+        exif=blob,
         xmp=_blob(image, "xmp-data"),
         iptc=_iptc(image),
-        dpi=_dpi(image),
+        dpi=_dpi(image, kind, blob),
         source=source,
         format=kind,
-        notes=tuple(notes),
+        notes=(f"first of {pages} {PAGES.get(kind, 'pages')}",) if pages > 1 else (),
     )
-    return finish(image, where=where, metadata=metadata)
+    decoded = finish(image, where=where, metadata=metadata)
+    pixels = decoded.pixels
+    if kind == "avif" and pixels.dtype == np.uint16:
+        # libvips shifts 10 or 12 bits up and leaves zeros below: white would not be white.
+        pixels |= pixels >> image.get("heif-bitdepth")
+    if kind in WITHOUT_GRAY or image.get_typeof("palette"):
+        return decoded._replace(pixels=_gray_if_gray(pixels))
+    return decoded
+
+
+def _gray_if_gray(pixels: NDArray[Any]) -> NDArray[Any]:
+    """One channel where a format that has no gray spells it as three equal ones."""
+    for part in (pixels[::64], pixels):  # a look at some rows spares most the long one
+        if any(not np.array_equal(part[..., 0], part[..., i]) for i in range(part.shape[2])):
+            return pixels
+    return np.ascontiguousarray(pixels[..., :1])
 
 
 def _in_rgb(image: Any, profile: bytes | None) -> tuple[Any, int, list[str]]:
@@ -148,6 +168,7 @@ def _whole_numbers(image: Any, where: str) -> Any:
     if image.format in ("uchar", "ushort") or image.interpretation in ("lab", "labs"):
         return image
     if image.format in ("float", "double"):
+        image = image.copy_memory()
         low, high = image.min(), image.max()
         if low >= 0 and high <= 1:
             return (
@@ -189,11 +210,23 @@ def _blob(image: Any, field: str) -> bytes | None:
     return bytes(image.get(field)) or None if image.get_typeof(field) else None
 
 
-def _dpi(image: Any) -> tuple[float, float] | None:
-    # libvips says one pixel per millimeter where the file says nothing.
-    if image.xres == image.yres == 1.0 or min(image.xres, image.yres) <= 0:
+def _dpi(image: Any, kind: str, blob: bytes | None) -> tuple[float, float] | None:
+    if kind in ("webp", "avif"):  # which have it in the EXIF data or nowhere
+        try:
+            return exif.dpi(blob) if blob else None
+        except ValueError:
+            return None
+    said = image.xres not in UNSAID if kind == "png" else image.get_typeof("resolution-unit")
+    if not said or min(image.xres, image.yres) <= 0:
         return None
-    return round(image.xres * MM_PER_INCH, 3), round(image.yres * MM_PER_INCH, 3)
+    return round(image.xres * MM_PER_INCH, 2), round(image.yres * MM_PER_INCH, 2)
+
+
+def _upright(blob: bytes | None, size_hw: tuple[int, int]) -> tuple[bytes | None, list[str]]:
+    try:
+        return (exif.upright(blob, size_hw=size_hw) if blob else None), []
+    except ValueError:
+        return None, ["broken EXIF data dropped"]
 
 
 def _decode_bmp(data: bytes | memoryview, *, where: str, source: str | None, limit: int) -> Decoded:

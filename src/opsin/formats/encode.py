@@ -17,6 +17,7 @@ from opsin.formats.metadata import Metadata
 from opsin.formats.vips import listening, message, vips
 
 MM_PER_INCH = 25.4
+DEFAULT_DPI = (72.0, 72.0)  # where EXIF wants a number and nobody knows one
 SUFFIXES = {
     **{".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".jfif": "jpeg"},
     **{".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp"},
@@ -113,7 +114,7 @@ def _image(pixels: NDArray[Any], alpha: NDArray[Any] | None, metadata: Metadata)
     image = vips().Image.new_from_memory(
         array.data, width, height, bands, "ushort" if deep else "uchar"
     )
-    x, y = metadata.dpi or (MM_PER_INCH, MM_PER_INCH)
+    x, y = metadata.dpi or DEFAULT_DPI
     image = image.copy(
         interpretation=("grey16" if deep else "b-w") if gray else ("rgb16" if deep else "srgb"),
         xres=x / MM_PER_INCH,
@@ -140,17 +141,20 @@ def _jpeg(image: Any, metadata: Metadata, quality: int) -> bytes:
     ):
         if blob and len(mark + blob) <= JPEG_SEGMENT:
             segments += struct.pack(">BBH", 0xFF, marker, 2 + len(mark + blob)) + mark + blob
-    # After SOI and the JFIF segment, which libvips always writes first.
-    end = 4 + int.from_bytes(data[4:6], "big")
-    head = bytearray(data[:end])
-    if metadata.dpi is None:
-        head[13:18] = b"\0\0\1\0\1"  # no unit, square pixels
-    return bytes(head) + segments + data[end:]
+    unit, sides = (1, metadata.dpi) if metadata.dpi else (0, (1, 1))
+    x, y = (min(max(round(side), 1), 65535) for side in sides)
+    jfif = struct.pack(">2sH5sHBHH2x", b"\xff\xe0", 16, b"JFIF\0", 0x0102, unit, x, y)
+    start = 2
+    if data[2:4] == b"\xff\xe0":  # some versions of libvips write one, without the resolution
+        start = 4 + int.from_bytes(data[4:6], "big")
+    return data[:2] + jfif + segments + data[start:]
 
 
 def _png(image: Any, metadata: Metadata, quality: int) -> bytes:
     _attach(image, "xmp-data", metadata.xmp)
     data: bytes = image.pngsave_buffer(compression=3, filter="all", keep="icc|xmp")
+    if metadata.dpi is None and (at := data.find(b"pHYs", 0, data.find(b"IDAT"))) > 0:
+        data = data[: at - 4] + data[at + 4 + 9 + 4 :]
     extra = b""
     if metadata.exif:
         body = b"eXIf" + metadata.exif
@@ -171,14 +175,16 @@ def _tiff(image: Any, metadata: Metadata, quality: int) -> bytes:
         resunit="inch",
         keep="icc|xmp|iptc",
     )
-    if metadata.exif and size <= BIG_TIFF:
-        return exif.into_tiff(data, metadata.exif)
-    return data
+    if size > BIG_TIFF:
+        return data
+    if metadata.dpi is None:
+        data = exif.without_unit(data)
+    return exif.into_tiff(data, metadata.exif) if metadata.exif else data
 
 
 def _webp(image: Any, metadata: Metadata, quality: int) -> bytes:
     _attach_both(image, metadata)
-    return bytes(image.webpsave_buffer(Q=quality, effort=2, keep="icc|exif|xmp"))
+    return bytes(image.webpsave_buffer(Q=quality, effort=2, keep=_keep(metadata)))
 
 
 def _avif(image: Any, metadata: Metadata, quality: int) -> bytes:
@@ -190,7 +196,7 @@ def _avif(image: Any, metadata: Metadata, quality: int) -> bytes:
             effort=2,
             subsample_mode="off",
             bitdepth=12 if image.format == "ushort" else 8,
-            keep="icc|exif|xmp",
+            keep=_keep(metadata),
         )
     )
 
@@ -199,6 +205,10 @@ def _attach_both(image: Any, metadata: Metadata) -> None:
     # Here libvips rewrites the EXIF blob and may drop tags it has never heard of.
     _attach(image, "exif-data", EXIF_MARK + metadata.exif if metadata.exif else None)
     _attach(image, "xmp-data", metadata.xmp)
+
+
+def _keep(metadata: Metadata) -> str:
+    return "icc|exif|xmp" if metadata.exif or metadata.dpi else "icc|xmp"
 
 
 _SAVERS = {"jpeg": _jpeg, "png": _png, "tiff": _tiff, "webp": _webp, "avif": _avif}

@@ -18,7 +18,8 @@ SHORT, LONG = 3, 4
 ORIENTATION, EXIF_POINTER, GPS_POINTER = 0x0112, 0x8769, 0x8825
 THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
 PIXELS_X, PIXELS_Y, INTEROP_POINTER = 0xA002, 0xA003, 0xA005
-X_RESOLUTION, Y_RESOLUTION = 0x011A, 0x011B
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+CM_PER_INCH = 2.54
 SUBFILE_TYPE, SUB_DIRECTORIES, DNG_VERSION = 0x00FE, 0x014A, 0xC612
 
 # The tags of a first directory that tell about the photograph, not about its file.
@@ -67,6 +68,25 @@ def upright(exif: bytes, *, size_hw: tuple[int, int]) -> bytes:
         _patch(out, child, PIXELS_X, size_hw[1])
         _patch(out, child, PIXELS_Y, size_hw[0])
     return _without_thumbnail(out, first)
+
+
+def dpi(exif: bytes) -> tuple[float, float] | None:
+    """(x, y), or None where nothing is said."""
+    first = first_directory(exif)
+    found = [first.entries.get(tag) for tag in (X_RESOLUTION, Y_RESOLUTION)]
+    sides = [struct.unpack(first.order + "II", e.value) for e in found if e and len(e.value) == 8]
+    unit = {2: 1.0, 3: CM_PER_INCH}.get(first.number(RESOLUTION_UNIT, 2))
+    if unit is None or len(sides) < 2 or not all(top and bottom for top, bottom in sides):
+        return None
+    x, y = (round(top / bottom * unit, 2) for top, bottom in sides)
+    return x, y
+
+
+def without_unit(tiff: bytes) -> bytes:
+    """The TIFF file with its resolution unit set to none."""
+    out = bytearray(tiff)
+    _patch(out, first_directory(tiff), RESOLUTION_UNIT, 1)
+    return bytes(out)
 
 
 def from_tiff(data: bytes | memoryview) -> bytes | None:

@@ -82,7 +82,7 @@ def srgb_gray() -> bytes:
         body += value + bytes(-len(value) % 4)
     rest = struct.pack(">I", len(tags)) + table + body
     head = struct.pack(
-        ">I4xI4s4s4s6H4s24x4xI3i48x",
+        ">I4xI4s4s4s6H4s24xI3i48x",
         *(128 + len(rest), 0x04300000, b"mntr", b"GRAY", b"XYZ "),
         *(2024, 1, 1, 0, 0, 0, b"acsp"),
         *(1, *(round(value * 65536) for value in D50)),
