@@ -322,8 +322,8 @@ def _chroma_limit(lab: Floats) -> Floats:
 
 @cache
 def _limits() -> Floats:
-    """The chroma where sRGB ends, by L* (0..100) and hue (-180..180 degrees, in halves)."""
-    grid = np.meshgrid(np.linspace(0, 100, 129), np.radians(np.linspace(-180, 180, 721)))
+    """The chroma where sRGB ends, by L* (0..100) and hue (-180..180 degrees)."""
+    grid = np.meshgrid(np.linspace(0, 100, 129), np.radians(np.linspace(-180, 180, 361)))
     light, hue = (axis.T.ravel() for axis in grid)
     a, b = np.cos(hue), np.sin(hue)
     limit, step = np.zeros(len(hue)), 80.0
@@ -332,7 +332,7 @@ def _limits() -> Floats:
         inside = _excess(_linear_of_lab(np.stack([light, trial * a, trial * b]))) <= 0
         limit = np.where(inside, trial, limit)
         step /= 2
-    return np.asarray(limit.reshape(129, 721), np.float32)
+    return np.asarray(limit.reshape(129, 361), np.float32)
 
 
 def _linear_of_lab(lab: NDArray[Any]) -> Floats:
