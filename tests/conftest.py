@@ -77,8 +77,8 @@ def _graph(colors: float, kind: str) -> bytes:
     if kind == "bins":
         of_hints = np.concatenate([weight, np.zeros((count, 1), np.float32)], axis=1)
         nodes += [
-            helper.make_node("MaxPool", ["hints"], ["most"], **pool),
-            helper.make_node("Conv", ["most", "of_hints"], ["hinted"]),
+            helper.make_node("AveragePool", ["hints"], ["given"], **pool),
+            helper.make_node("Conv", ["given", "of_hints"], ["hinted"]),
             helper.make_node("Reshape", ["condition", "shape"], ["wanted"]),
             helper.make_node("Add", ["plain", "hinted"], ["sum"]),
             helper.make_node("Add", ["sum", "wanted"], [out]),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from opsin.formats.vips import vips
 from opsin.photo import Photo
 
 LONGEST = 1600  # of each half
@@ -21,9 +22,7 @@ def side_by_side(before: Photo, after: Photo) -> Photo:
 
 
 def _shown(photo: Photo) -> Any:
-    import pyvips
-
-    image = pyvips.Image.new_from_array(photo.pixels)
+    image = vips().Image.new_from_array(photo.pixels)
     scale = min(1, LONGEST / max(image.width, image.height))
     pixels = image.resize(scale).numpy() if scale < 1 else photo.pixels
     if pixels.dtype == np.uint16:

@@ -19,6 +19,8 @@ from opsin.errors import OpsinError
 VERBS = {  # verb: (module:name, what it does)
     "colorize": ("opsin.cli.colorize:colorize", "Give black-and-white photographs their colors."),
     "models": ("opsin.cli.models:models", "List, show, add and remove models."),
+    "evaluate": ("opsin.cli.evaluate:evaluate", "Compare models with the true colors."),
+    "sheet": ("opsin.cli.sheet:sheet", "Put photographs and their colors on contact sheets."),
     "bench": ("opsin.cli.bench:bench", "Measure how fast opsin is on this machine."),
 }
 

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import typer
 
 from opsin.cli import FAILED, STOPPED, WrongCallError
-from opsin.cli.inputs import WRITABLE, Job, format_of, plan
+from opsin.cli.inputs import KEPT, WRITABLE, Job, format_of, plan
 from opsin.errors import ModelError, OpsinError
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -149,7 +149,7 @@ def _pipe(paths: Sequence[str], output: str | None, format: str | None, options:
     )
     if to_stdout:
         own = photo.metadata.format or ""
-        kind = kind or (own if own in WRITABLE else "png")
+        kind = kind or (own if own in KEPT else "png")
         sys.stdout.buffer.write(result.encode(kind, quality=options.quality, mark=options.mark))
         sys.stdout.buffer.flush()
     else:
@@ -182,8 +182,8 @@ def _do(job: Job, options: Options) -> Result:
         map = confidence_map(answer, photo.height, photo.width)
         open_photo((map * 255 + 0.5).astype("uint8")).save(job.confidence)
     result.save(job.target, format=job.format, quality=options.quality, mark=options.mark)
-    seconds = round(time.perf_counter() - began, 3)
-    return _result(job, "done", seconds=seconds, notes=list(result.metadata.notes))
+    notes = [*result.notes, *result.losses(job.format)]
+    return _result(job, "done", seconds=round(time.perf_counter() - began, 3), notes=notes)
 
 
 def _attempt(job: Job, options: Options) -> Result:
@@ -212,25 +212,36 @@ def _run(
     options = replace(options, threads=max(1, min(cores(), MOST_THREADS) // count))
     load_engine(options.model, threads=options.threads)  # a bad model stops before the first one
     results: list[Result] = []
+    stop: BaseException | None = None
+
+    def attempt(job: Job) -> Result:
+        result = _attempt(job, options)
+        results.append(result)  # here, so that what ends after a stop is counted too
+        return result
+
     pool = ThreadPoolExecutor(count)
     try:
         with _terminate_as_interrupt(), _progress(len(jobs)) as advance:
-            for result in _in_order_of_completion(pool, jobs, options, 2 * count):
-                results.append(result)
+            for result in _as_completed(pool, attempt, jobs, at_once=2 * count):
                 advance(result)
-    except (KeyboardInterrupt, OpsinError, OSError) as stop:
+    except (KeyboardInterrupt, OpsinError, OSError) as error:
+        stop = error
+    finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        return results, stop
-    pool.shutdown()
-    return results, None
+    return results, stop
 
 
-def _in_order_of_completion(
-    pool: ThreadPoolExecutor, jobs: Sequence[Job], options: Options, at_once: int
+def _as_completed(
+    pool: ThreadPoolExecutor,
+    attempt: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    *,
+    at_once: int,
 ) -> Iterator[Result]:
+    """Each result when it is there; few jobs are handed out at a time, so that a stop is quick."""
     waiting: set[Future[Result]] = set()
     for job in jobs:
-        waiting.add(pool.submit(_attempt, job, options))
+        waiting.add(pool.submit(attempt, job))
         if len(waiting) >= at_once:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)

@@ -15,15 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsin.cli import WrongCallError
+from opsin.formats.encode import SUFFIXES as KNOWN
 
-SUFFIXES = {
-    ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".png": "png", ".tif": "tiff",
-    ".tiff": "tiff", ".webp": "webp", ".avif": "avif", ".gif": "gif", ".bmp": "bmp",
-}  # fmt: skip
+SUFFIXES = {**KNOWN, ".gif": "gif", ".heic": "heic", ".heif": "heic"}
 """The files that are looked for in folders, and their formats."""
 
-WRITABLE = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif"}
+WRITABLE = {
+    "jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif", "bmp": ".bmp",
+}  # fmt: skip
 """The formats that can be written, and the suffix that a new one gets."""
+
+KEPT = tuple(kind for kind in WRITABLE if kind != "bmp")  # it cannot tell who made its colors
+"""The formats that a photograph keeps; of the others it becomes PNG."""
 
 OWN = ("-color", "-compare", "-confidence")
 """What the names of opsin's own pictures end with."""
@@ -167,7 +170,7 @@ def _job(
             raise WrongCallError(f"--format {format} does not fit the name {out}.")
         return _with_extras(source, out, kind, out.parent, out.stem, compare, confidence)
     place = source.parent if out is None else out / source.parent.relative_to(base)
-    kind = format_of(format or (own if own in WRITABLE else "png"))
+    kind = format_of(format or (own if own in KEPT else "png"))
     suffix = source.suffix if kind == own else WRITABLE[kind]
     target = place / f"{source.stem}-color{suffix}"
     return _with_extras(source, target, kind, place, source.stem, compare, confidence)

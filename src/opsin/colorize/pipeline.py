@@ -19,10 +19,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+import opsin
 from opsin.color import color_kind, light_of_pixels, pixels_of_lab, rgb_to_lab
 from opsin.colorize import upsample
 from opsin.colorize.decode import BINS, DEFAULT_SCALE, decode, setting
 from opsin.errors import ModelError
+from opsin.formats.vips import vips
 from opsin.models.card import Card
 from opsin.models.engine import Engine, cores, load_engine
 from opsin.photo import Photo, made_by_opsin
@@ -143,7 +145,8 @@ def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
     if note := NOTES.get(answer.kind):
         notes = (*photo.metadata.notes, note)
         photo = replace(photo, metadata=replace(photo.metadata, notes=notes))
-    return made_by_opsin(photo, pixels, model=answer.card.name, version=answer.card.version)
+    model = f"{answer.card.name} {answer.card.version}"
+    return made_by_opsin(photo, pixels, model=model, version=opsin.__version__)
 
 
 def confidence_map(answer: Answer, height: int, width: int) -> Floats:
@@ -216,9 +219,7 @@ def _resize(pixels: Any, height: int, width: int, *, kernel: str = "lanczos3") -
     """`pixels` (H, W, C) at another size, without aliasing."""
     if pixels.shape[:2] == (height, width):
         return pixels
-    import pyvips
-
-    image = pyvips.Image.new_from_array(pixels)
+    image = vips().Image.new_from_array(pixels)
     image = image.resize(width / image.width, vscale=height / image.height, kernel=kernel)
     return image.numpy().reshape(height, width, pixels.shape[-1])
 

@@ -1,0 +1,80 @@
+"""`opsin bench`: how fast opsin is on this machine; a table, or JSON with --json."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from opsin.cli import WrongCallError
+
+PARTS = ("network", "photo", "cold", "memory", "folder")
+
+
+def bench(
+    parts: Annotated[
+        list[str] | None, typer.Argument(metavar="[PART]...", help=f"{', '.join(PARTS)}; or all.")
+    ] = None,
+    photo: Annotated[
+        Path | None, typer.Option(help="Your own JPEG instead of a made 12-megapixel one.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="A model's name; see opsin models list.")] = "default",
+    count: Annotated[int, typer.Option(min=1, help="Photographs in the folder.")] = 100,
+    workers: Annotated[int | None, typer.Option(min=1, help="As of opsin colorize.")] = None,
+    runs: Annotated[int, typer.Option(min=1, help="The median of so many is shown.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """
+
+    Example: opsin bench network photo
+    """
+    for part in parts or ():
+        if part not in PARTS:
+            raise WrongCallError(f"unknown part '{part}'. Parts: {', '.join(PARTS)}.")
+    figures = _measure(parts or PARTS, photo, model, count, workers, runs)
+    if as_json:
+        print(json.dumps(figures, indent=2))
+    else:
+        _print_table(figures)
+
+
+def _measure(
+    parts: Any, photo: Path | None, model: str, count: int, workers: int | None, runs: int
+) -> dict[str, dict[str, float]]:
+    from opsin.evaluate import speed
+
+    jpeg = photo.read_bytes() if photo else None
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ways: dict[str, Callable[[], dict[str, float]]] = {
+            "network": lambda: speed.network_speed(model, runs=5 * runs),
+            "photo": lambda: speed.photo_speed(jpeg, model=model, runs=runs),
+            "cold": lambda: speed.cold_speed(folder, model=model, runs=runs),
+            "memory": lambda: speed.peak_memory(folder, model=model),
+            "folder": lambda: speed.folder_speed(folder, count=count, model=model, workers=workers),
+        }
+        return {part: ways[part]() for part in parts}
+
+
+def _print_table(figures: dict[str, dict[str, float]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("part", "what", box=None)
+    table.add_column("", justify="right")
+    for part, values in figures.items():
+        for what, value in values.items():
+            table.add_row(part, what, _shown(what, value))
+    Console().print(table)
+
+
+def _shown(what: str, value: float) -> str:
+    if what in ("photos", "megapixels", "per_second"):
+        return f"{value:.4g}"
+    if what == "peak_mb":
+        return f"{value:.0f} MB"
+    return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"

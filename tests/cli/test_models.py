@@ -1,0 +1,31 @@
+import json
+
+from conftest import write_tiny_model
+
+from opsin.cli import main
+
+
+def test_models_are_listed_shown_added_and_removed(models, tmp_path, capsys):
+    card = write_tiny_model(tmp_path / "new", "fresh")
+    assert main(["models", "add", str(card)]) == 0
+    assert main(["models", "list"]) == 0
+    assert main(["models", "show", "fresh"]) == 0
+    assert main(["models", "remove", "fresh"]) == 0
+    out = capsys.readouterr().out
+    assert "fresh: added" in out
+    assert 'license = "Apache-2.0"' in out
+    assert "fresh: removed" in out
+
+
+def test_models_as_json(models, capsys):
+    assert main(["models", "list", "--json"]) == 0
+    assert "tiny" in [card["name"] for card in json.loads(capsys.readouterr().out)]
+    assert main(["models", "show", "tiny", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["output"]["stride"] == 4
+
+
+def test_an_unknown_model_is_one_line_and_exit_code_1(models, capsys):
+    assert main(["models", "show", "huge"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("opsin: unknown model 'huge'. Available:")
+    assert said.count("\n") == 1
