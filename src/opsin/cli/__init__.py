@@ -21,6 +21,8 @@ VERBS = {  # verb: (module:name, what it does)
     "models": ("opsin.cli.models:models", "List, show, add and remove models."),
     "evaluate": ("opsin.cli.evaluate:evaluate", "Compare models with the true colors."),
     "sheet": ("opsin.cli.sheet:sheet", "Put photographs and their colors on contact sheets."),
+    "train": ("opsin.cli.train:train", "Train a network by a recipe."),
+    "export": ("opsin.cli.export:export", "Make a model of a training run."),
     "bench": ("opsin.cli.bench:bench", "Measure how fast opsin is on this machine."),
 }
 

@@ -1,0 +1,79 @@
+"""`opsin train`: trains a network by a recipe on the user's own pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, as in recipes/default.toml.")],
+    data: Annotated[
+        list[Path],
+        typer.Option("--data", help="Folders or .tar files of photographs; may be repeated."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of the run: checkpoint, log, sheets.")
+    ],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Changes a value of the recipe: --set data.size=96."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that prepare pictures. [default: by the machine]")
+    ] = None,
+) -> None:
+    """Trains a network by a recipe; a stopped run goes on when called again.
+
+    Example: opsin train recipes/default.toml --data photos/ --out runs/mine
+    """
+    # Threads that spin while they wait ruin a machine that also decodes pictures.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from opsin.errors import missing_extra
+    from opsin.training.recipe import read_recipe
+
+    settings = read_recipe(recipe, tuple(changes or ()))
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise missing_extra("training", "train") from None
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from opsin.colorize.train import train as run
+
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        steps = bar.add_task(settings.name, total=settings.steps)
+
+        def advance(step: int, text: str) -> None:
+            bar.update(steps, completed=step, **({"description": text} if text else {}))
+            if text and not console.is_terminal:
+                console.print(f"step {step}: {text}")
+
+        checkpoint = run(
+            settings,
+            data,
+            out,
+            workers=workers,
+            show=lambda text: console.print(text, highlight=False),
+            advance=advance,
+        )
+    console.print(f"done: {checkpoint}. Make it a model with: opsin export {out} -o MODEL_FOLDER")

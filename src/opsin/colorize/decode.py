@@ -1,0 +1,96 @@
+"""From a distribution over color bins to one color at each position.
+
+The networks of system A7 answer with 313 numbers at each position: how likely each bin of the
+a*b* plane is. This module says where the bins lie and turns their distribution into a*b*.
+
+Arrays: bins and a*b* are in Lab units; logits are (313, h, w) float32, colors (h, w, 2).
+Sources: Zhang et al. 2016, Colorful Image Colorization (arXiv 1603.08511), sections 2.1
+(bins of 10 x 10, 313 of them) and 2.3 (annealed mean).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+
+GRID: Final = 10
+"""Distance between neighboring bins, in Lab units."""
+
+# For each a*, the first and the last b*: the 313 points of the 10-unit grid that lie nearest
+# to the a*b* of some sRGB color (12.5 units at most). tests/colorize/test_decode.py derives them.
+_ROWS: Final = {
+    -90: (50, 90), -80: (20, 90), -70: (0, 90), -60: (-20, 100), -50: (-30, 100),
+    -40: (-40, 100), -30: (-40, 100), -20: (-50, 100), -10: (-60, 100), 0: (-70, 100),
+    10: (-80, 90), 20: (-80, 90), 30: (-90, 90), 40: (-100, 80), 50: (-100, 80),
+    60: (-110, 80), 70: (-110, 80), 80: (-120, 80), 90: (-110, 70), 100: (-80, -10),
+    110: (-60, -60),
+}  # fmt: skip
+
+BINS: Final[Float] = np.array(
+    [(a, b) for a, (first, last) in _ROWS.items() for b in range(first, last + 1, GRID)],
+    dtype=np.float32,
+)
+"""a*, b* of each bin's center, (313, 2)."""
+
+
+class Vividness(NamedTuple):
+    """How a distribution becomes a color: one point of a model's muted-to-saturated scale."""
+
+    temperature: float
+    """1: the plain mean, safe and muted; toward 0: the likeliest bin, saturated and blotchy."""
+    gain: float
+    """Factor on a*b* after the mean."""
+
+
+DEFAULT_SCALE: Final = (Vividness(1.0, 1.0), Vividness(0.5, 1.0), Vividness(0.25, 1.15))
+"""Settings at vividness 0, 0.5 and 1 for a model whose card gives none."""
+
+
+def setting(vividness: float, scale: tuple[tuple[float, float], ...] = DEFAULT_SCALE) -> Vividness:
+    """The temperature and gain at a vividness in [0, 1], on a scale of evenly spaced settings.
+
+    >>> setting(0.25, ((1.0, 1.0), (0.5, 1.0), (0.3, 1.2)))
+    Vividness(temperature=0.75, gain=1.0)
+    """
+    if not 0 <= vividness <= 1:
+        raise ValueError(f"vividness must be between 0 (muted) and 1 (saturated), got {vividness}.")
+    at = np.linspace(0, 1, len(scale))
+    temperatures, gains = zip(*scale, strict=True)
+    return Vividness(
+        float(np.interp(vividness, at, temperatures)), float(np.interp(vividness, at, gains))
+    )
+
+
+def decode(logits: Float, *, temperature: float = 0.5, gain: float = 1.0) -> tuple[Float, Float]:
+    """The annealed mean color of each position, (h, w, 2), and its entropy, (h, w) in [0, 1].
+
+    The entropy is that of the distribution as the network gave it (temperature 1), divided by
+    log 313: 0 is certain, 1 knows nothing.
+
+    >>> import numpy as np
+    >>> logits = np.zeros((313, 2, 2), np.float32)
+    >>> logits[np.flatnonzero((BINS == (40, 20)).all(axis=1))] = 50
+    >>> decode(logits)[0][0, 0].round().tolist()
+    [40.0, 20.0]
+    """
+    bins, height, width = logits.shape
+    if bins != len(BINS):
+        raise ValueError(f"logits must have {len(BINS)} channels, got {bins}.")
+    if temperature <= 0:
+        raise ValueError(f"temperature must be above 0, got {temperature}.")
+    flat = logits.reshape(bins, -1)
+    flat = flat - flat.max(axis=0)
+    plain = np.exp(flat)
+    total = plain.sum(axis=0)
+    # H = log(sum e^x) - sum(x e^x) / sum(e^x)
+    entropy = (np.log(total) - np.einsum("qn,qn->n", plain, flat) / total) / np.log(bins)
+    sharp = plain if temperature == 1 else np.exp(flat / np.float32(temperature))
+    ab = (BINS.T @ sharp) / sharp.sum(axis=0) * np.float32(gain)
+    return (
+        np.ascontiguousarray(ab.T, dtype=np.float32).reshape(height, width, 2),
+        np.clip(entropy, 0, 1).astype(np.float32).reshape(height, width),
+    )

@@ -1,0 +1,107 @@
+"""From a trained network to an ONNX file: written, stored in half, and compared with torch.
+
+Weights are stored as float16 with a cast in front of each use, so the file is half as large and
+the arithmetic stays float32; ONNX Runtime folds the casts while it loads the file.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from opsin.errors import ModelError, missing_extra
+
+TOLERANCE: Final = 1e-3
+"""Largest difference between torch's answer and the float32 graph's, as a share of the largest."""
+_SMALL = 256  # weights of fewer numbers stay float32
+
+
+def export_onnx(
+    network: nn.Module,
+    examples: Sequence[Mapping[str, Tensor]],
+    path: Path,
+    *,
+    output: str,
+    axes: Mapping[str, Mapping[int, str]],
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Writes the network as ONNX; for each example, torch's answer and that of the stored file.
+
+    The graph is traced on the first example; the others, of other sizes, show that its free
+    `axes` are free. The float32 graph must agree with torch within `TOLERANCE`, or nothing is
+    written.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise missing_extra("the export", "train") from None
+    network = network.float().cpu().eval().to(memory_format=torch.contiguous_format)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the tracer's notes on constants
+            torch.onnx.export(
+                network,
+                tuple(examples[0].values()),
+                str(temporary),
+                input_names=list(examples[0]),
+                output_names=[output],
+                dynamic_axes={name: dict(free) for name, free in axes.items()},
+                opset_version=17,
+                dynamo=False,
+            )
+        with torch.no_grad():
+            expected = [network(*example.values()).numpy() for example in examples]
+        for answer, plain in zip(expected, _run(temporary, examples), strict=True):
+            off = float(np.abs(answer - plain).max() / max(1e-6, float(np.abs(answer).max())))
+            if not off < TOLERANCE:
+                raise ModelError(
+                    f"{path}: the exported graph differs from torch's answer by {off:.2g} of its "
+                    f"range (at most {TOLERANCE} is allowed). Nothing was written."
+                )
+        model = onnx.load(str(temporary))
+        store_half(model)
+        onnx.save(model, str(temporary))
+        answers = _run(temporary, examples)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return list(zip(expected, answers, strict=True))
+
+
+def store_half(model: Any) -> None:
+    """Stores the larger float32 weights of an ONNX model as float16, in place."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for weight in model.graph.initializer:
+        if weight.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(weight)
+        if values.size < _SMALL:
+            continue
+        limit = float(np.finfo(np.float16).max)
+        half = np.clip(values, -limit, limit).astype(np.float16)
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        model.graph.node.insert(0, cast)
+
+
+def _run(path: Path, examples: Sequence[Mapping[str, Tensor]]) -> list[NDArray[np.float32]]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return [
+        session.run(None, {name: value.numpy() for name, value in example.items()})[0]
+        for example in examples
+    ]
