@@ -64,7 +64,7 @@ def train(
         steps = bar.add_task(settings.name, total=settings.steps)
 
         def advance(step: int, text: str) -> None:
-            bar.update(steps, completed=step, **({"description": text} if text else {}))
+            bar.update(steps, completed=step, description=text or None)
             if text and not console.is_terminal:
                 console.print(f"step {step}: {text}")
 

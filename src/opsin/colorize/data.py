@@ -8,7 +8,7 @@ workers and whether the run was interrupted before it. Pictures too small for th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -144,14 +144,15 @@ def make_crop(
 
 def histogram(ab: Float) -> Float:
     """The share of positions in each of the 313 bins (nearest center), (313,), summing to 1."""
-    counts = np.bincount(nearest_bin(ab).ravel(), minlength=len(BINS)).astype(np.float32)
-    return counts / counts.sum()
+    counts = np.bincount(nearest_bin(ab).ravel(), minlength=len(BINS))
+    return (counts / counts.sum()).astype(np.float32)
 
 
 def nearest_bin(ab: Float) -> NDArray[np.intp]:
     """The bin whose center is nearest to each color: (..., 2) -> (...)."""
     cell = np.clip(np.rint(ab / GRID).astype(np.intp) + REACH, 0, 2 * REACH)
-    return BIN_OF_CELL[cell[..., 0], cell[..., 1]]
+    nearest: NDArray[np.intp] = BIN_OF_CELL[cell[..., 0], cell[..., 1]]
+    return nearest
 
 
 REACH = 13
@@ -160,7 +161,8 @@ REACH = 13
 def _bin_of_cell() -> NDArray[np.intp]:
     axis = np.arange(-REACH, REACH + 1, dtype=np.float32) * GRID
     cells = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
-    return ((cells[:, :, None] - BINS) ** 2).sum(axis=-1).argmin(axis=-1)
+    distance = ((cells[:, :, None] - BINS) ** 2).sum(axis=-1)
+    return np.argmin(distance, axis=-1)
 
 
 BIN_OF_CELL = _bin_of_cell()
@@ -215,5 +217,5 @@ def _chances(groups: NDArray[np.int32], settings: Data) -> NDArray[np.float64]:
     if not len(groups):
         return np.empty(0)
     counts = np.bincount(groups)
-    chances: NDArray[np.float64] = counts[groups].astype(np.float64) ** (settings.set_exponent - 1)
-    return chances / chances.sum()
+    chances = counts[groups].astype(np.float64) ** (settings.set_exponent - 1)
+    return np.asarray(chances / chances.sum())

@@ -8,12 +8,12 @@ that the mean over the target's bins is exactly the true color. Zhang et al. 201
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.colorize.data import BIN_OF_CELL, REACH, Batch
@@ -71,7 +71,7 @@ class BinsObjective:
                 ([p for n, p in self.network.named_parameters() if not n.startswith("encoder")], 1),
             ]
         )
-        self.optimizers = [self.optimizer]
+        self.optimizers: list[torch.optim.Optimizer] = [self.optimizer]
         device = stepper.device
         self.bins = torch.from_numpy(BINS).to(device)
         self.bin_of_cell = torch.from_numpy(BIN_OF_CELL).to(device)
@@ -131,7 +131,7 @@ class BinsObjective:
         return torch.stack(bins, dim=1), torch.stack(shares, dim=1)
 
     @torch.no_grad()
-    def answer(self, network: nn.Module, light: Tensor) -> np.ndarray[Any, Any]:
+    def answer(self, network: nn.Module, light: Tensor) -> NDArray[np.float32]:
         """Logits (B, 313, h, w) of plain gray pictures (B, 1, H, W), for validation."""
         batch, _, height, width = light.shape
         device = self.stepper.device
@@ -141,11 +141,10 @@ class BinsObjective:
                 torch.zeros(batch, 3, height, width, device=device),
                 torch.zeros(batch, len(BINS), device=device),
             )
-        answer: np.ndarray[Any, Any] = logits.float().cpu().numpy()
-        return answer
+        return np.asarray(logits.float().cpu().numpy(), np.float32)
 
 
-def rebalancing(uniform: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+def rebalancing(uniform: float) -> NDArray[np.float32]:
     """Weight of each bin, (313,), 1 on average over the colors of photographs.
 
     Zhang et al. 2016, equation 4: 1 / ((1 - uniform) prior + uniform / 313), the prior here a

@@ -108,7 +108,7 @@ class Validation:
 
     def __call__(self, step: int, network: nn.Module) -> dict[str, float]:
         losses, muted, default, ratios = [], [], [], []
-        rows = []
+        rows: list[Float] = []
         for start in range(0, len(self.lab), 16):
             lab, rgb = self.lab[start : start + 16], self.rgb[start : start + 16]
             light = torch.from_numpy(np.ascontiguousarray(lab[..., 0][:, None]))
@@ -160,7 +160,7 @@ def _square(picture: Picture) -> Float | None:
     pixels = image.numpy()
     if pixels.shape != (VALIDATION_SIZE, VALIDATION_SIZE, 3):
         return None
-    return np.asarray(pixels, np.float32) / 255
+    return np.asarray(pixels, np.float32) / np.float32(255)
 
 
 def _psnr(one: Float, other: Float) -> float:
@@ -179,7 +179,8 @@ def _save_sheet(rows: list[Float], path: Path) -> None:
 
 def _describe(listing: Listing) -> str:
     counts = np.bincount(listing.groups, minlength=len(listing.group_names))
-    sets = ", ".join(f"{name} {count}" for name, count in zip(listing.group_names, counts))
+    named = zip(listing.group_names, counts, strict=True)
+    sets = ", ".join(f"{name} {count}" for name, count in named)
     left = ", ".join(f"{count} {reason}" for reason, count in listing.left_out.items())
     return f"{len(listing.pictures)} pictures ({sets}); left out: {left}"
 

@@ -83,7 +83,7 @@ def _grain(gray: Float, rng: np.random.Generator) -> Float:
     if rng.random() < 0.5:
         noise = _blur(noise, rng.uniform(0.4, 1)) * np.float32(2)
     strength = rng.uniform(0.005, 0.05)
-    return gray + noise * np.float32(strength) * (0.3 + 4 * gray * (1 - gray)) / np.float32(1.3)
+    return (gray + noise * strength * (0.3 + 4 * gray * (1 - gray)) / 1.3).astype(np.float32)
 
 
 def _unevenness(shape: tuple[int, ...], rng: np.random.Generator) -> Float:
@@ -91,12 +91,14 @@ def _unevenness(shape: tuple[int, ...], rng: np.random.Generator) -> Float:
     coarse = rng.normal(0, rng.uniform(0.02, 0.1), (3, 3)).astype(np.float32)
     rows = np.linspace(0, 2, shape[0], dtype=np.float32)
     columns = np.linspace(0, 2, shape[1], dtype=np.float32)
-    return _ramp(rows) @ coarse @ _ramp(columns).T
+    drift = _ramp(rows) @ coarse @ _ramp(columns).T
+    return drift.astype(np.float32)
 
 
 def _ramp(at: Float) -> Float:
     """Linear interpolation weights (N, 3) of positions in 0..2."""
-    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(3, dtype=np.float32)))
+    ramp = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(3)))
+    return ramp.astype(np.float32)
 
 
 def _jpeg(gray: Float, quality: int) -> Float:
@@ -105,4 +107,4 @@ def _jpeg(gray: Float, quality: int) -> Float:
     image = pyvips.Image.new_from_array((gray * 255).round().astype(np.uint8))
     packed = image.jpegsave_buffer(Q=quality)
     back: NDArray[np.uint8] = pyvips.Image.new_from_buffer(packed, "").numpy()
-    return back.reshape(gray.shape).astype(np.float32) / 255
+    return (back.reshape(gray.shape) / 255).astype(np.float32)

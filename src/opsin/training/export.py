@@ -42,7 +42,7 @@ def export_onnx(
         import onnx
     except ImportError:
         raise missing_extra("the export", "train") from None
-    network = network.float().cpu().eval().to(memory_format=torch.contiguous_format)
+    network = network.float().cpu().eval()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     try:

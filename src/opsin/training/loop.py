@@ -166,8 +166,8 @@ def start_average(network: nn.Module) -> nn.Module:
 def update_average(average: nn.Module, network: nn.Module, *, decay: float, step: int) -> None:
     """Moves the averaged weights toward the network's; faster in the first steps."""
     decay = min(decay, (1 + step) / (10 + step))
-    old = [p for p in average.parameters() if p.is_floating_point()]
-    new = [p.detach() for p in network.parameters() if p.is_floating_point()]
+    old: list[Tensor] = [p for p in average.parameters() if p.is_floating_point()]
+    new: list[Tensor] = [p.detach() for p in network.parameters() if p.is_floating_point()]
     torch._foreach_lerp_(old, new, 1 - decay)
     for kept, current in zip(average.buffers(), network.buffers(), strict=True):
         kept.copy_(current)
@@ -209,5 +209,6 @@ def _average_gradients(parameters: Sequence[nn.Parameter]) -> None:
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
-    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+    parts = torch.split(flat, [gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))

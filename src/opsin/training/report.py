@@ -126,4 +126,4 @@ def _tensorboard(out: Path) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(out / "events"))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(out / "events"))
