@@ -49,9 +49,11 @@ def decode(data: bytes | memoryview, *, where: str, source: str | None, limit: i
     kind = kind_of(data, where)
     if kind == "bmp":
         return _decode_bmp(data, where=where, source=source, limit=limit)
+    if kind == "tiff":
+        _refuse_cut_off(data, where)
     try:
         with listening() as warnings:
-            decoded = _load_or_mend(data, kind, where, source, limit)
+            decoded = _load(data, kind, where=where, source=source, limit=limit, warnings=warnings)
     except vips().Error as error:
         raise _photo_error(error, kind, where) from error
     return _noted(decoded, *_telling(warnings))
@@ -93,32 +95,49 @@ def check_size(width: int, height: int, *, where: str, limit: int) -> None:
         )
 
 
-def _load_or_mend(
-    data: bytes | memoryview, kind: str, where: str, source: str | None, limit: int
-) -> Decoded:
-    if kind != "jpeg":  # elsewhere a warning is about a tag, not about the picture
-        return _load(data, kind, where, source, limit, fail_on="error")
-    try:
-        return _load(data, kind, where, source, limit, fail_on="warning")
-    except vips().Error as error:
-        # A damaged JPEG that is all there still gives a picture, with a flaw: say so.
-        decoded = _load(data, kind, where, source, limit, fail_on="error")
-        flaws = [said for said in message(error).split("; ") if not said.startswith(HARMLESS)]
-        if not flaws:
-            return decoded
-        return _noted(decoded, f"the file is damaged ({flaws[0]}): parts may look wrong")
-
-
 def _load(
-    data: bytes | memoryview, kind: str, where: str, source: str | None, limit: int, *, fail_on: str
+    data: bytes | memoryview,
+    kind: str,
+    *,
+    where: str,
+    source: str | None,
+    limit: int,
+    warnings: list[str],
 ) -> Decoded:
+    strict = kind in ("jpeg", "tiff")  # whose damage libvips tells as a warning
+    flaw = ""
+    try:
+        image = _opened(data, kind, fail_on="warning" if strict else "error")
+    except vips().Error:
+        if not strict:
+            raise
+        image = _opened(data, kind, fail_on="error")
+    check_size(image.width, image.height, where=where, limit=limit)
+    metadata = _metadata(image, data, kind, source)
+    try:
+        decoded = finish(image, where=where, metadata=metadata)
+    except vips().Error as error:
+        if kind != "jpeg":
+            raise
+        # A damaged JPEG that is all there still gives a picture, with a flaw: say so.
+        decoded = finish(_opened(data, kind, fail_on="error"), where=where, metadata=metadata)
+        warnings.clear()
+        flaw = message(error)
+    if flaw and not flaw.startswith(HARMLESS):
+        decoded = _noted(decoded, f"the file is damaged ({flaw}): parts may look wrong")
+    return _tidied(decoded, image, kind)
+
+
+def _opened(data: bytes | memoryview, kind: str, *, fail_on: str) -> Any:
     origin = vips().Source.new_from_memory(data)
     load = getattr(vips().Image, LOADERS[kind])
-    image = load(origin, access="sequential", fail_on=fail_on)
-    check_size(image.width, image.height, where=where, limit=limit)
+    return load(origin, access="sequential", fail_on=fail_on)
+
+
+def _metadata(image: Any, data: bytes | memoryview, kind: str, source: str | None) -> Metadata:
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
     blob = _exif(image, data, kind)
-    metadata = Metadata(
+    return Metadata(
         exif=blob,
         xmp=_blob(image, "xmp-data"),
         iptc=_iptc(image),
@@ -127,14 +146,16 @@ def _load(
         format=kind,
         notes=(f"first of {pages} {PAGES.get(kind, 'pages')}",) if pages > 1 else (),
     )
-    decoded = finish(image, where=where, metadata=metadata)
+
+
+def _tidied(decoded: Decoded, image: Any, kind: str) -> Decoded:
     pixels = decoded.pixels
     if kind == "avif" and pixels.dtype == np.uint16:
         # libvips shifts 10 or 12 bits up and leaves zeros below: white would not be white.
         pixels |= pixels >> image.get("heif-bitdepth")
     if kind in WITHOUT_GRAY or image.get_typeof("palette"):
-        return decoded._replace(pixels=_gray_if_gray(pixels))
-    return decoded
+        pixels = _gray_if_gray(pixels)
+    return decoded._replace(pixels=pixels)
 
 
 def _gray_if_gray(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -257,6 +278,16 @@ def _photo_error(error: Exception, kind: str, where: str) -> PhotoError:
             f"{where}: this kind of {kind.upper()} cannot be read ({said}). {CONVERT}."
         )
     return _cut_off(where, said)
+
+
+def _refuse_cut_off(data: bytes | memoryview, where: str) -> None:
+    """libvips leaves tiles that are not there as they happen to be in memory, in silence."""
+    try:
+        whole = exif.pixels_are_there(data)
+    except ValueError as error:
+        raise _cut_off(where, str(error)) from error
+    if not whole:
+        raise _cut_off(where, "pixels are missing at its end")
 
 
 def _cut_off(where: str, said: str) -> TruncatedPhotoError:

@@ -12,14 +12,17 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+SIZES |= {16: 8, 17: 8, 18: 8}  # BigTIFF
 WORDS = {**SIZES, 5: 4, 10: 4}  # what a change of byte order turns around
-SHORT, LONG = 3, 4
+SHORT, LONG, LONG8 = 3, 4, 16
 
 ORIENTATION, EXIF_POINTER, GPS_POINTER = 0x0112, 0x8769, 0x8825
 THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
 PIXELS_X, PIXELS_Y, INTEROP_POINTER = 0xA002, 0xA003, 0xA005
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 CM_PER_INCH = 2.54
+# Where the pixels lie and how many bytes they take, in strips and in tiles.
+PIXELS = ((0x0111, 0x0117), (0x0144, 0x0145))
 SUBFILE_TYPE, SUB_DIRECTORIES, DNG_VERSION = 0x00FE, 0x014A, 0xC612
 
 # The tags of a first directory that tell about the photograph, not about its file.
@@ -40,12 +43,17 @@ class Directory(NamedTuple):
     entries: dict[int, Entry]
     next_at: int  # where the offset of the next directory stands
     order: str  # "<" or ">"
+    big: bool  # BigTIFF, with offsets of 8 bytes
+
+    def numbers(self, tag: int) -> tuple[int, ...]:
+        entry = self.entries.get(tag)
+        letter = {SHORT: "H", LONG: "I", LONG8: "Q"}.get(entry.kind) if entry else None
+        if entry is None or letter is None:
+            return ()
+        return struct.unpack(f"{self.order}{entry.number}{letter}", entry.value)
 
     def number(self, tag: int, default: int = 0) -> int:
-        entry = self.entries.get(tag)
-        if entry is None or entry.kind not in (SHORT, LONG) or entry.number < 1:
-            return default
-        return int(struct.unpack_from(self.order + "HI"[entry.kind == LONG], entry.value)[0])
+        return (*self.numbers(tag), default)[0]
 
 
 def orientation(exif: bytes) -> int:
@@ -89,6 +97,16 @@ def without_unit(tiff: bytes) -> bytes:
     return bytes(out)
 
 
+def pixels_are_there(tiff: bytes | memoryview) -> bool:
+    """Whether the strips or tiles of the first page lie within the file."""
+    first = first_directory(tiff)
+    return all(
+        start + count <= len(tiff)
+        for offsets, counts in PIXELS
+        for start, count in zip(first.numbers(offsets), first.numbers(counts), strict=False)
+    )
+
+
 def from_tiff(data: bytes | memoryview) -> bytes | None:
     """The blob that a TIFF file's first directory amounts to; None where it tells nothing."""
     first = first_directory(data)
@@ -124,33 +142,45 @@ def first_directory(data: bytes | memoryview) -> Directory:
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
     if order is None or len(data) < 8:
         raise ValueError("no TIFF header")
-    magic, offset = struct.unpack_from(order + "HI", data, 2)
-    if magic != 42:
-        raise ValueError(f"TIFF magic is {magic}, not 42")
-    return _directory(data, offset, order)
+    (magic,) = struct.unpack_from(order + "H", data, 2)
+    if magic == 42:
+        return _directory(data, struct.unpack_from(order + "I", data, 4)[0], order)
+    if magic == 43 and len(data) >= 16:
+        return _directory(data, struct.unpack_from(order + "Q", data, 8)[0], order, big=True)
+    raise ValueError(f"TIFF magic is {magic}, not 42 or 43")
 
 
-def _directory(data: bytes | memoryview, offset: int, order: str) -> Directory:
+def _directory(
+    data: bytes | memoryview, offset: int, order: str, *, big: bool = False
+) -> Directory:
+    count_format, entry_format = (
+        (order + "Q", order + "HHQ") if big else (order + "H", order + "HHI")
+    )
+    inline, step = (8, 20) if big else (4, 12)
     try:
-        (count,) = struct.unpack_from(order + "H", data, offset)
+        (count,) = struct.unpack_from(count_format, data, offset)
+        start = offset + struct.calcsize(count_format)
         entries = {}
-        for at in range(offset + 2, offset + 2 + 12 * count, 12):
-            tag, kind, number = struct.unpack_from(order + "HHI", data, at)
+        for at in range(start, start + step * count, step):
+            tag, kind, number = struct.unpack_from(entry_format, data, at)
             size = SIZES.get(kind, 0) * number
-            place = at + 8 if size <= 4 else struct.unpack_from(order + "I", data, at + 8)[0]
+            place = at + step - inline
+            if size > inline:
+                (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, place)
             if place + size > len(data):
                 raise ValueError(f"tag {tag:#06x} points past the end")
             entries[tag] = Entry(kind, number, bytes(data[place : place + size]), place)
     except struct.error as error:
         raise ValueError(f"directory at {offset} is cut off") from error
-    return Directory(entries, offset + 2 + 12 * count, order)
+    return Directory(entries, start + step * count, order, big)
 
 
 def _child(data: bytes | memoryview, parent: Directory, pointer: int) -> Directory | None:
     entry = parent.entries.get(pointer)
-    if entry is None or len(entry.value) != 4:
+    if entry is None or entry.number != 1 or len(entry.value) not in (4, 8):
         return None
-    return _directory(data, struct.unpack(parent.order + "I", entry.value)[0], parent.order)
+    offset = int.from_bytes(entry.value, "little" if parent.order == "<" else "big")
+    return _directory(data, offset, parent.order, big=parent.big)
 
 
 def _patch(out: bytearray, directory: Directory, tag: int, number: int) -> None:

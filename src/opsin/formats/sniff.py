@@ -85,7 +85,7 @@ def _refuse_raw(data: bytes | memoryview, head: bytes, where: str) -> None:
     try:
         first = exif.first_directory(data)
     except ValueError:
-        return  # BigTIFF, or damaged: libvips will say
+        return  # damaged: the decoder will say so
     preview = first.number(exif.SUBFILE_TYPE) & 1 and exif.SUB_DIRECTORIES in first.entries
     if preview or exif.DNG_VERSION in first.entries:
         raise _unreadable(where, "a camera's raw file (DNG, NEF, ARW or the like)")

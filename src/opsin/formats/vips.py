@@ -29,7 +29,7 @@ def vips() -> Any:
 def listening() -> Iterator[list[str]]:
     """The warnings libvips gives during the block; they reach no log and no terminal."""
     heard: list[str] = []
-    vips()
+    vips().vips_lib.vips_error_clear()  # what an earlier read left behind
     _listeners.append(heard)
     try:
         yield heard
@@ -38,10 +38,10 @@ def listening() -> Iterator[list[str]]:
 
 
 def message(error: Exception) -> str:
-    """What libvips says, as one line without the names of its functions."""
+    """The first cause libvips gives, without the name of its function."""
     lines = [line.strip() for line in str(error).splitlines() if ": " in line]
-    said = dict.fromkeys(line.split(": ", 1)[1] for line in lines)
-    return "; ".join(said) or str(error).strip()
+    said = [line.split(": ", 1)[1] for line in lines if "bad seek" not in line]
+    return (said or [str(error).strip()])[0]
 
 
 def _swallow(record: logging.LogRecord) -> bool:
