@@ -1,124 +1,41 @@
-"""How good a colorizer is, measured on photographs whose colors are known.
+"""How good a colorizer is, on photographs whose colors are known, and beside plain answers.
 
-Each photograph is reduced to its L*; the colorizer answers with a*b*; the picture that is judged
-has the true L* with the answered a*b*, fitted to the gamut and rounded to 8 bits, as a user would
-get it. Every figure stands beside three others: no color at all ("gray"), one color for all
+Each photograph is reduced to its L*; `scores` says how the answers are judged. Every system
+stands beside three others that need no network: no color at all ("gray"), one color for all
 pixels ("mean color", `prior.MEAN_COLOR`), and the true color made as small as the network's grid
-and enlarged again ("ceiling").
-
-The figures, each averaged over pictures; `FIGURES` has them in order:
-
-- PSNR in dB and SSIM, on sRGB (`similarity`); a picture's PSNR counts as 60 at most.
-- CIEDE2000: the mean over a picture's pixels, and their median.
-- Colorfulness CF (Hasler and Suesstrunk 2003): CF itself, by how much its mean is off (signed,
-  relative), and its distance in both usual ways: mean |CF - true CF|, |mean CF - mean true CF|.
-- AuC (Zhang et al. 2016, section 3.1): the share of pixels whose a*b* is off by at most t, as
-  an area over t = 0..150, normalized; plain, and with rare colors counting as much as common
-  ones (`prior.rarity` of the true color).
-- Channel: the share of pixels at which the larger of a* and b* (signed; a* if equal) is the
-  same as in truth. Published as "accuracy" of networks with two output channels.
-- Leaking: the mean a*b* distance within 3 pixels of strong edges of L*, and elsewhere.
-
-AuC, channel and leaking judge a*b* as answered, before the gamut.
+and enlarged as the answers are ("ceiling").
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.color import colorfulness, delta_e_2000, pixels_of_lab, rgb_to_lab
+from opsin import __version__
 from opsin.colorize import upsample
 from opsin.colorize.pipeline import network_size
-from opsin.evaluate import prior, similarity
+from opsin.errors import missing_extra
+from opsin.evaluate import prior, statistics
 from opsin.evaluate.answers import Answers, Setting, answers_of, settings
-from opsin.evaluate.pictures import Paths, read
+from opsin.evaluate.frechet import Distances, Features
+from opsin.evaluate.pictures import Paths, listed, read
+from opsin.evaluate.scores import Row, Scores, Truth, paint, scores_of, summarize, truth_of
 from opsin.evaluate.sheet import Cell, Sheet
-from opsin.evaluate.statistics import Doubles, Figure, bootstrap
 from opsin.models import store
 from opsin.models.engine import cores
 
 Floats: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[np.uint8]
 
-MOST_PSNR = 60.0  # above what rounding to 8 bits leaves (58.9 dB); equal pictures have infinity
-MOST_ERROR = 150.0  # Zhang et al. 2016: thresholds of the AuC
-STRONG_EDGE = 10.0  # L* a pixel
-NEAR = 3  # pixels
 BATCH = 8  # pictures in memory at once, for each thread
-
-
-class Definition(NamedTuple):
-    """How a figure is shown."""
-
-    name: str
-    label: str
-    form: str
-    better: str  # "higher", "lower" or "zero"
-
-
-FIGURES = (
-    Definition("psnr", "PSNR dB", ".2f", "higher"),
-    Definition("ssim", "SSIM", ".4f", "higher"),
-    Definition("delta_e", "CIEDE2000", ".2f", "lower"),
-    Definition("delta_e_median", "median", ".2f", "lower"),
-    Definition("auc", "AuC", ".2%", "higher"),
-    Definition("auc_rebalanced", "AuC rare", ".2%", "higher"),
-    Definition("channel", "channel", ".1%", "higher"),
-    Definition("colorfulness", "CF", ".1f", "higher"),
-    Definition("colorfulness_relative", "CF off by", "+.1%", "zero"),
-    Definition("colorfulness_error", "mean |dCF|", ".1f", "lower"),
-    Definition("colorfulness_gap", "|d mean CF|", ".1f", "lower"),
-    Definition("edge_error", "at edges", ".2f", "lower"),
-    Definition("rest_error", "elsewhere", ".2f", "lower"),
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """A photograph in color, and what every comparison needs of it; made by `truth_of`."""
-
-    name: str
-    rgb: Pixels  # (H, W, 3)
-    lab: Floats  # (H, W, 3)
-    colorfulness: float
-    near_edge: NDArray[np.bool_]  # (H, W)
-    rarity: Floats  # (H, W), how much each pixel counts in the rebalanced AuC
-    similarity: similarity.Reference
-
-    @property
-    def light(self) -> Floats:
-        return np.ascontiguousarray(self.lab[..., 0])
-
-    @property
-    def ab(self) -> Floats:
-        return self.lab[..., 1:]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The figures of one answer for one picture. `nan`: no such pixels."""
-
-    psnr: float
-    ssim: float
-    delta_e: float
-    delta_e_median: float
-    auc: float
-    auc_rebalanced: float
-    channel: float
-    colorfulness: float
-    colorfulness_true: float
-    edge_error: float
-    rest_error: float
-    rarity: float  # mean weight of the picture's pixels in `auc_rebalanced`
-    edge_share: float  # share of pixels near strong edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,16 +45,6 @@ class Scored:
     truth: Truth
     pixels: Mapping[str, Pixels]
     scores: Mapping[str, Scores]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One system's figures over all pictures, and its scores for each."""
-
-    system: str
-    figures: Mapping[str, Figure]
-    scores: tuple[Scores, ...]
-    frechet: float | None = None  # only if a feature network was given
 
 
 @dataclass(frozen=True)
@@ -167,76 +74,36 @@ def evaluate(
 
     `data` are folders, tar files or pictures, of which the first `limit` are taken. `sheet` is
     where a contact sheet is written, `features` a feature network for the Frechet distance
-    (see `features.load`; needs the extra `train`).
+    (`features.load`; needs the extra `train`). `watch` is given each picture as it is done.
 
     >>> report = evaluate("photos.tar", vividness=(0, 0.5, 1))  # doctest: +SKIP
     >>> report["color-bins 0.5"].figures["delta_e"].value  # doctest: +SKIP
     """
     asked = settings(model, vividness, size)
     card = store.find(asked[0].model).card
+    distances = Distances(_load_features(features)) if features else None
     with ExitStack() as stack:
-        watchers = [watch] if watch else []
-        if sheet:
-            pages = stack.enter_context(Sheet(sheet))
-            watchers.append(lambda scored: pages.add(cells(scored)))
-        if features:
-            distances = Distances(features)
-            watchers.append(distances.add)
+        pages = stack.enter_context(Sheet(sheet)) if sheet else None
+
+        def see(scored: Scored) -> None:
+            if pages:
+                pages.add(cells(scored))
+            if distances:
+                distances.add(scored.truth.rgb, scored.pixels)
+            if watch:
+                watch(scored)
+
         report = measure(
             read(data, limit=limit),
             answers_of(asked),
             size=size or card.size,
             stride=card.output.stride,
-            watch=lambda scored: [watcher(scored) for watcher in watchers],
+            watch=see,
         )
-    if features:
+    if distances:
         rows = tuple(replace(row, frechet=distances.of(row.system)) for row in report.rows)
         report = replace(report, rows=rows)
-    return replace(report, settings=_described(asked, data))
-
-
-def score(rgb_true: Pixels, ab: Floats) -> Scores:
-    """The figures of a*b* (H, W, 2), answered for the photograph `rgb_true` (H, W, 3) in 0..255.
-
-    >>> rgb = np.zeros((16, 16, 3), np.uint8) + np.uint8([200, 60, 60])
-    >>> round(score(rgb, np.zeros((16, 16, 2), np.float32)).delta_e, 1)
-    37.2
-    """
-    return compare(truth_of(rgb_true), ab)
-
-
-def truth_of(rgb: Pixels, name: str = "") -> Truth:
-    """What `compare` needs of a photograph (H, W, 3) uint8: worth keeping for several answers."""
-    lab = rgb_to_lab(rgb.astype(np.float32) / 255)
-    return Truth(
-        name=name,
-        rgb=rgb,
-        lab=lab,
-        colorfulness=colorfulness(rgb.astype(np.float32) / 255),
-        near_edge=near_edges(lab[..., 0]),
-        rarity=prior.rarity()[prior.nearest_bins(lab[..., 1:])],
-        similarity=similarity.reference(rgb),
-    )
-
-
-def compare(truth: Truth, ab: Floats) -> Scores:
-    """The figures of a*b* (H, W, 2) answered for `truth`."""
-    return _scores(truth, ab, paint(truth, ab))
-
-
-def paint(truth: Truth, ab: Floats) -> Pixels:
-    """The picture (H, W, 3) with the L* of `truth` and the answered a*b*."""
-    if ab.shape != truth.ab.shape:
-        raise ValueError(f"ab must have shape {truth.ab.shape}, got {ab.shape}.")
-    pixels: Pixels = pixels_of_lab(truth.light, np.ascontiguousarray(ab, np.float32), np.uint8)
-    return pixels
-
-
-def summarize(system: str, scores: Sequence[Scores]) -> Row:
-    """The figures of `system` over all pictures, each with its bootstrap interval."""
-    figures = bootstrap(np.array([_columns(one) for one in scores]), _figures)
-    names = (figure.name for figure in FIGURES)
-    return Row(system, dict(zip(names, figures, strict=True)), tuple(scores))
+    return replace(report, settings=_described(data, asked, features))
 
 
 def measure(
@@ -261,7 +128,7 @@ def measure(
         found = {**_plain(truth), **(answers(truth.light) if answers else {})}
         found["ceiling"] = ceiling(truth, size=size, stride=stride)
         pixels = {system: paint(truth, ab) for system, ab in found.items()}
-        scores = {system: _scores(truth, ab, pixels[system]) for system, ab in found.items()}
+        scores = {system: scores_of(truth, ab, pixels[system]) for system, ab in found.items()}
         return Scored(truth, pixels, scores)
 
     names: list[str] = []
@@ -282,7 +149,8 @@ def ceiling(truth: Truth, *, size: int, stride: int) -> Floats:
     net = network_size(height, width, size, stride)
     grid = (net[0] // stride, net[1] // stride)
     plan = upsample.fit(shrink(truth.ab, grid), shrink(truth.light, grid))
-    return upsample.apply(plan, truth.light, slice(0, height), (height, width))
+    ab: Floats = upsample.apply(plan, truth.light, slice(0, height), (height, width))
+    return ab
 
 
 def shrink(values: Floats, size_hw: tuple[int, int]) -> Floats:
@@ -290,92 +158,24 @@ def shrink(values: Floats, size_hw: tuple[int, int]) -> Floats:
     rows = _areas(values.shape[0], size_hw[0])
     columns = _areas(values.shape[1], size_hw[1])
     planes = np.moveaxis(values.reshape(*values.shape[:2], -1), -1, 0)
-    small: Floats = np.moveaxis(rows @ planes @ columns.T, 0, -1)
-    return np.ascontiguousarray(small).reshape(*size_hw, *values.shape[2:])
+    small = np.moveaxis(rows @ planes @ columns.T, 0, -1).reshape(*size_hw, *values.shape[2:])
+    return np.ascontiguousarray(small, np.float32)
 
 
-def near_edges(light: Floats) -> NDArray[np.bool_]:
-    """Where L* (H, W) changes by `STRONG_EDGE` a pixel or more, and up to `NEAR` pixels around."""
-    down, right = np.gradient(light)
-    near: NDArray[np.bool_] = down * down + right * right >= STRONG_EDGE**2
-    for axis in (0, 1):
-        rows = np.moveaxis(near, axis, 0)
-        spread = rows.copy()
-        for step in range(1, NEAR + 1):
-            spread[step:] |= rows[:-step]
-            spread[:-step] |= rows[step:]
-        near = np.moveaxis(spread, 0, axis)
-    return near
+def cells(scored: Scored) -> list[Cell]:
+    """A row of a contact sheet: the truth, gray, and the answers with their figures."""
+    row = [Cell(scored.truth.rgb, f"{scored.truth.name}\nCF {scored.truth.colorfulness:.0f}")]
+    for system, pixels in scored.pixels.items():
+        if system not in ("mean color", "ceiling"):
+            one = scored.scores[system]
+            figures = f"PSNR {one.psnr:.1f}  dE {one.delta_e:.1f}  CF {one.colorfulness:.0f}"
+            row.append(Cell(pixels, f"{system}\n{figures}"))
+    return row
 
 
 def _plain(truth: Truth) -> dict[str, Floats]:
     gray = np.zeros(truth.ab.shape, np.float32)
-    return {"gray": gray, "mean color": gray + np.float32(prior.MEAN_COLOR)}
-
-
-def _scores(truth: Truth, ab: Floats, pixels: Pixels) -> Scores:
-    rgb = pixels.astype(np.float32) / 255
-    delta_e = delta_e_2000(truth.lab, rgb_to_lab(rgb))
-    error = np.hypot(truth.ab[..., 0] - ab[..., 0], truth.ab[..., 1] - ab[..., 1])
-    right = 1 - np.minimum(error, MOST_ERROR) / MOST_ERROR  # area above the pixel's own threshold
-    same = (truth.ab[..., 1] > truth.ab[..., 0]) == (ab[..., 1] > ab[..., 0])
-    return Scores(
-        psnr=min(similarity.psnr(truth.rgb, pixels), MOST_PSNR),
-        ssim=similarity.ssim(truth.similarity, pixels),
-        delta_e=_mean(delta_e),
-        delta_e_median=float(np.median(delta_e)),
-        auc=_mean(right),
-        auc_rebalanced=_mean(right * truth.rarity) / _mean(truth.rarity),
-        channel=_mean(same),
-        colorfulness=colorfulness(rgb),
-        colorfulness_true=truth.colorfulness,
-        edge_error=_mean(error[truth.near_edge]),
-        rest_error=_mean(error[~truth.near_edge]),
-        rarity=_mean(truth.rarity),
-        edge_share=_mean(truth.near_edge),
-    )
-
-
-def _columns(scores: Scores) -> list[float]:
-    """One picture's numbers whose means over pictures give all figures."""
-    return [
-        scores.psnr,
-        scores.ssim,
-        scores.delta_e,
-        scores.delta_e_median,
-        scores.auc,
-        scores.auc_rebalanced * scores.rarity,
-        scores.rarity,
-        scores.channel,
-        scores.colorfulness,
-        scores.colorfulness_true,
-        abs(scores.colorfulness - scores.colorfulness_true),
-        scores.edge_error * scores.edge_share if scores.edge_share else 0,
-        scores.edge_share,
-        scores.rest_error * (1 - scores.edge_share) if scores.edge_share < 1 else 0,
-    ]
-
-
-def _figures(means: Doubles) -> Doubles:
-    """Means of `_columns` (..., 14) to the figures in the order of `FIGURES`, (..., 13)."""
-    psnr, ssim, delta_e, median, auc, rare, rarity, channel, cf, cf_true, cf_error, *leaks = (
-        np.moveaxis(means, -1, 0)
-    )
-    at_edges, edges, elsewhere = leaks
-    with np.errstate(divide="ignore", invalid="ignore"):  # gray truth, no edges: not defined
-        relative = np.where(cf_true > 0, (cf - cf_true) / cf_true, np.nan)
-        edge_error = np.where(edges > 0, at_edges / edges, np.nan)
-        rest_error = np.where(edges < 1, elsewhere / (1 - edges), np.nan)
-    gap = np.abs(cf - cf_true)
-    return np.stack(
-        [psnr, ssim, delta_e, median, auc, rare / rarity, channel]
-        + [cf, relative, cf_error, gap, edge_error, rest_error],
-        axis=-1,
-    )
-
-
-def _mean(values: NDArray[np.generic]) -> float:
-    return float(np.mean(values, dtype=np.float64)) if values.size else float("nan")
+    return {"gray": gray, "mean color": gray + np.array(prior.MEAN_COLOR, np.float32)}
 
 
 def _areas(long: int, short: int) -> Floats:
@@ -383,7 +183,8 @@ def _areas(long: int, short: int) -> Floats:
     edges = np.arange(short + 1) * (long / short)
     left = np.maximum(edges[:-1, None], np.arange(long))
     right = np.minimum(edges[1:, None], np.arange(1, long + 1))
-    return (np.maximum(right - left, 0) * (short / long)).astype(np.float32)
+    shares: Floats = (np.maximum(right - left, 0) * (short / long)).astype(np.float32)
+    return shares
 
 
 def _in_order(
@@ -396,3 +197,31 @@ def _in_order(
     with ThreadPoolExecutor(threads) as pool:
         while batch := list(islice(source, BATCH * threads)):
             yield from pool.map(work, batch)
+
+
+def _load_features(path: str | Path) -> Features:
+    try:
+        from opsin.evaluate import features
+    except ImportError as error:
+        raise missing_extra("a feature network", "train") from error
+    return features.load(path)
+
+
+def _described(
+    data: Paths, asked: Sequence[Setting], features: str | Path | None
+) -> dict[str, Any]:
+    """What somebody must know to get the same figures again."""
+    models = {one.model: store.find(one.model).card for one in asked}
+    return {
+        "opsin": __version__,
+        "data": [str(path) for path in listed(data)],
+        "models": [
+            {"name": card.name, "version": card.version, "sha256": card.sha256}
+            for card in models.values()
+        ],
+        "vividness": list(dict.fromkeys(one.vividness for one in asked)),
+        "size": asked[0].size,
+        "features": str(features) if features else None,
+        "interval": f"{statistics.LEVEL:.0%}, percentile bootstrap over pictures, "
+        f"{statistics.RESAMPLES} resamples, seed {statistics.SEED}",
+    }

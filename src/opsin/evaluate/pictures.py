@@ -16,7 +16,7 @@ from opsin.photo import Photo
 from opsin.photo import open as open_photo
 
 Pixels: TypeAlias = NDArray[np.uint8]
-Paths: TypeAlias = "str | Path | Sequence[str | Path]"
+Paths: TypeAlias = str | Path | Sequence[str | Path]
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".avif"}
 
@@ -33,7 +33,7 @@ def read(paths: Paths, *, limit: int | None = None) -> Iterator[tuple[str, Pixel
 
 def photos(paths: Paths) -> Iterator[tuple[str, Photo]]:
     """Name and `Photo` of each picture; see `read`."""
-    for path in [paths] if isinstance(paths, str | Path) else paths:
+    for path in listed(paths):
         found = False
         for name, source in _sources(Path(path)):
             found = True
@@ -43,6 +43,11 @@ def photos(paths: Paths) -> Iterator[tuple[str, Photo]]:
                 raise DataError(f"{path}: {name} cannot be read ({error})") from error
         if not found:
             raise DataError(f"{path}: no pictures in it. Kinds: {' '.join(sorted(ENDINGS))}.")
+
+
+def listed(paths: Paths) -> list[str | Path]:
+    """One path or several, as a list."""
+    return [paths] if isinstance(paths, str | Path) else list(paths)
 
 
 def rgb_of(photo: Photo) -> Pixels:
@@ -79,7 +84,5 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def _pictures(files: Iterable[Path]) -> Iterator[Path]:
     return (
-        file
-        for file in files
-        if file.suffix.lower() in ENDINGS and not file.name.startswith(".")
+        file for file in files if file.suffix.lower() in ENDINGS and not file.name.startswith(".")
     )

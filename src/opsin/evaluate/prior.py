@@ -86,7 +86,8 @@ def _bin_of_cell() -> NDArray[np.int16]:
     axis = np.arange(-_EDGE, _EDGE + 1, dtype=np.float32) * GRID
     cells = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
     distance = ((cells[..., None, :] - BINS) ** 2).sum(axis=-1)
-    return distance.argmin(axis=-1).astype(np.int16)
+    nearest: NDArray[np.int16] = distance.argmin(axis=-1).astype(np.int16)
+    return nearest
 
 
 def main(paths: list[str]) -> None:

@@ -1,8 +1,8 @@
 """Contact sheets: photographs beside their answers, in pages that can be read on a screen.
 
-Each photograph has a row of cells; where several rows fit beside each other, they do. A cell
-keeps its picture's aspect within a square and has a caption below. The first page has the name
-that was asked for, the next ones have -2, -3 ... before the suffix.
+Each photograph has a row of cells; rows stand beside and below each other such that the page is
+nearly square. A cell keeps its picture's aspect and has a caption below. The first page has the
+name that was asked for, the next ones have -2, -3 ... before the suffix.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from opsin.colorize.pipeline import paint, predict
 from opsin.evaluate.answers import settings
 from opsin.evaluate.pictures import Paths, photos, rgb_of
+from opsin.formats.vips import vips
 from opsin.photo import Photo
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
 CELL = 360  # pixels, the longer side of a picture
 ROWS = 16  # photographs on a page
-WIDTH = 1600  # of a page; a single row may be wider
 GAP = 8
-LINE = 18  # height of a caption's line
+LINE = 18  # pixels, the height of a caption's line
 PAPER = 255
 
 
@@ -62,9 +62,7 @@ def sheet(
         for name, photo in islice(photos(paths), limit):
             cells = [Cell(rgb_of(photo), name)] if original else []
             for setting in asked:
-                answer = predict(
-                    photo, model=setting.model, vividness=setting.vividness, size=size
-                )
+                answer = predict(photo, model=setting.model, vividness=setting.vividness, size=size)
                 caption = setting.label if original else f"{setting.label}, {name}"
                 cells.append(Cell(rgb_of(paint(photo, answer)), caption))
             pages.add(cells)
@@ -101,16 +99,16 @@ class Sheet:
 
 
 def page(rows: Sequence[Sequence[Cell]], *, cell: int = CELL) -> Pixels:
-    """One page (H, W, 3) with all rows, as many beside each other as `WIDTH` allows.
+    """One page (H, W, 3) with all rows, as many beside each other as make it nearly square.
 
     Rows have equally many cells, and no picture is larger than `cell`.
     """
-    beside = min(len(rows), max(1, WIDTH // (len(rows[0]) * (cell + GAP))))
-    width = GAP + beside * len(rows[0]) * (cell + GAP)
+    beside = min(range(1, len(rows) + 1), key=lambda count: _longer_side(rows, count, cell))
+    width = _width(len(rows[0]) * beside, cell)
     strips = [_paper(GAP, width)]
-    for start in range(0, len(rows), beside):
-        strip = _strip([one for row in rows[start : start + beside] for one in row], cell)
-        strips.append(_on_paper(strip, len(strip), width))
+    for strip in _strips(rows, beside):
+        drawn = _draw(strip, cell)
+        strips.append(_on_paper(drawn, len(drawn), width))
     return np.concatenate(strips)
 
 
@@ -119,9 +117,7 @@ def fit(pixels: Pixels, side: int) -> Pixels:
     scale = side / max(pixels.shape[:2])
     if scale >= 1:
         return pixels
-    import pyvips
-
-    image = pyvips.Image.new_from_array(pixels)
+    image = vips().Image.new_from_array(pixels)
     width, height = (max(1, round(scale * length)) for length in (image.width, image.height))
     image = image.resize(width / image.width, vscale=height / image.height)
     small: Pixels = image.numpy()
@@ -130,28 +126,47 @@ def fit(pixels: Pixels, side: int) -> Pixels:
 
 def written(text: str, width: int) -> Pixels:
     """Lines of text on paper, (H, width, 3), cut off at the width."""
-    import pyvips
-
     lines = []
     for line in text.split("\n"):
-        image = pyvips.Image.text(html.escape(line) or " ", font="sans 10", dpi=96)
+        image = vips().Image.text(html.escape(line) or " ", font="sans 10", dpi=96)
         ink = image.numpy().reshape(image.height, image.width, 1)[:LINE, :width]
         lines.append(_on_paper(PAPER - np.repeat(ink, 3, axis=2), LINE, width))
     return np.concatenate(lines)
 
 
-def _strip(cells: Sequence[Cell], side: int) -> Pixels:
+def _strips(rows: Sequence[Sequence[Cell]], beside: int) -> list[list[Cell]]:
+    """The cells of each strip of the page: `beside` rows after each other."""
+    starts = range(0, len(rows), beside)
+    return [[one for row in rows[start : start + beside] for one in row] for start in starts]
+
+
+def _longer_side(rows: Sequence[Sequence[Cell]], beside: int, cell: int) -> int:
+    heights = [sum(_heights(strip)) for strip in _strips(rows, beside)]
+    return max(sum(heights), _width(len(rows[0]) * beside, cell))
+
+
+def _heights(strip: Sequence[Cell]) -> tuple[int, int]:
+    """Of the pictures, and of the text below with its gaps."""
+    lines = max(one.caption.count("\n") + 1 for one in strip)
+    return max(len(one.pixels) for one in strip), GAP // 2 + lines * LINE + GAP
+
+
+def _width(cells: int, cell: int) -> int:
+    return GAP + cells * (cell + GAP)
+
+
+def _draw(strip: Sequence[Cell], cell: int) -> Pixels:
     """Cells beside each other, their pictures on one base line."""
-    height = max(len(one.pixels) for one in cells)
-    text = LINE * max(one.caption.count("\n") + 1 for one in cells)
-    strip = _paper(height + text + GAP, GAP + len(cells) * (side + GAP))
-    for index, one in enumerate(cells):
-        left = GAP + index * (side + GAP)
+    height, below = _heights(strip)
+    drawn = _paper(height + below, _width(len(strip), cell))
+    for index, one in enumerate(strip):
+        left = _width(index, cell)
         high, wide = one.pixels.shape[:2]
-        strip[height - high : height, left : left + wide] = one.pixels
-        caption = written(one.caption, side)
-        strip[height : height + len(caption), left : left + side] = caption
-    return strip
+        drawn[height - high : height, left : left + wide] = one.pixels
+        caption = written(one.caption, cell)
+        top = height + GAP // 2
+        drawn[top : top + len(caption), left : left + cell] = caption
+    return drawn
 
 
 def _paper(height: int, width: int) -> Pixels:

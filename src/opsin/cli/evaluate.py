@@ -1,0 +1,154 @@
+"""`opsin evaluate`: how good the models are, on pictures whose colors are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from opsin.evaluate.colorize import Report
+    from opsin.evaluate.scores import Definition
+
+WIDE = 160  # columns, where no terminal says how many there are
+SPLIT = 7  # figures in the first table
+
+evaluate = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@evaluate.callback()
+def _several() -> None:
+    """Keeps the task's name a word of its own while there is only one."""
+
+
+@evaluate.command()
+def colorize(
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA...", help="Folders, .tar files or pictures, in color."),
+    ],
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model's name; may be given more than once.")
+    ] = None,
+    vividness: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="From 0 to 1; several with commas.")
+    ] = "0.5",
+    size: Annotated[
+        int | None, typer.Option(min=64, max=2048, help="As for colorize. [default: the model's]")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first pictures.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write a contact sheet, in pages.")
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Feature network for the Frechet distance."),
+    ] = None,
+    each: Annotated[bool, typer.Option("--each", help="With --json: also each picture.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Compare colorizers with the true colors, and with gray, one color and the best possible.
+
+    Example: opsin evaluate colorize photos.tar --vividness 0,0.5,1
+    """
+    from rich.console import Console
+
+    from opsin.evaluate.colorize import Scored
+    from opsin.evaluate.colorize import evaluate as run
+
+    amounts = numbers(vividness)
+    done = 0
+    with Console(stderr=True).status("reading") as status:  # shows nothing if nobody watches
+
+        def watch(_: Scored) -> None:
+            nonlocal done
+            done += 1
+            status.update(f"{done} pictures")
+
+        report = run(
+            data,
+            model=model or "default",
+            vividness=amounts,
+            size=size,
+            limit=limit,
+            sheet=sheet,
+            features=features,
+            watch=watch,
+        )
+    if as_json:
+        print(json.dumps(document(report, each=each), ensure_ascii=False, indent=2))
+    else:
+        _print_tables(report)
+
+
+def numbers(text: str) -> list[float]:
+    """
+    >>> numbers("0,0.5")
+    [0.0, 0.5]
+    """
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all(0 <= number <= 1 for number in found):
+        raise typer.BadParameter(f"'{text}' is not numbers from 0 to 1, separated by commas.")
+    return found
+
+
+def document(report: Report, *, each: bool = False) -> dict[str, Any]:
+    """The report as plain values for JSON; with `each`, every picture's scores too."""
+    import msgspec
+
+    rows = msgspec.to_builtins(report.rows)
+    if not each:
+        for row in rows:
+            del row["scores"]
+    names = {"names": list(report.pictures)} if each else {}
+    whole = {**report.settings, "pictures": len(report.pictures), **names, "systems": rows}
+    return {key: _without_nan(value) for key, value in whole.items()}
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no number that is none: those become null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+def _print_tables(report: Report) -> None:
+    from rich.console import Console
+
+    from opsin.evaluate.scores import FIGURES
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDE)
+    console.print(_table(report, FIGURES[:SPLIT]), "")
+    console.print(_table(report, FIGURES[SPLIT:]), "")
+    if report.rows[0].frechet is not None:
+        distances = (f"{row.system} {row.frechet:.2f}" for row in report.rows)
+        console.print("Frechet distance:", ", ".join(distances), highlight=False)
+    interval = report.settings["interval"]
+    console.print(f"{len(report.pictures)} pictures; dim: {interval}.", highlight=False)
+
+
+def _table(report: Report, definitions: Sequence[Definition]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("system", no_wrap=True)
+    for one in definitions:
+        table.add_column(one.label, justify="right", no_wrap=True)
+    for row in report.rows:
+        shown = [(row.figures[one.name], one.form) for one in definitions]
+        table.add_row(row.system, *(format(figure.value, form) for figure, form in shown))
+        ranges = (f"{figure.low:{form}} {figure.high:{form}}" for figure, form in shown)
+        table.add_row("", *(text.replace("%", "") for text in ranges), style="dim")
+    return table

