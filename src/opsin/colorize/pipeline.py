@@ -154,7 +154,8 @@ def confidence_map(answer: Answer, height: int, width: int) -> Floats:
     if answer.entropy is None:
         raise ModelError(f"model '{answer.card.name}' does not say how sure it is.")
     sure = np.ascontiguousarray(1 - answer.entropy)[..., None]
-    return np.clip(_resize(sure, height, width, kernel="linear")[..., 0], 0, 1)
+    full: Floats = _resize(sure, height, width, kernel="linear")[..., 0]
+    return np.clip(full, 0, 1, out=full)
 
 
 def network_size(height: int, width: int, size: int, stride: int) -> tuple[int, int]:
@@ -236,7 +237,7 @@ def _run(engine: Engine, light: Floats, hints: Floats) -> Floats:
         "hints": np.pad(hints, [(0, 0), *padding])[None],
         "condition": np.zeros((1, len(BINS)), np.float32),
     }
-    output = engine.run(feeds)[card.output.name]
+    output: Floats = engine.run(feeds)[card.output.name]
     stride = card.output.stride
     channels = len(BINS) if card.output.kind == "bins" else 2
     expected = (1, channels, padded.shape[0] // stride, padded.shape[1] // stride)

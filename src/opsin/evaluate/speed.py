@@ -7,7 +7,6 @@ of the command line itself. Pictures are made here, unless the caller gives a ph
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from opsin.color import light_of_pixels, pixels_of_lab
 from opsin.colorize import upsample
 from opsin.colorize.decode import BINS
 from opsin.colorize.pipeline import STRIP_PIXELS, colorize, paint, predict
+from opsin.errors import OpsinError
 from opsin.models.engine import MOST_THREADS, cores, load_engine
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
@@ -170,24 +170,35 @@ def _median(work: Callable[[], Any], runs: int) -> float:
 
 def _command(*arguments: str) -> tuple[float, float]:
     """Seconds and peak memory in MB of `opsin ARGUMENTS` in a fresh process."""
-    return _python("-m", "opsin", *arguments)
+    seconds, said = _python("-c", _CHILD, *arguments)
+    return seconds, float(said.rsplit(maxsplit=1)[-1])
 
 
-def _python(*arguments: str) -> tuple[float, float]:
+# A process is charged for the memory of the one that started it, until its own first page: only
+# VmHWM is free of that. It is printed last.
+_CHILD = """
+import sys
+from opsin.cli import main
+code = main(sys.argv[1:])
+if sys.platform == "linux":
+    lines = open("/proc/self/status").read().splitlines()
+    peak = next(float(line.split()[1]) / 1e3 for line in lines if line.startswith("VmHWM"))
+elif sys.platform == "win32":
+    peak = float("nan")
+else:
+    import resource
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+print(peak)
+sys.exit(code)
+"""
+
+
+def _python(*arguments: str) -> tuple[float, str]:
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+    done = subprocess.run(
+        [sys.executable, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
-    process.stderr.close()
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, process.args, stderr=said)
-    # kilobytes on Linux, bytes on macOS
-    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    if done.returncode:
+        raise OpsinError(f"{' '.join(arguments[2:])}: failed ({done.stderr.strip()}).")
+    return seconds, done.stdout

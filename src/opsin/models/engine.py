@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -70,7 +71,11 @@ class Engine:
 
 def load_engine(name: str = "default", *, threads: int | None = None) -> Engine:
     """The engine of the model `name`, loaded once and kept."""
-    return _loaded(find(name), threads or min(cores(), MOST_THREADS))
+    with _loading:  # two threads that ask at once shall not both load it
+        return _loaded(find(name), threads or min(cores(), MOST_THREADS))
+
+
+_loading = threading.Lock()
 
 
 @functools.lru_cache(maxsize=4)
