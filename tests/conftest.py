@@ -112,3 +112,19 @@ def gray_photo() -> np.ndarray:
     from skimage import color, data
 
     return (color.rgb2gray(data.chelsea()) * 255).round().astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    """A real photograph in color, uint8 (512, 512, 3)."""
+    from skimage import data
+
+    return np.asarray(data.astronaut())
+
+
+@pytest.fixture(scope="session")
+def coffee() -> np.ndarray:
+    """A real photograph in color, uint8 (400, 600, 3)."""
+    from skimage import data
+
+    return np.asarray(data.coffee())

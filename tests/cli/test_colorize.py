@@ -182,6 +182,18 @@ def test_nothing_to_do_is_one_line_and_exit_code_2(folder, arguments, message, c
     assert capsys.readouterr().err == message
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names that are text")
+def test_a_name_that_is_no_text_works(folder, scan, capfdbinary):
+    scan.save(os.fsdecode(b"in/gr\xfcn.png"))
+    Path(os.fsdecode(b"in/b\xe4d.png")).write_bytes(b"no picture")
+    assert colorize("in", "-o", "out") == 1
+    assert os.listdir(b"out") == [b"gr\xfcn-color.png"]
+    assert "opsin: in/b\ufffdd.png: ".encode() in capfdbinary.readouterr().err
+    assert colorize("in", "-o", "out", "--json", "--overwrite") == 1
+    entries = json.loads(capfdbinary.readouterr().out)["files"]
+    assert sorted(os.fsencode(entry["input"]) for entry in entries)[1] == b"in/gr\xfcn.png"
+
+
 def test_two_photographs_for_one_picture_are_refused_before_anything_starts(folder, scan, capsys):
     scan.save("a.jpg")
     scan.save("a.png")

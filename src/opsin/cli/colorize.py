@@ -22,6 +22,7 @@ import typer
 from opsin.cli import FAILED, STOPPED, WrongCallError
 from opsin.cli.inputs import KEPT, WRITABLE, Job, format_of, plan
 from opsin.errors import ModelError, OpsinError
+from opsin.files import shown
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
@@ -195,7 +196,7 @@ def _attempt(job: Job, options: Options) -> Result:
         if isinstance(cause, OSError) and cause.errno in FULL_DISK:
             raise
         text = f"{error.filename}: {error.strerror}." if isinstance(error, OSError) else str(error)
-        return _result(job, "failed", error=text.removeprefix(f"{job.source}: "))
+        return _result(job, "failed", error=text.removeprefix(f"{shown(job.source)}: "))
 
 
 def _run(
@@ -301,7 +302,7 @@ def _print_failure(result: Result) -> None:
 
 
 def _failure(result: Result) -> str:
-    return f"opsin: {result.input}: {result.error}"
+    return f"opsin: {shown(result.input)}: {result.error}"
 
 
 def _result(job: Job, status: str, **more: Any) -> Result:
@@ -322,7 +323,7 @@ def _print_plan(results: Sequence[Result], as_json: bool) -> None:
         return
     for result in results:
         note = " (exists, skipped)" if result.status == "skipped" else ""
-        print(f"{result.input} -> {result.output}{note}")
+        print(f"{shown(result.input)} -> {shown(str(result.output))}{note}")
 
 
 def _report(
@@ -372,7 +373,8 @@ def _summary(results: Sequence[Result], counts: dict[str, int], seconds: float) 
     if len(results) == 1 and counts["done"]:
         [result] = results
         notes = "".join(f"\n  {note}" for note in result.notes)
-        return f"{result.input} -> {result.output} ({seconds:.1f} s){notes}"
+        names = f"{shown(result.input)} -> {shown(str(result.output))}"
+        return f"{names} ({seconds:.1f} s){notes}"
     parts = [f"{counts['done']} colorized in {seconds:.1f} s"]
     for reason, text in (("exists", "skipped, they exist"), ("in color", "skipped, in color")):
         if number := sum(
@@ -387,4 +389,9 @@ def _summary(results: Sequence[Result], counts: dict[str, int], seconds: float) 
 def _print_json(document: dict[str, Any]) -> None:
     import json
 
-    print(json.dumps(document, ensure_ascii=False, indent=2))
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:  # names that are not text, or a terminal that is not UTF-8
+        text = json.dumps(document, indent=2)
+    print(text)

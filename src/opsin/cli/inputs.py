@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsin.cli import WrongCallError
+from opsin.files import shown
 from opsin.formats.encode import SUFFIXES as KNOWN
 
 SUFFIXES = {**KNOWN, ".gif": "gif", ".heic": "heic", ".heif": "heic"}
@@ -71,7 +72,7 @@ def plan(
     out = Path(output) if output is not None else None
     found = _unique(_found(paths, out if folder else None))
     if not found:
-        raise WrongCallError(f"no photograph in {', '.join(paths)}.")
+        raise WrongCallError(f"no photograph in {', '.join(map(shown, paths))}.")
     if out is not None and not folder and len(found) > 1:
         raise WrongCallError(f"-o {out} is one file, but there are {len(found)} photographs.")
     jobs = [_job(path, base, out, folder, format, compare, confidence) for path, base in found]
@@ -97,7 +98,7 @@ def _found(paths: Iterable[str], out: Path | None) -> Iterator[tuple[Path, Path]
         elif glob.has_magic(text):
             yield from _matches(text, out)
         else:
-            raise WrongCallError(f"{text}: no such file or folder.")
+            raise WrongCallError(f"{shown(text)}: no such file or folder.")
 
 
 def _walk(folder: Path, out: Path | None) -> Iterator[Path]:
@@ -131,7 +132,7 @@ def _matches(pattern: str, out: Path | None) -> Iterator[tuple[Path, Path]]:
 
 
 def _refuse_unreadable(error: OSError) -> None:
-    raise WrongCallError(f"{error.filename}: cannot read this folder ({error.strerror}).")
+    raise WrongCallError(f"{shown(error.filename)}: cannot read this folder ({error.strerror}).")
 
 
 def _is_photograph(name: str) -> bool:
@@ -201,10 +202,13 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
         for path in job.outputs():
             key = _key(path)
             if key in sources:
-                raise WrongCallError(f"{path} is one of the photographs; it would be overwritten.")
-            if key in writers:
                 raise WrongCallError(
-                    f"{writers[key].source} and {job.source} would both write {path}. "
+                    f"{shown(path)} is one of the photographs; it would be overwritten."
+                )
+            if key in writers:
+                pair = f"{shown(writers[key].source)} and {shown(job.source)}"
+                raise WrongCallError(
+                    f"{pair} would both write {shown(path)}. "
                     f"Give them different names, or colorize them into different folders."
                 )
             writers[key] = job

@@ -46,6 +46,7 @@ import msgspec
 from msgspec import Meta
 
 from opsin.errors import ModelError
+from opsin.files import write_atomically
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Text = Annotated[str, Meta(min_length=1)]
@@ -119,7 +120,7 @@ def read_card(path: str | Path) -> Card:
 
 def write_card(card: Card, path: str | Path) -> None:
     """Write `card` as TOML, such that `read_card` gives it back."""
-    Path(path).write_text(card_to_toml(card), "utf-8")
+    write_atomically(path, card_to_toml(card).encode())
 
 
 def card_to_toml(card: Card) -> str:

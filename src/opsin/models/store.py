@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsin.errors import ModelError
+from opsin.files import write_atomically
 from opsin.models.card import Card, card_to_toml, read_card
 
 PACKAGED = Path(__file__).parent / "weights"
@@ -95,12 +96,8 @@ def add(path: str | Path) -> Model:
     place = folder()
     if (place / model.card.file).exists():
         raise ModelError(f"{place / model.card.file} exists already. Give `file` another name.")
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        _write(place / model.card.file, model.read())
-        _write(place / f"{model.card.name}.toml", card_to_toml(model.card).encode())
-    except OSError as error:
-        raise ModelError(f"{place}: cannot add the model ({error.strerror}).") from error
+    write_atomically(place / model.card.file, model.read())
+    write_atomically(place / f"{model.card.name}.toml", card_to_toml(model.card).encode())
     return find(model.card.name)
 
 
@@ -119,12 +116,3 @@ def remove(name: str) -> None:
 def _model(path: Path) -> Model:
     card = read_card(path)
     return Model(card, path.parent / card.file)
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
