@@ -1,0 +1,85 @@
+"""The color bins and the way from a distribution over them to a color."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opsin.color import rgb_to_lab
+from opsin.colorize.decode import BINS, GRID, decode, setting
+
+
+def peak(a: float, b: float, height: float) -> np.ndarray:
+    logits = np.zeros((len(BINS), 1, 1), np.float32)
+    logits[np.flatnonzero((BINS == (a, b)).all(axis=1))] = height
+    return logits
+
+
+def test_bins_are_the_313_grid_points_nearest_to_the_gamut() -> None:
+    levels = np.linspace(0, 1, 33, dtype=np.float32)
+    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(1, -1, 3)
+    gamut = rgb_to_lab(cube)[0, :, 1:]
+    axis = np.arange(-130, 131, GRID)
+    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    distance = np.array([np.hypot(*(gamut - point).T).min() for point in points])
+    inside = {tuple(point) for point in BINS.astype(int).tolist()}
+    near = {tuple(p) for p in points[distance < 12].tolist()}
+    far = {tuple(p) for p in points[distance > 13.5].tolist()}
+    assert len(BINS) == 313
+    assert near <= inside  # the cube is sampled coarsely, so its last unit is left to chance
+    assert not far & inside
+
+
+def test_certain_answer_is_its_bin_with_no_entropy() -> None:
+    ab, entropy = decode(peak(40, 20, 60))
+    assert ab[0, 0] == pytest.approx([40, 20], abs=1e-3)
+    assert entropy[0, 0] == pytest.approx(0, abs=1e-4)
+
+
+def test_flat_distribution_has_full_entropy() -> None:
+    ab, entropy = decode(np.zeros((313, 2, 3), np.float32))
+    assert ab.shape == (2, 3, 2)
+    assert entropy == pytest.approx(np.ones((2, 3)), abs=1e-5)
+    assert ab[0, 0] == pytest.approx(BINS.mean(axis=0), abs=1e-3)
+
+
+def test_lower_temperature_is_more_saturated() -> None:
+    logits = np.random.default_rng(3).normal(0, 0.1, (313, 8, 8)).astype(np.float32)
+    logits += peak(60, 40, 5)
+    chroma = [np.hypot(*decode(logits, temperature=t)[0].T).mean() for t in (1, 0.5, 0.25)]
+    assert chroma[0] < chroma[1] < chroma[2]
+
+
+@given(st.floats(-1e4, 1e4, width=32), st.floats(0.05, 2))
+def test_adding_a_constant_to_all_logits_changes_nothing(shift: float, temperature: float) -> None:
+    logits = np.random.default_rng(1).normal(size=(313, 1, 2)).astype(np.float32)
+    plain = decode(logits, temperature=temperature)[0]
+    assert decode(logits + np.float32(shift), temperature=temperature)[0] == pytest.approx(
+        plain, abs=0.2
+    )  # float32 near 1e4 has steps of 0.001, which a low temperature makes larger
+
+
+@given(st.floats(0.1, 1), st.floats(0, 2))
+def test_gain_scales_the_color(temperature: float, gain: float) -> None:
+    logits = peak(30, -20, 4)
+    plain = decode(logits, temperature=temperature)[0]
+    scaled = decode(logits, temperature=temperature, gain=gain)[0]
+    assert scaled == pytest.approx(plain * gain, abs=1e-3)
+
+
+def test_setting_interpolates_along_the_scale() -> None:
+    scale = ((1.0, 1.0), (0.5, 1.0), (0.3, 1.2))
+    assert setting(0, scale) == (1.0, 1.0)
+    assert setting(0.5, scale) == (0.5, 1.0)
+    assert setting(0.75, scale) == pytest.approx((0.4, 1.1))
+
+
+@pytest.mark.parametrize("vividness", [-0.1, 1.5, float("nan")])
+def test_vividness_out_of_range_says_the_range(vividness: float) -> None:
+    with pytest.raises(ValueError, match="between 0 .muted. and 1 .saturated."):
+        setting(vividness)
+
+
+def test_wrong_number_of_bins_is_refused() -> None:
+    with pytest.raises(ValueError, match="313 channels, got 3"):
+        decode(np.zeros((3, 2, 2), np.float32))
