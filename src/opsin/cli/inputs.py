@@ -7,6 +7,7 @@ write one file are refused, also where only the case of a letter tells them apar
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import unicodedata
@@ -16,10 +17,6 @@ from pathlib import Path
 
 from opsin.cli import WrongCallError
 from opsin.files import shown
-from opsin.formats.encode import SUFFIXES as KNOWN
-
-SUFFIXES = {**KNOWN, ".gif": "gif", ".heic": "heic", ".heif": "heic"}
-"""The files that are looked for in folders, and their formats."""
 
 WRITABLE = {
     "jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif", "bmp": ".bmp",
@@ -31,6 +28,14 @@ KEPT = tuple(kind for kind in WRITABLE if kind != "bmp")  # it cannot tell who m
 
 OWN = ("-color", "-compare", "-confidence")
 """What the names of opsin's own pictures end with."""
+
+
+@functools.cache
+def suffixes() -> dict[str, str]:
+    """The files that are looked for in folders, and their formats."""
+    from opsin.formats.encode import SUFFIXES  # loads NumPy, which the help can do without
+
+    return {**SUFFIXES, ".gif": "gif", ".heic": "heic", ".heif": "heic"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Job:
 def format_of(name: str) -> str:
     """The writable format called `name`, with or without a dot; jpg and tif are understood."""
     plain = name.lower().removeprefix(".")
-    plain = SUFFIXES.get(f".{plain}", plain)
+    plain = suffixes().get(f".{plain}", plain)
     if plain not in WRITABLE:
         raise WrongCallError(f"cannot write '{name}'. Formats: {', '.join(WRITABLE)}.")
     return plain
@@ -83,7 +88,7 @@ def plan(
 def _means_folder(output: str, paths: Sequence[str]) -> bool:
     if output.endswith(("/", os.sep)) or Path(output).is_dir():
         return True
-    return Path(output).suffix.lower() not in SUFFIXES
+    return Path(output).suffix.lower() not in suffixes()
 
 
 def _found(paths: Iterable[str], out: Path | None) -> Iterator[tuple[Path, Path]]:
@@ -138,7 +143,7 @@ def _refuse_unreadable(error: OSError) -> None:
 def _is_photograph(name: str) -> bool:
     stem, suffix = os.path.splitext(name)
     return (
-        suffix.lower() in SUFFIXES and not name.startswith(".") and not stem.lower().endswith(OWN)
+        suffix.lower() in suffixes() and not name.startswith(".") and not stem.lower().endswith(OWN)
     )
 
 
@@ -147,7 +152,7 @@ def _is_own_picture_of_a_neighbor(path: Path) -> bool:
     for end in OWN:
         if path.stem.endswith(end):
             stem = path.stem.removesuffix(end)
-            return any(path.with_name(stem + suffix).exists() for suffix in SUFFIXES)
+            return any(path.with_name(stem + suffix).exists() for suffix in suffixes())
     return False
 
 
@@ -164,7 +169,7 @@ def _job(
     compare: bool,
     confidence: bool,
 ) -> Job:
-    own = SUFFIXES.get(source.suffix.lower(), "")
+    own = suffixes().get(source.suffix.lower(), "")
     if out is not None and not folder:
         kind = format_of(out.suffix)
         if format is not None and format_of(format) != kind:
