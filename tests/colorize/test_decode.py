@@ -11,7 +11,7 @@ from opsin.colorize.decode import BINS, GRID, decode, setting
 
 def peak(a: float, b: float, height: float) -> np.ndarray:
     logits = np.zeros((len(BINS), 1, 1), np.float32)
-    logits[np.flatnonzero((BINS == (a, b)).all(axis=1))] = height
+    logits[np.flatnonzero(((a, b) == BINS).all(axis=1))] = height
     return logits
 
 
@@ -76,7 +76,7 @@ def test_setting_interpolates_along_the_scale() -> None:
 
 @pytest.mark.parametrize("vividness", [-0.1, 1.5, float("nan")])
 def test_vividness_out_of_range_says_the_range(vividness: float) -> None:
-    with pytest.raises(ValueError, match="between 0 .muted. and 1 .saturated."):
+    with pytest.raises(ValueError, match=r"between 0 .muted. and 1 .saturated."):
         setting(vividness)
 
 

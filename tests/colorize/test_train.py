@@ -116,7 +116,7 @@ def test_soft_bins_decode_to_the_true_color() -> None:
 
 def test_rebalancing_favors_rare_colors_and_averages_to_one() -> None:
     weight = rebalancing(0.95)
-    gray, green = (np.flatnonzero((BINS == color).all(axis=1)) for color in ((0, 0), (-80, 70)))
+    gray, green = (np.flatnonzero((color == BINS).all(axis=1)) for color in ((0, 0), (-80, 70)))
     assert weight[green] > 2 * weight[gray]
     assert rebalancing(1.0) == pytest.approx(np.ones(313), rel=1e-5)
 

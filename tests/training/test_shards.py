@@ -91,12 +91,12 @@ def test_difference_hash_of_a_ramp_is_all_ones() -> None:
 def test_nothing_to_train_on_is_an_error(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.mkdir() if name == "empty" else path.write_text("x")
-    with pytest.raises(DataError, match="no picture found|neither a folder"):
+    with pytest.raises(DataError, match=r"no picture found|neither a folder"):
         list_pictures([path])
 
 
 def test_all_gray_says_why(tmp_path: Path, coffee: np.ndarray) -> None:
     gray = np.repeat(coffee[..., :1], 3, axis=2)
     tar = write_tar(tmp_path / "s.tar", {"g.jpg": jpeg(gray)})
-    with pytest.raises(DataError, match="none of the 1 pictures .* 1 gray"):
+    with pytest.raises(DataError, match=r"none of the 1 pictures .* 1 gray"):
         list_pictures([tar], least_chroma=5)
