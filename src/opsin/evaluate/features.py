@@ -11,12 +11,15 @@ Two kinds of file are understood:
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from opsin.colorize.networks.color_bins import NORM_EPS, Encoder, SameConv, encoder_from_imagenet
@@ -46,8 +49,8 @@ def load(path: str | Path) -> Features:
     """The function from a picture to its features; see the head of this file."""
     path = Path(path)
     try:
-        network = _lite0(path) if path.suffix == ".safetensors" else torch.jit.load(str(path))  # type: ignore[no-untyped-call]
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        network = _lite0(path) if path.suffix == ".safetensors" else _script(path)
+    except (OSError, RuntimeError, KeyError, SafetensorError) as error:
         raise DataError(
             f"{path}: not a feature network. Give EfficientNet-lite0 as .safetensors, "
             f"or TorchScript ({str(error).splitlines()[0]})."
@@ -63,9 +66,14 @@ def load(path: str | Path) -> Features:
     return features
 
 
-def _lite0(path: Path) -> nn.Module:
-    from safetensors.torch import load_file
+def _script(path: Path) -> nn.Module:
+    with warnings.catch_warnings():  # TorchScript is deprecated, but it is how FID's network is had
+        warnings.simplefilter("ignore", DeprecationWarning)
+        network: nn.Module = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
+    return network
 
+
+def _lite0(path: Path) -> nn.Module:
     state = load_file(path)
     found = encoder_from_imagenet(state)
     for ours, conv, norm in (("stem", "_conv_stem", "_bn0"), ("head", "_conv_head", "_bn1")):

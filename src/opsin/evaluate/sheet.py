@@ -128,10 +128,19 @@ def written(text: str, width: int) -> Pixels:
     """Lines of text on paper, (H, width, 3), cut off at the width."""
     lines = []
     for line in text.split("\n"):
-        image = vips().Image.text(html.escape(line) or " ", font="sans 10", dpi=96)
-        ink = image.numpy().reshape(image.height, image.width, 1)[:LINE, :width]
+        ink = _ink(line)[:LINE, :width, None]
         lines.append(_on_paper(PAPER - np.repeat(ink, 3, axis=2), LINE, width))
     return np.concatenate(lines)
+
+
+def _ink(line: str) -> Pixels:
+    """A line of text as (H, W), 255 where it is black."""
+    try:
+        image = vips().Image.text(html.escape(line), font="sans 10", dpi=96)
+    except vips().Error:  # nothing to draw, or no font on this machine: no caption
+        return np.zeros((1, 1), np.uint8)
+    ink: Pixels = image.numpy().reshape(image.height, image.width)
+    return ink
 
 
 def _strips(rows: Sequence[Sequence[Cell]], beside: int) -> list[list[Cell]]:

@@ -1,0 +1,71 @@
+import json
+
+import pytest
+from skimage import data
+
+import opsin
+from opsin.cli import main
+
+
+@pytest.fixture
+def folder(models, tmp_path):
+    """Two small photographs in color."""
+    for name, rgb in (("cat", data.chelsea()), ("coffee", data.coffee())):
+        opsin.open(rgb[::5, ::5]).save(tmp_path / "photos" / f"{name}.png")
+    return tmp_path / "photos"
+
+
+def test_a_table_has_a_row_for_each_setting_and_baseline(folder, capsys):
+    assert main(["evaluate", "colorize", str(folder), "--model", "tiny", "--vividness", "0,1"]) == 0
+    text = capsys.readouterr().out
+    for word in ("gray", "mean color", "tiny 0", "tiny 1", "ceiling", "CIEDE2000", "AuC rare"):
+        assert word in text
+    assert "2 pictures" in text
+    assert "…" not in text
+
+
+def test_json_says_what_was_measured(folder, capsys):
+    assert main(["evaluate", "colorize", str(folder), "--model", "tiny", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["pictures"], found["vividness"]) == (2, [0.5])
+    assert len(found["models"][0]["sha256"]) == 64
+    systems = {one["system"]: one for one in found["systems"]}
+    assert systems["gray"]["figures"]["colorfulness_relative"]["value"] == -1
+    assert set(systems["tiny 0.5"]["figures"]["psnr"]) == {"value", "low", "high"}
+    assert "scores" not in systems["gray"]
+
+
+def test_json_may_hold_each_picture_and_no_nan(models, tmp_path, capsys, gray_photo):
+    path = opsin.open(gray_photo[::5, ::5]).save(tmp_path / "gray.png")
+    assert main(["evaluate", "colorize", str(path), "--model", "tiny", "--json", "--each"]) == 0
+    text = capsys.readouterr().out
+    found = json.loads(text)
+    assert "NaN" not in text
+    assert found["names"] == ["gray.png"]
+    assert found["systems"][0]["figures"]["colorfulness_relative"]["value"] is None
+    assert found["systems"][0]["scores"][0]["psnr"] == 60
+
+
+def test_a_contact_sheet_is_written_beside(folder, tmp_path, capsys):
+    sheet = tmp_path / "sheet.png"
+    call = ["evaluate", "colorize", str(folder), "--model", "tiny", "--sheet", str(sheet)]
+    assert main([*call, "--limit", "1"]) == 0
+    photo = opsin.open(sheet)
+    assert photo.width > photo.height  # one row: truth, gray, answer
+
+
+@pytest.mark.parametrize("wrong", ["2", "much", "0.5,", ""])
+def test_a_wrong_vividness_is_a_wrong_call(folder, capsys, wrong):
+    assert main(["evaluate", "colorize", str(folder), "--vividness", wrong]) == 2
+    assert "is not numbers from 0 to 1" in capsys.readouterr().err
+
+
+def test_missing_data_is_one_line(models, tmp_path, capsys):
+    assert main(["evaluate", "colorize", str(tmp_path / "none.tar"), "--model", "tiny"]) == 1
+    assert capsys.readouterr().err.endswith("none.tar: no such file or folder.\n")
+
+
+def test_sheet_prints_the_pages(folder, tmp_path, capsys):
+    out = tmp_path / "out.png"
+    assert main(["sheet", str(folder), "-o", str(out), "--model", "tiny", "--rows", "1"]) == 0
+    assert capsys.readouterr().out.split() == [str(out), str(tmp_path / "out-2.png")]
