@@ -123,8 +123,9 @@ def colorize(
         _pipe(paths, output, format, options)
         return
     jobs = plan(paths, output=output, format=format, compare=compare, confidence=confidence)
-    todo = [job for job in jobs if overwrite or not job.is_done()]
-    skipped = [_result(job, "skipped", notes=["exists"]) for job in jobs if job not in set(todo)]
+    done = set() if overwrite else {job for job in jobs if job.is_done()}
+    todo = [job for job in jobs if job not in done]
+    skipped = [_result(job, "skipped", notes=["exists"]) for job in jobs if job in done]
     if dry_run:
         results = skipped + [_result(job, "planned") for job in todo]
         _print_plan(results, as_json)
