@@ -120,6 +120,14 @@ def measure(
     `answers` takes L* (H, W) and gives one or several a*b* (H, W, 2), by name; it is called from
     several threads. `size` and `stride` are those of the network, for the ceiling's grid.
     `watch` is given each picture in order, with its answers.
+
+    >>> plain = np.zeros((16, 16, 3), np.uint8) + np.uint8([200, 60, 60])
+    >>> report = measure(
+    ...     [("red", plain)],
+    ...     lambda light: {f"a* {a}": np.full((*light.shape, 2), (a, 0), np.float32) for a in (0, 60)},
+    ... )
+    >>> [round(row.figures["delta_e"].value) for row in report.rows]  # gray, mean, the two, ceiling
+    [27, 25, 27, 17, 0]
     """
     threads = threads or cores()
 

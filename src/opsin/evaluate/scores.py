@@ -123,7 +123,7 @@ def score(rgb_true: Pixels, ab: Floats) -> Scores:
 
     >>> rgb = np.zeros((16, 16, 3), np.uint8) + np.uint8([200, 60, 60])
     >>> round(score(rgb, np.zeros((16, 16, 2), np.float32)).delta_e, 1)
-    37.2
+    26.5
     """
     return compare(truth_of(rgb_true), ab)
 

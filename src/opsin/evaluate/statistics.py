@@ -44,7 +44,7 @@ def bootstrap(
     that a figure may be a mean, or a ratio or a difference of means.
 
     >>> bootstrap(np.array([[1.0], [2.0], [3.0], [6.0]]))
-    [Figure(value=3.0, low=1.5, high=4.75)]
+    [Figure(value=3.0, low=1.5, high=5.0)]
     """
     count = len(columns)
     if count == 0:
