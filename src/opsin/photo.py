@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.errors import PhotoError, SaveError
+from opsin.errors import PhotoError, SaveError, TruncatedPhotoError
 from opsin.files import shown, write_atomically
 from opsin.formats import xmp
 from opsin.formats.decode import Decoded, check_size, decode
@@ -265,7 +265,13 @@ def _from_pil(image: Any, *, limit: int) -> Decoded:
     from opsin.formats.pil import decode_pil
 
     check_size(image.width, image.height, where="this PIL image", limit=limit)
-    return decode_pil(image)
+    try:
+        return decode_pil(image)
+    except OSError as error:  # Pillow reads its file only now
+        raise TruncatedPhotoError(
+            f"this PIL image: its file is damaged or cut off ({error}). "
+            "Copy it again from where it came from."
+        ) from error
 
 
 def _format(name: str) -> str:

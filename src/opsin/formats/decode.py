@@ -66,8 +66,7 @@ def finish(image: Any, *, where: str, metadata: Metadata) -> Decoded:
     turn = image.get("orientation") if image.get_typeof("orientation") else 1
     if turn in range(2, 9):
         image = image.copy_memory().autorot()
-    array = image.numpy()
-    array = array[..., None] if array.ndim == 2 else array
+    array = image.numpy().reshape(image.height, image.width, image.bands)
     pixels, alpha = array, None
     if array.shape[2] > colors:
         pixels = np.ascontiguousarray(array[..., :colors])
@@ -140,7 +139,7 @@ def _metadata(image: Any, data: bytes | memoryview, kind: str, source: str | Non
     return Metadata(
         exif=blob,
         xmp=_blob(image, "xmp-data"),
-        iptc=_iptc(image),
+        iptc=_iptc(image, data, kind),
         dpi=_dpi(image, kind, blob),
         source=source,
         format=kind,
@@ -217,7 +216,9 @@ def _exif(image: Any, data: bytes | memoryview, kind: str) -> bytes | None:
     return blob.removeprefix(b"Exif\0\0") if blob else None
 
 
-def _iptc(image: Any) -> bytes | None:
+def _iptc(image: Any, data: bytes | memoryview, kind: str) -> bytes | None:
+    if kind == "tiff" and (found := exif.iptc(data)):
+        return found
     for field in ("iptc-data", "photoshop-data"):
         blob = _blob(image, field)
         if blob and blob[:1] == b"\x1c":

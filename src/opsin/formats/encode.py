@@ -1,7 +1,10 @@
 """Pixels and metadata to the bytes of a file.
 
-JPEG keeps full color resolution (4:4:4): at quality 90 that costs a quarter more bytes
-than 4:2:0, and color is what a colorized photograph is about; see benchmarks.
+JPEG keeps full color resolution (4:4:4), for color is what a colorized photograph is
+about. On scikit-image's astronaut, coffee, chelsea and rocket at quality 90, the mean
+error (CIEDE2000) at the 5 % strongest color edges is 2.6, 2.4, 1.6 and 4.9, against
+4.2, 3.6, 2.2 and 7.5 with 4:2:0, for 1.2 to 1.4 times the bytes; quality 95 with 4:2:0
+takes more bytes and still has larger errors there.
 """
 
 import struct
@@ -30,6 +33,7 @@ WITH_IPTC = {"jpeg", "tiff"}
 LONGEST_SIDE = {"jpeg": 65_500, "webp": 16_383, "avif": 16_384}
 JPEG_SEGMENT = 65_533
 BIG_TIFF = 3_500_000_000
+XMP_KEYWORD = b"XML:com.adobe.xmp" + bytes(5)  # not compressed, in no language
 EXIF_MARK, XMP_MARK = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 
 
@@ -151,35 +155,42 @@ def _jpeg(image: Any, metadata: Metadata, quality: int) -> bytes:
 
 
 def _png(image: Any, metadata: Metadata, quality: int) -> bytes:
-    _attach(image, "xmp-data", metadata.xmp)
-    data: bytes = image.pngsave_buffer(compression=3, filter="all", keep="icc|xmp")
-    if metadata.dpi is None and (at := data.find(b"pHYs", 0, data.find(b"IDAT"))) > 0:
-        data = data[: at - 4] + data[at + 4 + 9 + 4 :]
-    extra = b""
+    data: bytes = image.pngsave_buffer(compression=2, filter="sub", keep="icc")
+    at = 8 + 25  # behind the signature and the header
+    parts = [data[:at]]
     if metadata.exif:
-        body = b"eXIf" + metadata.exif
-        extra = struct.pack(">I", len(metadata.exif)) + body + struct.pack(">I", zlib.crc32(body))
-    after_header = 8 + 25
-    return data[:after_header] + extra + data[after_header:]
+        parts.append(_chunk(b"eXIf", metadata.exif))
+    if metadata.xmp:  # libvips would write it as Latin-1 text, where XMP wants iTXt
+        parts.append(_chunk(b"iTXt", XMP_KEYWORD + metadata.xmp.rstrip(b"\0")))
+    while (name := data[at + 4 : at + 8]) not in (b"IDAT", b"IEND"):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if name != b"pHYs" or metadata.dpi:
+            parts.append(data[at:end])
+        at = end
+    return b"".join([*parts, data[at:]])
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    check = struct.pack(">I", zlib.crc32(name + body))
+    return struct.pack(">I", len(body)) + name + body + check
 
 
 def _tiff(image: Any, metadata: Metadata, quality: int) -> bytes:
     _attach(image, "xmp-data", metadata.xmp)
-    iim = metadata.iptc
-    _attach(image, "iptc-data", iim + bytes(-len(iim) % 4) if iim else None)
     size = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1)
     data: bytes = image.tiffsave_buffer(
-        compression="lzw",
+        compression="deflate",  # LZW makes noisy 16-bit scans larger than they are
+        level=3,
         predictor="horizontal",
         bigtiff=size > BIG_TIFF,
         resunit="inch",
-        keep="icc|xmp|iptc",
+        keep="icc|xmp",
     )
     if size > BIG_TIFF:
         return data
     if metadata.dpi is None:
         data = exif.without_unit(data)
-    return exif.into_tiff(data, metadata.exif) if metadata.exif else data
+    return exif.into_tiff(data, metadata.exif, metadata.iptc)
 
 
 def _webp(image: Any, metadata: Metadata, quality: int) -> bytes:
@@ -193,7 +204,7 @@ def _avif(image: Any, metadata: Metadata, quality: int) -> bytes:
         image.heifsave_buffer(
             Q=quality,
             compression="av1",
-            effort=2,
+            effort=0,  # 5 % larger than effort 2 and more than twice as fast
             subsample_mode="off",
             bitdepth=12 if image.format == "ushort" else 8,
             keep=_keep(metadata),
@@ -202,6 +213,7 @@ def _avif(image: Any, metadata: Metadata, quality: int) -> bytes:
 
 
 def _attach_both(image: Any, metadata: Metadata) -> None:
+    _attach(image, "icc-profile-data", icc.srgb())  # gray is written as color here
     # Here libvips rewrites the EXIF blob and may drop tags it has never heard of.
     _attach(image, "exif-data", EXIF_MARK + metadata.exif if metadata.exif else None)
     _attach(image, "xmp-data", metadata.xmp)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 SIZES |= {16: 8, 17: 8, 18: 8}  # BigTIFF
 WORDS = {**SIZES, 5: 4, 10: 4}  # what a change of byte order turns around
-SHORT, LONG, LONG8 = 3, 4, 16
+SHORT, LONG, UNDEFINED, LONG8 = 3, 4, 7, 16
 
 ORIENTATION, EXIF_POINTER, GPS_POINTER = 0x0112, 0x8769, 0x8825
 THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
@@ -23,6 +23,7 @@ X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 CM_PER_INCH = 2.54
 # Where the pixels lie and how many bytes they take, in strips and in tiles.
 PIXELS = ((0x0111, 0x0117), (0x0144, 0x0145))
+IPTC = 0x83BB
 SUBFILE_TYPE, SUB_DIRECTORIES, DNG_VERSION = 0x00FE, 0x014A, 0xC612
 
 # The tags of a first directory that tell about the photograph, not about its file.
@@ -107,32 +108,36 @@ def pixels_are_there(tiff: bytes | memoryview) -> bool:
     )
 
 
+def iptc(tiff: bytes | memoryview) -> bytes | None:
+    """The IPTC-IIM bytes in a TIFF file's first directory.
+
+    They are often declared as 32-bit numbers: libvips then reads a quarter of them, and
+    some writers turned them around.
+    """
+    entry = first_directory(tiff).entries.get(IPTC)
+    value = entry.value if entry else b""
+    if value[3:4] == b"\x1c" != value[:1]:
+        value = b"".join(value[i : i + 4][::-1] for i in range(0, len(value), 4))
+    return value.rstrip(b"\0") if value[:1] == b"\x1c" else None
+
+
 def from_tiff(data: bytes | memoryview) -> bytes | None:
     """The blob that a TIFF file's first directory amounts to; None where it tells nothing."""
-    first = first_directory(data)
-    telling = {tag: _little(first, tag) for tag in sorted(first.entries.keys() & TELLING)}
-    children = {
-        pointer: {tag: _little(child, tag) for tag in child.entries if tag != INTEROP_POINTER}
-        for pointer in (EXIF_POINTER, GPS_POINTER)
-        if (child := _child(data, first, pointer))
-    }
+    telling, children = _told(data)
     if not telling and not children:
         return None
     return struct.pack("<2sHI", b"II", 42, 8) + _pack_tree(telling, children, {}, at=8)
 
 
-def into_tiff(tiff: bytes, exif: bytes) -> bytes:
-    """The little-endian TIFF file with what the blob tells, in a new first directory at its end."""
+def into_tiff(tiff: bytes, exif: bytes | None, iptc: bytes | None) -> bytes:
+    """The little-endian TIFF file with what the blobs tell, in a new directory at its end."""
     own = first_directory(tiff)
     start = int.from_bytes(tiff[4:8], "little") + 2
     kept = {tag: tiff[start + 12 * i : start + 12 * i + 12] for i, tag in enumerate(own.entries)}
-    first = first_directory(exif)
-    telling = {tag: _little(first, tag) for tag in first.entries.keys() & TELLING - kept.keys()}
-    children = {
-        pointer: {tag: _little(child, tag) for tag in child.entries if tag != INTEROP_POINTER}
-        for pointer in (EXIF_POINTER, GPS_POINTER)
-        if (child := _child(exif, first, pointer))
-    }
+    telling, children = _told(exif) if exif else ({}, {})
+    telling = {tag: entry for tag, entry in telling.items() if tag not in kept}
+    if iptc:  # libvips would write a quarter of it
+        telling[IPTC] = Entry(UNDEFINED, len(iptc), iptc, 0)
     at = len(tiff) + len(tiff) % 2
     tree = _pack_tree(telling, children, kept, at=at)
     return tiff[:4] + struct.pack("<I", at) + tiff[8:].ljust(at - 8, b"\0") + tree
@@ -153,9 +158,7 @@ def first_directory(data: bytes | memoryview) -> Directory:
 def _directory(
     data: bytes | memoryview, offset: int, order: str, *, big: bool = False
 ) -> Directory:
-    count_format, entry_format = (
-        (order + "Q", order + "HHQ") if big else (order + "H", order + "HHI")
-    )
+    count_format, entry_format = order + "HQ"[big], order + "HH" + "IQ"[big]
     inline, step = (8, 20) if big else (4, 12)
     try:
         (count,) = struct.unpack_from(count_format, data, offset)
@@ -166,9 +169,11 @@ def _directory(
             size = SIZES.get(kind, 0) * number
             place = at + step - inline
             if size > inline:
-                (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, place)
+                (place,) = struct.unpack_from(order + "IQ"[big], data, place)
             if place + size > len(data):
-                raise ValueError(f"tag {tag:#06x} points past the end")
+                if any(tag in pair for pair in PIXELS):
+                    raise ValueError(f"tag {tag:#06x} points past the end")
+                continue  # a damaged tag that nobody needs
             entries[tag] = Entry(kind, number, bytes(data[place : place + size]), place)
     except struct.error as error:
         raise ValueError(f"directory at {offset} is cut off") from error
@@ -215,6 +220,20 @@ def _little(directory: Directory, tag: int) -> Entry:
         return entry
     words = [entry.value[i : i + word][::-1] for i in range(0, len(entry.value), word)]
     return entry._replace(value=b"".join(words))
+
+
+def _told(
+    data: bytes | memoryview,
+) -> tuple[dict[int, Entry], dict[int, dict[int, Entry]]]:
+    """What a first directory tells about the photograph, and its Exif and GPS directories."""
+    first = first_directory(data)
+    telling = {tag: _little(first, tag) for tag in first.entries.keys() & TELLING}
+    children = {
+        pointer: {tag: _little(child, tag) for tag in child.entries if tag != INTEROP_POINTER}
+        for pointer in (EXIF_POINTER, GPS_POINTER)
+        if (child := _child(data, first, pointer))
+    }
+    return telling, children
 
 
 def _pack_tree(
