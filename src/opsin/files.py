@@ -8,6 +8,7 @@ from pathlib import Path
 from opsin.errors import SaveError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_CANNOT_SETTLE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}  # some network disks
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -30,7 +31,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> Path:
         with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            _settle(file.fileno())
         os.replace(temporary, final)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
@@ -46,6 +47,14 @@ def shown(path: str | os.PathLike[str]) -> str:
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
+
+
+def _settle(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SETTLE:
+            raise
 
 
 def _make_folder(folder: Path) -> None:

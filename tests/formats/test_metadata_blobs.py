@@ -76,6 +76,24 @@ def test_every_orientation_is_applied_as_pillow_does(format, dtype, turn, height
     np.testing.assert_array_equal(again.pixels, photo.pixels)
 
 
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "AVIF"])
+def test_every_orientation_is_applied_once_in_lossy_formats(format, turn):
+    corners = np.zeros((32, 64), np.uint8)
+    corners[:16, :32], corners[16:, :32], corners[:16, 32:] = 255, 170, 85
+    tags = Image.Exif()
+    tags[0x0112] = turn
+    data = pillow(Image.fromarray(corners).convert("RGB"), format, exif=tags)
+    photo = op.open(data)
+    tags_image = Image.fromarray(corners)
+    tags_image.getexif()[0x0112] = turn
+    upright = np.asarray(ImageOps.exif_transpose(tags_image))
+    assert photo.pixels.shape[:2] == upright.shape
+    assert abs(photo.pixels[..., 0].astype(int) - upright).mean() < 3
+    again = op.open(photo.encode(format.lower()))
+    assert abs(again.pixels[..., 0].astype(int) - upright).mean() < 3
+
+
 def test_orientation_is_reset_and_sizes_follow():
     blob = big_endian_blob()
     assert exif.orientation(blob) == 6

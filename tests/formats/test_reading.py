@@ -4,6 +4,7 @@ import contextlib
 import io
 import random
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -301,3 +302,16 @@ def test_a_cut_off_pillow_image_is_an_error():
     data = pillow(PICTURE, "JPEG")
     with pytest.raises(TruncatedPhotoError, match="this PIL image"):
         op.open(Image.open(io.BytesIO(data[: len(data) // 2])))
+
+
+def test_a_hostile_directory_costs_no_memory():
+    count, size = 20_000, 10_000_000
+    entries = b"".join(struct.pack("<HHII", 700 + n, 7, size, 0) for n in range(count))
+    data = struct.pack("<2sHIH", b"II", 42, 8, count) + entries + bytes(4)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TruncatedPhotoError):
+            op.open(data.ljust(size, b"\0"))
+        assert tracemalloc.get_traced_memory()[1] < 20 * size
+    finally:
+        tracemalloc.stop()

@@ -36,7 +36,7 @@ TELLING = {
 class Entry(NamedTuple):
     kind: int
     number: int
-    value: bytes  # in the byte order of the blob
+    value: bytes | memoryview  # in the byte order of the blob
     at: int  # where the value lies in the blob
 
 
@@ -115,7 +115,7 @@ def iptc(tiff: bytes | memoryview) -> bytes | None:
     some writers turned them around.
     """
     entry = first_directory(tiff).entries.get(IPTC)
-    value = entry.value if entry else b""
+    value = bytes(entry.value) if entry else b""
     if value[3:4] == b"\x1c" != value[:1]:
         value = b"".join(value[i : i + 4][::-1] for i in range(0, len(value), 4))
     return value.rstrip(b"\0") if value[:1] == b"\x1c" else None
@@ -160,6 +160,7 @@ def _directory(
 ) -> Directory:
     count_format, entry_format = order + "HQ"[big], order + "HH" + "IQ"[big]
     inline, step = (8, 20) if big else (4, 12)
+    view = memoryview(data)  # a hostile file may name the same bytes many times: copy none
     try:
         (count,) = struct.unpack_from(count_format, data, offset)
         start = offset + struct.calcsize(count_format)
@@ -174,7 +175,7 @@ def _directory(
                 if any(tag in pair for pair in PIXELS):
                     raise ValueError(f"tag {tag:#06x} points past the end")
                 continue  # a damaged tag that nobody needs
-            entries[tag] = Entry(kind, number, bytes(data[place : place + size]), place)
+            entries[tag] = Entry(kind, number, view[place : place + size], place)
     except struct.error as error:
         raise ValueError(f"directory at {offset} is cut off") from error
     return Directory(entries, start + step * count, order, big)
@@ -216,10 +217,10 @@ def _without_thumbnail(out: bytearray, first: Directory) -> bytes:
 def _little(directory: Directory, tag: int) -> Entry:
     entry = directory.entries[tag]
     word = WORDS.get(entry.kind, 1)
-    if directory.order == "<" or word == 1:
-        return entry
-    words = [entry.value[i : i + word][::-1] for i in range(0, len(entry.value), word)]
-    return entry._replace(value=b"".join(words))
+    value = bytes(entry.value)
+    if directory.order == ">" and word > 1:
+        value = b"".join(value[i : i + word][::-1] for i in range(0, len(value), word))
+    return entry._replace(value=value)
 
 
 def _told(
@@ -259,10 +260,10 @@ def _pack(entries: Mapping[int, Entry], kept: Mapping[int, bytes], *, at: int) -
     values = b""
     behind = at + 2 + 12 * len(entries.keys() | kept.keys()) + 4
     for tag, entry in entries.items():
-        field = entry.value.ljust(4, b"\0")
+        field = bytes(entry.value).ljust(4, b"\0")
         if len(field) > 4:
             field = struct.pack("<I", behind + len(values))
-            values += entry.value + bytes(len(entry.value) % 2)
+            values += bytes(entry.value) + bytes(len(entry.value) % 2)
         records[tag] = struct.pack("<HHI", tag, entry.kind, entry.number) + field
     body = b"".join(records[tag] for tag in sorted(records))
     return struct.pack("<H", len(records)) + body + bytes(4) + values

@@ -9,7 +9,7 @@ from typing import Any
 
 MOST_THREADS = 4  # a photograph is decoded by one thread; more only cost memory
 
-_listeners: list[list[str]] = []
+_listeners: dict[int, list[str]] = {}
 
 
 @functools.cache
@@ -30,11 +30,11 @@ def listening() -> Iterator[list[str]]:
     """The warnings libvips gives during the block; they reach no log and no terminal."""
     heard: list[str] = []
     vips().vips_lib.vips_error_clear()  # what an earlier read left behind
-    _listeners.append(heard)
+    _listeners[id(heard)] = heard
     try:
         yield heard
     finally:
-        _listeners[:] = [other for other in _listeners if other is not heard]
+        del _listeners[id(heard)]
 
 
 def message(error: Exception) -> str:
@@ -45,7 +45,7 @@ def message(error: Exception) -> str:
 
 
 def _swallow(record: logging.LogRecord) -> bool:
-    listeners = list(_listeners)
+    listeners = list(_listeners.values())
     # Warnings come from libvips' own threads: with two reads at once nobody can tell
     # which file is meant, and a note on the wrong photograph is worse than none.
     if len(listeners) == 1:
