@@ -318,3 +318,9 @@ def test_metadata_survives_a_change_of_pixels():
     copy = op.made_by_opsin(photo, COLOR, model="default", version="1.0")
     assert copy.metadata.exif == photo.metadata.exif
     assert copy.metadata.dpi == (300, 300)
+
+
+def test_a_resolution_that_cannot_be_meant_is_unknown():
+    data = bytearray(op.Photo(COLOR, None, op.Metadata(dpi=(300, 300))).encode("bmp"))
+    data[38:42] = b"\xff\xff\xff\x7f"
+    assert op.open(bytes(data)).metadata.dpi is None

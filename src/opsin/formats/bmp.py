@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin.formats.metadata import sensible_dpi
+
 RGB, RLE8, RLE4, BITFIELDS, ALPHABITFIELDS = 0, 1, 2, 3, 6
 DPI_PER_METER = 0.0254
 DEFAULT_MASKS = {16: (0x7C00, 0x03E0, 0x001F, 0), 32: (0xFF0000, 0xFF00, 0xFF, 0)}
@@ -55,9 +57,7 @@ def read_header(data: bytes | memoryview) -> Header:
         start, colors = 14 + size, min(colors or 1 << bits, 1 << bits)
         table = np.frombuffer(data[start : start + colors * entry], np.uint8)
         palette = table[: len(table) // entry * entry].reshape(-1, entry)[:, 2::-1]
-    dpi: tuple[float, float] | None = None
-    if min(x_density, y_density) > 0:
-        dpi = (round(x_density * DPI_PER_METER, 2), round(y_density * DPI_PER_METER, 2))
+    dpi = sensible_dpi(x_density * DPI_PER_METER, y_density * DPI_PER_METER)
     return Header(width, abs(height), bits, compression, height < 0, dpi, palette, masks, offset)
 
 

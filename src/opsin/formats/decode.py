@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from opsin.errors import NotAPhotoError, PhotoError, PhotoTooLargeError, TruncatedPhotoError
 from opsin.formats import bmp, exif, icc, iptc
-from opsin.formats.metadata import Metadata
+from opsin.formats.metadata import Metadata, sensible_dpi
 from opsin.formats.sniff import CONVERT, kind_of
 from opsin.formats.vips import listening, message, vips
 
@@ -239,9 +239,7 @@ def _dpi(image: Any, kind: str, blob: bytes | None) -> tuple[float, float] | Non
         except ValueError:
             return None
     said = image.xres not in UNSAID if kind == "png" else image.get_typeof("resolution-unit")
-    if not said or min(image.xres, image.yres) <= 0:
-        return None
-    return round(image.xres * MM_PER_INCH, 2), round(image.yres * MM_PER_INCH, 2)
+    return sensible_dpi(image.xres * MM_PER_INCH, image.yres * MM_PER_INCH) if said else None
 
 
 def _upright(blob: bytes | None, size_hw: tuple[int, int]) -> tuple[bytes | None, list[str]]:

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from opsin.formats.metadata import sensible_dpi
+
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 SIZES |= {16: 8, 17: 8, 18: 8}  # BigTIFF
 WORDS = {**SIZES, 5: 4, 10: 4}  # what a change of byte order turns around
@@ -76,7 +78,9 @@ def upright(exif: bytes, *, size_hw: tuple[int, int]) -> bytes:
     if child := _child(exif, first, EXIF_POINTER):
         _patch(out, child, PIXELS_X, size_hw[1])
         _patch(out, child, PIXELS_Y, size_hw[0])
-    return _without_thumbnail(out, first)
+    done = _without_thumbnail(out, first)
+    _told(done)  # in a broken blob a value may have lain over a directory
+    return done
 
 
 def dpi(exif: bytes) -> tuple[float, float] | None:
@@ -87,8 +91,7 @@ def dpi(exif: bytes) -> tuple[float, float] | None:
     unit = {2: 1.0, 3: CM_PER_INCH}.get(first.number(RESOLUTION_UNIT, 2))
     if unit is None or len(sides) < 2 or not all(top and bottom for top, bottom in sides):
         return None
-    x, y = (round(top / bottom * unit, 2) for top, bottom in sides)
-    return x, y
+    return sensible_dpi(*(top / bottom * unit for top, bottom in sides))
 
 
 def without_unit(tiff: bytes) -> bytes:
@@ -207,9 +210,11 @@ def _without_thumbnail(out: bytearray, first: Directory) -> bytes:
     except ValueError:
         return bytes(out)
     start, length = second.number(THUMBNAIL_OFFSET), second.number(THUMBNAIL_LENGTH)
-    if start and start + length >= len(out) - 2:
+    if start <= offset or start + length > len(out):  # it would not lie behind its directory
+        return bytes(out)
+    if start + length >= len(out) - 2:
         del out[start:]
-    elif start and start + length <= len(out):
+    else:
         out[start : start + length] = bytes(length)
     return bytes(out)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+MOST_DPI = 100_000  # beyond, it is no resolution of a photograph
+
 
 @dataclass(frozen=True)
 class Metadata:
@@ -19,3 +21,9 @@ class Metadata:
     source: str | None = None
     format: str | None = None
     notes: tuple[str, ...] = ()
+
+
+def sensible_dpi(x: float, y: float) -> tuple[float, float] | None:
+    """To two decimals, or None where a file says what cannot be meant."""
+    x, y = round(x, 2), round(y, 2)
+    return (x, y) if min(x, y) >= 1 and max(x, y) <= MOST_DPI else None

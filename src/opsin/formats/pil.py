@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from opsin.formats import exif
 from opsin.formats.decode import Decoded, finish
-from opsin.formats.metadata import Metadata
+from opsin.formats.metadata import Metadata, sensible_dpi
 from opsin.formats.vips import vips
 
 BYTES = {"L": ("b-w", 1), "LA": ("b-w", 2), "RGB": ("srgb", 3), "RGBA": ("srgb", 4)}
@@ -38,7 +38,7 @@ def decode_pil(image: Any) -> Decoded:
     metadata = Metadata(
         exif=blob,
         xmp=packet if isinstance(packet, bytes) else None,
-        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
+        dpi=sensible_dpi(float(dpi[0]), float(dpi[1])) if dpi else None,
         format=(getattr(image, "format", None) or "").lower() or None,
         notes=notes,
     )

@@ -22,6 +22,8 @@ def vips() -> Any:
     if "VIPS_CONCURRENCY" not in os.environ:
         pyvips.concurrency_set(min(os.cpu_count() or 1, MOST_THREADS))
     logging.getLogger("pyvips").addFilter(_swallow)
+    for module in (pyvips, pyvips.error):  # a damaged file may be quoted in any encoding
+        module._to_string = functools.partial(_text, pyvips.ffi)
     return pyvips
 
 
@@ -42,6 +44,10 @@ def message(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if ": " in line]
     said = [line.split(": ", 1)[1] for line in lines if "bad seek" not in line]
     return (said or [str(error).strip()])[0]
+
+
+def _text(ffi: Any, pointer: Any) -> str:
+    return "" if pointer == ffi.NULL else ffi.string(pointer).decode("utf-8", "replace")
 
 
 def _swallow(record: logging.LogRecord) -> bool:
