@@ -153,6 +153,15 @@ def test_a_network_that_answers_with_ab_works_too(tmp_path, gray_photo):
         colorize(gray_photo, model=plain, points=[(0, 0, "#ff0000")])
 
 
+def test_confidence_lies_where_the_photograph_has_it(models):
+    scan = np.full((90, 130), 128, np.uint8)
+    scan[30:60, 70:100] = 255
+    sure = opsin.confidence(scan, model="tiny")
+    change = np.abs(sure - np.median(sure))
+    rows, columns = change.sum(axis=1) @ np.arange(90), change.sum(axis=0) @ np.arange(130)
+    assert (rows / change.sum(), columns / change.sum()) == pytest.approx((44.5, 84.5), abs=1)
+
+
 def test_confidence_lies_between_0_and_1(models, gray_photo):
     sure = opsin.confidence(gray_photo, model="tiny")
     assert sure.dtype == np.float32
@@ -164,9 +173,9 @@ def test_confidence_lies_between_0_and_1(models, gray_photo):
     [
         ((256, 256), (256, 256)),
         ((6000, 4000), (384, 256)),
-        ((30, 40), (256, 340)),
-        ((5, 2000), (4, 2048)),
+        ((30, 40), (256, 341)),
+        ((5, 2000), (5, 2048)),
     ],
 )
 def test_the_network_sees_the_photograph_unsquashed(photo, network):
-    assert network_size(*photo, 256, 4) == network
+    assert network_size(*photo, 256) == network

@@ -49,10 +49,13 @@ NOTES = {
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What the network said, on its small grid (h, w)."""
+    """What the network said, on its small grid (h, w), and what it saw (H, W).
+
+    H and W are `stride` times h and w, or a little less.
+    """
 
     ab: Floats  # (h, w, 2) in Lab units
-    light: Floats  # (h, w) L*
+    light: Floats  # (H, W) L*
     entropy: Floats | None  # (h, w) in [0, 1]; None: this network does not say
     kind: str  # what the photograph was: "gray", "toned" or "color"
     card: Card
@@ -111,15 +114,14 @@ def predict(
     threads = threads or min(cores(), MOST_THREADS)
     engine = load_engine(model, threads=threads)
     card = engine.card
-    height, width = network_size(photo.height, photo.width, _size(size, card), card.output.stride)
+    height, width = network_size(photo.height, photo.width, _size(size, card))
     small = _resize(photo.pixels, height, width)
     light = light_of_pixels(small)
     raw = _run(engine, light, hint_map(points, photo, height, width))
     ab, entropy = _decode(raw, card, vividness)
-    grid_light = _mean_of_blocks(light, card.output.stride)
-    _check(ab, grid_light, card)
+    _check(ab, light, card)
     kind = "gray" if photo.is_gray else color_kind(small)
-    return Answer(ab, grid_light, entropy, kind, card)
+    return Answer(ab, light, entropy, kind, card)
 
 
 def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
@@ -154,23 +156,25 @@ def confidence_map(answer: Answer, height: int, width: int) -> Floats:
     if answer.entropy is None:
         raise ModelError(f"model '{answer.card.name}' does not say how sure it is.")
     sure = np.ascontiguousarray(1 - answer.entropy)[..., None]
-    full: Floats = _resize(sure, height, width, kernel="linear")[..., 0]
-    return np.clip(full, 0, 1, out=full)
+    stride = answer.card.output.stride
+    tall, wide = (
+        round(side * cells * stride / seen)
+        for side, cells, seen in zip((height, width), sure.shape, answer.light.shape, strict=False)
+    )
+    full: Floats = _resize(sure, tall, wide, kernel="linear")[:height, :width, 0]
+    return np.clip(full, 0, 1)
 
 
-def network_size(height: int, width: int, size: int, stride: int) -> tuple[int, int]:
-    """Height and width for the network, multiples of `stride`: short side `size`, aspect kept.
+def network_size(height: int, width: int, size: int) -> tuple[int, int]:
+    """Height and width of the picture for the network: short side `size`, aspect kept.
 
     Of a strip longer than `LONGEST` to one the short side gets smaller, not the long one longer.
 
-    >>> network_size(3000, 4000, 256, 4), network_size(5, 2000, 256, 4)
-    ((256, 340), (4, 2048))
+    >>> network_size(3000, 4000, 256), network_size(5, 2000, 256)
+    ((256, 341), (5, 2048))
     """
     scale = min(size / min(height, width), LONGEST * size / max(height, width))
-    return (
-        max(stride, round(height * scale / stride) * stride),
-        max(stride, round(width * scale / stride) * stride),
-    )
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def hint_map(points: Sequence[Point], photo: Photo, height: int, width: int) -> Floats:
@@ -246,7 +250,8 @@ def _run(engine: Engine, light: Floats, hints: Floats) -> Floats:
             f"model '{card.name}' gave an answer of shape {output.shape}, "
             f"its card promises {expected}."
         )
-    return output[0, :, : light.shape[0] // stride, : light.shape[1] // stride]
+    rows, columns = (-(-side // stride) for side in light.shape)
+    return output[0, :, :rows, :columns]
 
 
 def _decode(raw: Floats, card: Card, vividness: float) -> tuple[Floats, Floats | None]:
@@ -256,12 +261,6 @@ def _decode(raw: Floats, card: Card, vividness: float) -> tuple[Floats, Floats |
         return decode(raw, temperature=temperature, gain=gain)
     gain = setting(vividness, scale or AB_SCALE).gain
     return np.ascontiguousarray(raw.transpose(1, 2, 0)) * np.float32(gain), None
-
-
-def _mean_of_blocks(values: Floats, side: int) -> Floats:
-    height, width = values.shape
-    blocks: Floats = values.reshape(height // side, side, width // side, side)
-    return blocks.mean(axis=(1, 3), dtype=np.float32)
 
 
 def _check(ab: Floats, light: Floats, card: Card) -> None:
