@@ -102,7 +102,8 @@ def colorize(
         bool, typer.Option("--overwrite", help="Also do what is done already.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Photographs at once. [default: the cores]")
+        int | None,
+        typer.Option(min=1, max=64, help="Photographs at once. [default: the cores + 1]"),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would be written.")
@@ -210,7 +211,8 @@ def _run(
 
     if not jobs:
         return [], None
-    count = min(workers or min(cores(), MOST_THREADS), len(jobs))
+    # one more than the cores, since each now and then waits for the disk
+    count = min(workers or min(cores(), MOST_THREADS) + 1, len(jobs))
     options = replace(options, threads=max(1, min(cores(), MOST_THREADS) // count))
     load_engine(options.model, threads=options.threads)  # a bad model stops before the first one
     results: list[Result] = []
