@@ -17,6 +17,9 @@ one or two short sentences, so that the command line can print it as it is.
 Bad arguments raise Python's own `ValueError` and `TypeError`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class OpsinError(Exception):
     """Anything opsin reports on purpose."""
@@ -56,6 +59,23 @@ class DataError(OpsinError):
 
 class ExtraMissingError(OpsinError):
     """A feature needs an extra that is not installed."""
+
+
+@contextmanager
+def needs_extra(feature: str, extra: str) -> Iterator[None]:
+    """Around imports: a package that is missing becomes one sentence with the install command.
+
+    >>> with needs_extra("training", "train"):
+    ...     import no_such_package
+    Traceback (most recent call last):
+    opsin.errors.ExtraMissingError: training needs packages ... pip install 'opsin[train]'
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("opsin"):
+            raise
+        raise missing_extra(feature, extra) from error
 
 
 def missing_extra(feature: str, extra: str) -> ExtraMissingError:

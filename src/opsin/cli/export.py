@@ -22,15 +22,12 @@ def export(
 
     Example: opsin export runs/mine -o . && opsin models add color-bins.toml
     """
-    from opsin.errors import missing_extra
-
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise missing_extra("the export", "train") from None
     from rich.console import Console
 
-    from opsin.colorize.export import export as run_export
+    from opsin.errors import needs_extra
+
+    with needs_extra("the export", "train"):
+        from opsin.colorize.export import export as run_export
 
     done = run_export(run, out, name=name, version=version, size=size, training_data=training_data)
     Console(stderr=True).print(

@@ -32,14 +32,6 @@ def train(
     """
     # Threads that spin while they wait ruin a machine that also decodes pictures.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from opsin.errors import missing_extra
-    from opsin.training.recipe import read_recipe
-
-    settings = read_recipe(recipe, tuple(changes or ()))
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise missing_extra("training", "train") from None
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -49,8 +41,12 @@ def train(
         TimeRemainingColumn,
     )
 
-    from opsin.colorize.train import train as run
+    from opsin.errors import needs_extra
+    from opsin.training.recipe import read_recipe
 
+    settings = read_recipe(recipe, tuple(changes or ()))
+    with needs_extra("training", "train"):
+        from opsin.colorize.train import train as run
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),

@@ -145,7 +145,8 @@ def make_crop(
 def histogram(ab: Float) -> Float:
     """The share of positions in each of the 313 bins (nearest center), (313,), summing to 1."""
     counts = np.bincount(nearest_bin(ab).ravel(), minlength=len(BINS))
-    return (counts / counts.sum()).astype(np.float32)
+    share: Float = (counts / counts.sum()).astype(np.float32)
+    return share
 
 
 def nearest_bin(ab: Float) -> NDArray[np.intp]:
@@ -162,7 +163,7 @@ def _bin_of_cell() -> NDArray[np.intp]:
     axis = np.arange(-REACH, REACH + 1, dtype=np.float32) * GRID
     cells = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
     distance = ((cells[:, :, None] - BINS) ** 2).sum(axis=-1)
-    return np.argmin(distance, axis=-1)
+    return np.asarray(np.argmin(distance, axis=-1), np.intp)
 
 
 BIN_OF_CELL = _bin_of_cell()

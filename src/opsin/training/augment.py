@@ -98,7 +98,8 @@ def _unevenness(shape: tuple[int, ...], rng: np.random.Generator) -> Float:
 def _ramp(at: Float) -> Float:
     """Linear interpolation weights (N, 3) of positions in 0..2."""
     ramp = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(3)))
-    return ramp.astype(np.float32)
+    weights: Float = ramp.astype(np.float32)
+    return weights
 
 
 def _jpeg(gray: Float, quality: int) -> Float:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from opsin.errors import ModelError, missing_extra
+from opsin.errors import ModelError, needs_extra
 
 TOLERANCE: Final = 1e-3
 """Largest difference between torch's answer and the float32 graph's, as a share of the largest."""
@@ -38,10 +38,8 @@ def export_onnx(
     `axes` are free. The float32 graph must agree with torch within `TOLERANCE`, or nothing is
     written.
     """
-    try:
+    with needs_extra("the export", "train"):
         import onnx
-    except ImportError:
-        raise missing_extra("the export", "train") from None
     network = network.float().cpu().eval()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
