@@ -30,6 +30,8 @@ _ROWS: Final = {
     110: (-60, -60),
 }  # fmt: skip
 
+_BLOCK: Final = 256  # positions decoded at once: their logits and exponentials fit the cache
+
 BINS: Final[Float] = np.array(
     [(a, b) for a, (first, last) in _ROWS.items() for b in range(first, last + 1, GRID)],
     dtype=np.float32,
@@ -83,14 +85,22 @@ def decode(logits: Float, *, temperature: float = 0.5, gain: float = 1.0) -> tup
     if temperature <= 0:
         raise ValueError(f"temperature must be above 0, got {temperature}.")
     flat = logits.reshape(bins, -1)
-    flat = flat - flat.max(axis=0)
-    plain = np.exp(flat)
+    ab = np.empty((flat.shape[1], 2), np.float32)
+    entropy = np.empty(flat.shape[1], np.float32)
+    for start in range(0, flat.shape[1], _BLOCK):
+        part = slice(start, start + _BLOCK)
+        ab[part], entropy[part] = _decode_block(flat[:, part], temperature)
+    ab *= np.float32(gain)
+    return ab.reshape(height, width, 2), entropy.reshape(height, width)
+
+
+def _decode_block(logits: Float, temperature: float) -> tuple[Float, Float]:
+    """The annealed mean (n, 2) and entropy (n,) of logits (313, n)."""
+    logits = logits - logits.max(axis=0)
+    plain = np.exp(logits)
     total = plain.sum(axis=0)
     # H = log(sum e^x) - sum(x e^x) / sum(e^x)
-    entropy = (np.log(total) - np.einsum("qn,qn->n", plain, flat) / total) / np.log(bins)
-    sharp = plain if temperature == 1 else np.exp(flat / np.float32(temperature))
-    ab = (BINS.T @ sharp) / sharp.sum(axis=0) * np.float32(gain)
-    return (
-        np.ascontiguousarray(ab.T, dtype=np.float32).reshape(height, width, 2),
-        np.clip(entropy, 0, 1).astype(np.float32).reshape(height, width),
-    )
+    entropy = (np.log(total) - np.einsum("qn,qn->n", plain, logits) / total) / np.log(len(BINS))
+    sharp = plain if temperature == 1 else np.exp(logits / np.float32(temperature))
+    ab: Float = (sharp.T @ BINS) / sharp.sum(axis=0)[:, None]
+    return ab, np.clip(entropy, 0, 1).astype(np.float32)
