@@ -258,11 +258,11 @@ def pixels_of_lab(
     """
     if out is None:
         out = np.empty((*light.shape, 3), dtype)
+    if not out.flags.c_contiguous:
+        raise ValueError("out must be C-contiguous: pass whole rows of an array.")
     top = np.iinfo(out.dtype).max
     lights, abs_ = light.reshape(-1), ab.reshape(-1, 2)
     result = out.reshape(-1, 3)
-    if not np.shares_memory(result, out):
-        raise ValueError("out must be contiguous: pass whole rows.")
     buffer = np.empty((5, 3, min(_STRIP, len(lights))), np.float32)
     for start in range(0, len(lights), _STRIP):
         part = slice(start, start + _STRIP)

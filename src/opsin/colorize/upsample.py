@@ -31,7 +31,7 @@ VARIANCE = 16.0  # of L* that halves the slope: fainter texture does not move co
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What `apply` needs: planes (5, h, w) of a*, b*, L* and the slopes of a* and b*."""
+    """What `apply` needs: planes (9, h, w), two each but for L*: a*b*, L*, slopes, low, high."""
 
     planes: Floats
 
@@ -66,7 +66,7 @@ def fit(ab: Floats, light: Floats) -> Plan:
     color = _step(color, _blur(coarse), coarse, 1)
     if scale > 1:
         color = _step(color, coarse, fine, scale)
-    return Plan(np.concatenate([color, fine, _slope(color, fine)]))
+    return Plan(_planes(color, fine))
 
 
 def apply(plan: Plan, light: Floats, rows: slice, size_hw: tuple[int, ...]) -> Floats:
@@ -92,10 +92,14 @@ def apply(plan: Plan, light: Floats, rows: slice, size_hw: tuple[int, ...]) -> F
         top = wide[:, above, None]
         planes = (wide[:, below, None] - top) * weight[start:stop, None]
         planes += top
-        np.subtract(light[start:stop], planes[2], out=planes[2])
-        for k in range(2):
-            planes[3 + k] *= planes[2]
-            np.add(planes[k], planes[3 + k], out=result[start:stop, :, k])
+        color, coarse, slope, low, high = np.split(planes, [2, 3, 5, 7])
+        np.subtract(light[start:stop], coarse, out=coarse)
+        slope *= coarse
+        color += slope
+        np.minimum(color, high, out=color)  # np.clip is slow on arrays
+        np.maximum(color, low, out=color)
+        for channel in range(2):  # several times faster than both at once
+            result[start:stop, :, channel] = color[channel]
     return result
 
 
@@ -116,15 +120,19 @@ def leaking(ab: Floats, ab_true: Floats, light: Floats) -> tuple[float, float]:
     return near_error, far_error
 
 
-def _step(color: Floats, coarse: Floats, fine: Floats, scale: int) -> Floats:
-    """Color planes (2, H, W) for `fine` (1, H, W) from those (2, h, w) for `coarse` (1, h, w).
+def _planes(color: Floats, light: Floats) -> Floats:
+    """Planes (9, h, w): color and L*, the slopes, and the range of the neighbors' colors.
 
-    Kept within the colors of the neighboring cells, against complementary fringes.
+    Color is kept within that range, against complementary fringes along edges.
     """
+    return np.concatenate([color, light, _slope(color, light), _low(color), -_low(-color)])
+
+
+def _step(color: Floats, coarse: Floats, fine: Floats, scale: int) -> Floats:
+    """Color planes (2, H, W) for `fine` (1, H, W) from those (2, h, w) for `coarse` (1, h, w)."""
     _, height, width = fine.shape
     _, h, w = coarse.shape
-    planes = np.concatenate([color, coarse, _slope(color, coarse), _low(color), -_low(-color)])
-    planes = _columns(planes, *_positions(width, 1 / scale, w))
+    planes = _columns(_planes(color, coarse), *_positions(width, 1 / scale, w))
     planes = np.swapaxes(planes, 1, 2)
     planes = np.swapaxes(_columns(planes, *_positions(height, 1 / scale, h)), 1, 2)
     color, coarse, slope, low, high = np.split(planes, [2, 3, 5, 7])

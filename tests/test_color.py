@@ -1,0 +1,278 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+from skimage import color as scikit
+from skimage import data
+
+from opsin.color import (
+    XYZ_OF_RGB,
+    chroma,
+    color_kind,
+    colorfulness,
+    delta_e_2000,
+    fit_gamut,
+    gray_to_light,
+    lab_to_rgb,
+    light_of_pixels,
+    linear_to_srgb,
+    pixels_of_lab,
+    rgb_to_lab,
+    rgb_to_light,
+    srgb_to_linear,
+)
+
+# brucelindbloom.com, CIE Color Calculator: sRGB, D65, no adaptation, gamma sRGB.
+LINDBLOOM = [
+    ((1, 1, 1), (100, 0, 0)),
+    ((0, 0, 0), (0, 0, 0)),
+    ((1, 0, 0), (53.2408, 80.0925, 67.2032)),
+    ((0, 1, 0), (87.7347, -86.1827, 83.1793)),
+    ((0, 0, 1), (32.2970, 79.1875, -107.8602)),
+    ((0, 1, 1), (91.1132, -48.0875, -14.1312)),
+    ((1, 0, 1), (60.3242, 98.2343, -60.8249)),
+    ((1, 1, 0), (97.1393, -21.5537, 94.4780)),
+]
+
+# Sharma, Wu, Dalal (2005), table 1: two colors and their CIEDE2000 difference.
+SHARMA = """
+50.0000 2.6772 -79.7751 50.0000 0.0000 -82.7485 2.0425
+50.0000 3.1571 -77.2803 50.0000 0.0000 -82.7485 2.8615
+50.0000 2.8361 -74.0200 50.0000 0.0000 -82.7485 3.4412
+50.0000 -1.3802 -84.2814 50.0000 0.0000 -82.7485 1.0000
+50.0000 -1.1848 -84.8006 50.0000 0.0000 -82.7485 1.0000
+50.0000 -0.9009 -85.5211 50.0000 0.0000 -82.7485 1.0000
+50.0000 0.0000 0.0000 50.0000 -1.0000 2.0000 2.3669
+50.0000 -1.0000 2.0000 50.0000 0.0000 0.0000 2.3669
+50.0000 2.4900 -0.0010 50.0000 -2.4900 0.0009 7.1792
+50.0000 2.4900 -0.0010 50.0000 -2.4900 0.0010 7.1792
+50.0000 2.4900 -0.0010 50.0000 -2.4900 0.0011 7.2195
+50.0000 2.4900 -0.0010 50.0000 -2.4900 0.0012 7.2195
+50.0000 -0.0010 2.4900 50.0000 0.0009 -2.4900 4.8045
+50.0000 -0.0010 2.4900 50.0000 0.0010 -2.4900 4.8045
+50.0000 -0.0010 2.4900 50.0000 0.0011 -2.4900 4.7461
+50.0000 2.5000 0.0000 50.0000 0.0000 -2.5000 4.3065
+50.0000 2.5000 0.0000 73.0000 25.0000 -18.0000 27.1492
+50.0000 2.5000 0.0000 61.0000 -5.0000 29.0000 22.8977
+50.0000 2.5000 0.0000 56.0000 -27.0000 -3.0000 31.9030
+50.0000 2.5000 0.0000 58.0000 24.0000 15.0000 19.4535
+50.0000 2.5000 0.0000 50.0000 3.1736 0.5854 1.0000
+50.0000 2.5000 0.0000 50.0000 3.2972 0.0000 1.0000
+50.0000 2.5000 0.0000 50.0000 1.8634 0.5757 1.0000
+50.0000 2.5000 0.0000 50.0000 3.2592 0.3350 1.0000
+60.2574 -34.0099 36.2677 60.4626 -34.1751 39.4387 1.2644
+63.0109 -31.0961 -5.8663 62.8187 -29.7946 -4.0864 1.2630
+61.2901 3.7196 -5.3901 61.4292 2.2480 -4.9620 1.8731
+35.0831 -44.1164 3.7933 35.0232 -40.0716 1.5901 1.8645
+22.7233 20.0904 -46.6940 23.0331 14.9730 -42.5619 2.0373
+36.4612 47.8580 18.3852 36.2715 50.5065 21.2231 1.4146
+90.8027 -2.0831 1.4410 91.1528 -1.6435 0.0447 1.4441
+90.9257 -0.5406 -0.9208 88.6381 -0.8985 -0.7239 1.5381
+6.7747 -0.2908 -2.4247 5.8714 -0.0985 -2.2286 0.6377
+2.0776 0.0795 -1.1350 0.9033 -0.0636 -0.5514 0.9082
+"""
+
+unit = st.floats(0, 1, width=32)
+colors = hnp.arrays(np.float32, st.tuples(st.integers(0, 40), st.just(3)), elements=unit)
+
+
+def wild(count, *, reach=200, seed=0):
+    """Random L* over the whole range, many of them dark, and a*b* far out of any gamut."""
+    rng = np.random.default_rng(seed)
+    light = np.concatenate([rng.uniform(0, 100, count), rng.uniform(0, 6, count)])
+    ab = rng.uniform(-reach, reach, (2 * count, 2))
+    return light[None].astype(np.float32), ab[None].astype(np.float32)
+
+
+def scan(tone=(1, 1, 1), *, noise=0.0, quality=None):
+    """A gray photograph times a tone, as a scanner might give it."""
+    gray = scikit.rgb2gray(data.astronaut())[..., None]
+    noisy = gray * np.array(tone) + np.random.default_rng(0).normal(0, noise, (*gray.shape[:2], 3))
+    pixels = (noisy.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return pixels if quality is None else jpeg(pixels, quality)
+
+
+def jpeg(pixels, quality):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+@pytest.mark.parametrize(("rgb", "lab"), LINDBLOOM)
+def test_known_colors_have_their_published_lab_values(rgb, lab):
+    assert rgb_to_lab(rgb) == pytest.approx(lab, abs=1e-3)
+    assert lab_to_rgb(lab) == pytest.approx(rgb, abs=1e-4)
+
+
+def test_lab_agrees_with_scikit_image():
+    rgb = data.astronaut() / 255
+    xyz = scikit.rgb2xyz(rgb) @ np.linalg.inv(scikit.colorconv.xyz_from_rgb).T @ XYZ_OF_RGB.T
+    assert np.abs(rgb_to_lab(rgb) - scikit.xyz2lab(xyz)).max() < 1e-3
+    # scikit-image's own matrix is rounded to six digits; its gray has b* = -0.005.
+    assert np.abs(rgb_to_lab(rgb) - scikit.rgb2lab(rgb)).max() < 6e-3
+
+
+def test_gray_has_no_chroma():
+    gray = np.linspace(0, 1, 65536, dtype=np.float32)
+    lab = rgb_to_lab(np.stack([gray, gray, gray], axis=-1))
+    assert chroma(lab).max() < 1e-3
+    assert np.abs(lab[:, 0] - gray_to_light(gray)).max() < 1e-3
+
+
+@given(colors)
+def test_rgb_comes_back_from_lab(rgb):
+    back = lab_to_rgb(rgb_to_lab(rgb))
+    assert back.dtype == np.float32
+    assert back.shape == rgb.shape
+    assert np.abs(back - rgb).max(initial=0) < 1e-4
+
+
+@given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0), elements=unit))
+def test_srgb_comes_back_from_linear_light(values):
+    linear = srgb_to_linear(values)
+    exact = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    assert np.abs(linear - exact).max(initial=0) < 1e-6
+    assert np.abs(linear_to_srgb(linear) - values).max(initial=0) < 1e-5
+
+
+def test_values_out_of_range_are_clipped():
+    assert rgb_to_lab([2.0, 2.0, 2.0]) == pytest.approx([100, 0, 0], abs=1e-3)
+    assert srgb_to_linear([-1.0, 2.0]).tolist() == pytest.approx([0, 1], abs=1e-6)
+    assert lab_to_rgb([200.0, 0.0, 0.0]).tolist() == pytest.approx([1, 1, 1], abs=1e-6)
+
+
+def test_light_is_the_first_of_lab():
+    rgb = data.coffee()[::4, ::4] / 255
+    assert np.abs(rgb_to_light(rgb) - rgb_to_lab(rgb)[..., 0]).max() < 1e-3
+
+
+def test_large_arrays_in_threads_give_the_same_as_small_ones():
+    rgb = np.random.default_rng(0).random((600, 700, 3), np.float32)
+    assert np.array_equal(rgb_to_lab(rgb)[500:505], rgb_to_lab(rgb[500:505]))
+
+
+def test_wrong_shapes_are_refused():
+    with pytest.raises(ValueError, match=r"colors must have shape \(\.\.\., 3\), got \(4, 4\)"):
+        rgb_to_lab(np.zeros((4, 4)))
+
+
+def test_ciede2000_gives_the_values_of_sharma():
+    table = np.array([line.split() for line in SHARMA.strip().splitlines()], float)
+    assert len(table) == 34
+    assert delta_e_2000(table[:, :3], table[:, 3:6]) == pytest.approx(table[:, 6], abs=1e-4)
+    assert delta_e_2000(table[:, 3:6], table[:, :3]) == pytest.approx(table[:, 6], abs=1e-4)
+
+
+def test_ciede2000_agrees_with_scikit_image():
+    lab = rgb_to_lab(np.random.default_rng(0).random((2, 5000, 3)))
+    theirs = scikit.deltaE_ciede2000(lab[0], lab[1])
+    assert np.abs(delta_e_2000(lab[0], lab[1]) - theirs).max() < 1e-3
+
+
+def test_colorfulness_follows_its_definition():
+    rgb = data.astronaut().astype(float)
+    rg, yb = rgb[..., 0] - rgb[..., 1], (rgb[..., 0] + rgb[..., 1]) / 2 - rgb[..., 2]
+    m3 = np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())
+    assert colorfulness(rgb / 255) == pytest.approx(m3, rel=1e-4)
+    assert colorfulness(np.full((4, 4, 3), 0.5)) == 0
+
+
+def test_colors_in_gamut_stay():
+    lab = rgb_to_lab(data.coffee()[::3, ::3] / 255)
+    assert np.abs(fit_gamut(lab) - lab).max() < 1e-5
+
+
+def test_colors_out_of_gamut_keep_lightness_and_hue():
+    light, ab = wild(100_000)
+    lab = np.concatenate([light[..., None], ab], axis=-1)
+    fitted = fit_gamut(lab)
+    measured = rgb_to_lab(lab_to_rgb(fitted))
+    assert np.abs(measured[..., 0] - light).max() < 0.3
+    assert (fitted[..., 1] * ab[..., 1] - fitted[..., 2] * ab[..., 0]).max() < 0.05  # one direction
+    assert (fitted[..., 1:] * ab).sum(axis=-1).min() >= 0
+
+
+@pytest.mark.parametrize("reach", [5, 60, 200])
+def test_lightness_survives_8_bits(reach):
+    light, ab = wild(100_000, reach=reach)
+    pixels = pixels_of_lab(light, ab)
+    assert np.abs(rgb_to_light(pixels / 255) - light).max() <= 0.5
+
+
+def test_the_edge_of_the_gamut_is_not_crossed_in_leaps():
+    angle = np.linspace(0, 2 * np.pi, 100_001)
+    ring = [np.full_like(angle, 60), 90 * np.cos(angle), 90 * np.sin(angle)]
+    ray = [np.full_like(angle, 45), angle * 20, angle * -10]
+    up = [angle * 100 / (2 * np.pi), np.full_like(angle, 50), np.full_like(angle, 30)]
+    for path in (ring, ray, up):
+        steps = np.diff(fit_gamut(np.stack(path, axis=-1)), axis=0)
+        assert np.abs(steps).max() < 0.25
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_each_gray_value_comes_back_exactly(dtype, channels):
+    top = np.iinfo(dtype).max
+    gray = np.arange(top + 1, dtype=dtype).reshape(-1, 256, 1).repeat(channels, axis=2)
+    light = light_of_pixels(gray)
+    colored = pixels_of_lab(light, np.zeros((*light.shape, 2), np.float32), dtype)
+    assert colored.dtype == dtype
+    assert np.array_equal(colored, gray.repeat(3 // channels, axis=2))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_pixels_agree_with_the_float_functions(dtype):
+    top = np.iinfo(dtype).max
+    pixels = (data.coffee() / 255 * top).astype(dtype)
+    lab = rgb_to_lab(pixels / top)
+    assert np.abs(light_of_pixels(pixels) - lab[..., 0]).max() < 1e-3
+    back = pixels_of_lab(np.ascontiguousarray(lab[..., 0]), lab[..., 1:], dtype)
+    assert np.abs(back.astype(int) - pixels).max() <= top // 10_000
+
+
+def test_pixels_are_written_where_told():
+    out = np.zeros((10, 4, 3), np.uint16)
+    part = pixels_of_lab(np.full((3, 4), 100, np.float32), np.zeros((3, 4, 2)), out=out[2:5])
+    assert part.base is out
+    assert (out[2:5] == 65535).all()
+    assert out.sum() == 3 * 4 * 3 * 65535
+
+
+def test_part_of_the_rows_is_no_place_to_write():
+    out = np.zeros((2, 5, 3), np.uint8)[:, :4]
+    with pytest.raises(ValueError, match="out must be C-contiguous"):
+        pixels_of_lab(np.zeros((2, 4), np.float32), np.zeros((2, 4, 2)), out=out)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 5), st.integers(0, 5))
+def test_pixels_may_have_any_size(height, width):
+    light = light_of_pixels(np.full((height, width, 3), 77, np.uint8))
+    assert pixels_of_lab(light, np.zeros((height, width, 2))).shape == (height, width, 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "pixels"),
+    [
+        ("gray", scan()),
+        ("gray", scan(noise=0.04)),
+        ("gray", scan((1.02, 1, 0.96), quality=50)),
+        ("toned", scan((1.1, 0.9, 0.65))),
+        ("toned", scan((1.1, 0.9, 0.65), noise=0.02, quality=60)),
+        ("toned", scan((0.7, 0.9, 1.1), quality=60)),
+        ("color", data.astronaut()),
+        ("color", data.chelsea()),
+        ("color", data.rocket()),
+    ],
+)
+def test_color_kind(kind, pixels):
+    assert color_kind(pixels) == kind
+    assert color_kind(pixels.astype(np.uint16) * 257) == kind
+
+
+def test_tiny_pictures_have_a_kind():
+    assert color_kind(np.full((1, 1, 3), 9, np.uint8)) == "gray"
