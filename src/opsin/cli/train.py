@@ -47,7 +47,8 @@ def train(
     settings = read_recipe(recipe, tuple(changes or ()))
     with needs_extra("training", "train"):
         from opsin.colorize.train import train as run
-    console = Console(stderr=True)
+    # of several processes under torchrun, one speaks
+    console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -76,6 +76,8 @@ def train(
         out, steps=recipe.steps, first=first, validate=validation, show=show, advance=advance
     )
     loop.train(recipe, objective, batches, out=out, log=log, average=average, first=first)
+    if dist.is_initialized():
+        dist.destroy_process_group()
     return checkpoint
 
 
