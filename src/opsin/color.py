@@ -135,43 +135,56 @@ def delta_e_2000(lab1: Any, lab2: Any) -> Floats:
     Sharma, Wu, Dalal: The CIEDE2000 color-difference formula: implementation notes,
     Color Research & Application 30 (2005) 21-30.
     """
-    l1, a1, b1 = np.moveaxis(np.asarray(lab1, np.float64), -1, 0)
-    l2, a2, b2 = np.moveaxis(np.asarray(lab2, np.float64), -1, 0)
-    c7 = ((np.hypot(a1, b1) + np.hypot(a2, b2)) / 2) ** 7
-    stretch = 1.5 - 0.5 * np.sqrt(c7 / (c7 + 25.0**7))
+    lab1, lab2 = np.broadcast_arrays(np.asarray(lab1, np.float32), np.asarray(lab2, np.float32))
+    pair = np.concatenate([lab1, lab2], axis=-1)
+    return _in_strips(_differ, pair, 6, 1)[..., 0]
+
+
+def _differ(planes: Floats, rooms: Floats) -> None:
+    """CIEDE2000 of L1, a1, b1, L2, a2, b2, left in the first plane; in double precision."""
+    l1, a1, b1, l2, a2, b2 = planes.astype(np.float64)
+    stretch = 1.5 - 0.5 * _blueness((_norm(a1, b1) + _norm(a2, b2)) / 2)
     a1, a2 = a1 * stretch, a2 * stretch
-    c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
-    h1, h2 = np.arctan2(b1, a1), np.arctan2(b2, a2)
+    c1, c2 = _norm(a1, b1), _norm(a2, b2)
+    h1, h2 = (h + np.where(h < 0, 2 * np.pi, 0) for h in (np.arctan2(b1, a1), np.arctan2(b2, a2)))
     gray = c1 * c2 == 0
 
+    # From the first hue to the second the shorter way round, and halfway between the two.
     turn = h2 - h1
-    turn = np.where(gray, 0, turn - 2 * np.pi * np.round(turn / (2 * np.pi)))
-    dh = 2 * np.sqrt(c1 * c2) * np.sin(turn / 2)
-    dl, dc = l2 - l1, c2 - c1
-
-    light, color = (l1 + l2) / 2, (c1 + c2) / 2
-    h1, h2 = h1 % (2 * np.pi), h2 % (2 * np.pi)
-    hue = np.where(np.abs(h1 - h2) <= np.pi, (h1 + h2) / 2, (h1 + h2 + 2 * np.pi) / 2)
-    hue = np.where(gray, h1 + h2, hue)
-
+    far = np.abs(turn) > np.pi + 1e-9  # opposite hues: the table counts them as near
+    turn -= np.where(far, np.copysign(2 * np.pi, turn), 0)
+    hue = np.where(gray, h1 + h2, (h1 + h2) / 2 + np.where(far, np.pi, 0))
+    cos, sin = np.cos(hue), np.sin(hue)
+    cos2, sin2 = 2 * cos * cos - 1, 2 * sin * cos
     t = (
         1
-        - 0.17 * np.cos(hue - np.radians(30))
-        + 0.24 * np.cos(2 * hue)
-        + 0.32 * np.cos(3 * hue + np.radians(6))
-        - 0.20 * np.cos(4 * hue - np.radians(63))
+        - 0.17 * (cos * _COS[30] + sin * _SIN[30])
+        + 0.24 * cos2
+        + 0.32 * ((cos2 * cos - sin2 * sin) * _COS[6] - (sin2 * cos + cos2 * sin) * _SIN[6])
+        - 0.20 * ((2 * cos2 * cos2 - 1) * _COS[63] + 2 * sin2 * cos2 * _SIN[63])
     )
-    s_l = 1 + 0.015 * (light - 50) ** 2 / np.sqrt(20 + (light - 50) ** 2)
-    s_c = 1 + 0.045 * color
-    s_h = 1 + 0.015 * color * t
-    # The paper's hue arc runs 0..360 degrees; hue here may reach 540 before it is wrapped.
-    arc = np.degrees(hue) % 360
-    c7 = color**7
-    rotation = 2 * np.sqrt(c7 / (c7 + 25.0**7))
-    rotation = -rotation * np.sin(np.radians(60) * np.exp(-(((arc - 275) / 25) ** 2)))
-    dl, dc, dh = dl / s_l, dc / s_c, dh / s_h
-    result = np.sqrt(np.maximum(dl * dl + dc * dc + dh * dh + rotation * dc * dh, 0))
-    return np.asarray(result, np.float32)
+    light, color = ((l1 + l2) / 2 - 50) ** 2, (c1 + c2) / 2
+    degrees = np.degrees(hue)
+    degrees -= 360 * np.floor(degrees / 360)
+    arc = (degrees - 275) / 25
+    dl = (l2 - l1) / (1 + 0.015 * light / np.sqrt(20 + light))
+    dc = (c2 - c1) / (1 + 0.045 * color)
+    dh = np.where(gray, 0, 2 * np.sqrt(c1 * c2) * np.sin(turn / 2)) / (1 + 0.015 * color * t)
+    rotation = -2 * _blueness(color) * np.sin(np.radians(60) * np.exp(-arc * arc))
+    planes[0] = np.sqrt(np.maximum(dl * dl + dc * dc + dh * dh + rotation * dc * dh, 0))
+
+
+_COS, _SIN = ({n: float(f(np.radians(n))) for n in (6, 30, 63)} for f in (np.cos, np.sin))
+
+
+def _blueness(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
+    cubed = chroma * chroma * chroma
+    seventh = cubed * cubed * chroma
+    return np.asarray(np.sqrt(seventh / (seventh + 25.0**7)))
+
+
+def _norm(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.sqrt(a * a + b * b))
 
 
 def colorfulness(rgb: Any) -> float:
