@@ -280,11 +280,13 @@ def pixels_of_lab(
     for start in range(0, len(lights), _STRIP):
         part = slice(start, start + _STRIP)
         rooms = buffer[:, :, : len(lights[part])]
-        planes = rooms[0]
+        planes, linear = rooms[0], rooms[2]
         planes[0], planes[1], planes[2] = lights[part], abs_[part, 0], abs_[part, 1]
-        _fit(planes, rooms[1:])
-        _encode(rooms[2], rooms[3:])
-        _round(rooms[2], top, result[part])
+        outside, fitted = _fit_outliers(planes, rooms[1:])
+        for plane, values in zip(linear, _linear_of_lab(fitted), strict=True):
+            plane[outside] = values
+        _encode(linear, rooms[3:])
+        _round(linear, top, result[part])
     return out
 
 
@@ -325,17 +327,21 @@ def _rgb_of_lab(planes: Floats, rooms: Floats) -> None:
 
 
 def _fit(planes: Floats, rooms: Floats) -> None:
-    """Leaves what fits the gamut in `planes`, and its linear sRGB in rooms[1]."""
+    outside, fitted = _fit_outliers(planes, rooms)
+    planes[:, outside] = fitted
+
+
+def _fit_outliers(planes: Floats, rooms: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """Where Lab planes leave sRGB, and what they should be there; rooms[1] is linear sRGB."""
     np.clip(planes[0], 0, 100, out=planes[0])
     roots, linear = rooms[:2]
     _roots_of_lab(planes, roots)
     _linear_of_roots(roots, linear, rooms[2:])
     outside = np.flatnonzero(_excess(linear) > 0)
-    if len(outside):
-        lab = planes[:, outside]
-        lab[1:] *= np.minimum(1, _chroma_limit(lab) / np.hypot(lab[1], lab[2]))
-        planes[:, outside] = lab
-        linear[:, outside] = _linear_of_lab(lab)
+    lab = planes.take(outside, axis=1)
+    own = np.sqrt(lab[1] * lab[1] + lab[2] * lab[2])
+    lab[1:] *= np.minimum(1, _chroma_limit(lab) / own)
+    return outside, lab
 
 
 def _chroma_limit(lab: Floats) -> Floats:
@@ -350,9 +356,9 @@ def _chroma_limit(lab: Floats) -> Floats:
     y -= column
     corner = row * hues + column
     limits = table.reshape(-1)
-    low, high = limits[corner], limits[corner + hues]
-    low += y * (limits[corner + 1] - low)
-    high += y * (limits[corner + hues + 1] - high)
+    low, high = limits.take(corner), limits.take(corner + hues)
+    low += y * (limits.take(corner + 1) - low)
+    high += y * (limits.take(corner + hues + 1) - high)
     return np.asarray(low + x * (high - low), np.float32)
 
 
