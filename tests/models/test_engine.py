@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -75,3 +76,16 @@ def test_loading_prints_nothing(models):
     code = "from opsin.models.engine import load_engine; load_engine('tiny')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_the_runtime_keeps_no_device_number_and_sends_nothing(models, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    code = "from opsin.models.engine import load_engine; load_engine('tiny')"
+    places = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "LOCALAPPDATA": str(home)}
+    subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **places, "ORT_DISABLE_TELEMETRY": "", "CI": ""},
+        check=True,
+    )
+    assert list(home.rglob("*")) == []

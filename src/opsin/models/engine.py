@@ -75,6 +75,21 @@ def load_engine(name: str = "default", *, threads: int | None = None) -> Engine:
         return _loaded(find(name), threads or min(cores(), MOST_THREADS))
 
 
+@functools.cache
+def runtime() -> Any:
+    """The onnxruntime module, told to send nothing: opsin is offline.
+
+    From 1.29 on, ONNX Runtime for Linux and macOS writes a device number and a queue of events
+    into the user's cache folder and sends them to its makers, unless this variable is set when
+    it is loaded (its pull request 27379). The call is the same for Windows.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
 _loading = threading.Lock()
 
 
@@ -85,8 +100,7 @@ def _loaded(model: Model, threads: int) -> Engine:
 
 def _session(model: Model, threads: int) -> Any:
     data = model.read()
-    import onnxruntime as ort
-
+    ort = runtime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
