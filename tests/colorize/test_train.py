@@ -163,6 +163,14 @@ def test_export_makes_a_model_that_colorizes(
     from opsin.models import store
 
     store.add(done.path)
+    restarted = BinsObjective(
+        Network(encoder="none", widths=(32, 16, 16, 16), attention_blocks=1, start="tiny"),
+        Settings(),
+        stepper=make_stepper(recipe(1)),
+    )
+    trained = torch.load(run / "checkpoint.pt", weights_only=True)["average"]
+    for key, value in restarted.network.state_dict().items():
+        assert torch.allclose(value, trained[key], atol=1e-3), key
     gray = coffee[::2, ::2].mean(axis=2).astype(np.uint8)
     colored = opsin.colorize(gray, model="tiny", vividness=1.0)
     assert colored.pixels.shape == (200, 300, 3)

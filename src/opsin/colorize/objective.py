@@ -20,6 +20,8 @@ from opsin.colorize.data import BIN_OF_CELL, REACH, Batch
 from opsin.colorize.decode import BINS, GRID
 from opsin.colorize.networks.color_bins import ColorBins, encoder_from_imagenet
 from opsin.errors import DataError, needs_extra
+from opsin.models.store import find
+from opsin.training.export import read_weights
 from opsin.training.loop import Stepper
 
 
@@ -32,7 +34,7 @@ class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     encoder: str = "imagenet"
     """`imagenet`, `none` (random), or the path of a .safetensors file of EfficientNet-lite0."""
     start: str = ""
-    """A checkpoint or export's .pt to go on from; empty to begin with the encoder alone."""
+    """A model to go on from (`default`), or a run's checkpoint.pt; empty: the encoder alone."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,8 +61,7 @@ class BinsObjective:
             widths=network.widths, attention_blocks=network.attention_blocks
         ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if network.start:
-            state = torch.load(network.start, map_location="cpu", weights_only=True)
-            self.network.load_state_dict(state.get("average", state), strict=True)
+            load_start(self.network, network.start)
         elif network.encoder != "none":
             self.network.encoder.load_state_dict(imagenet_encoder(network.encoder), strict=True)
         self.network.encoder.freeze(settings.frozen_blocks)
@@ -143,6 +144,24 @@ class BinsObjective:
             )
         answer: NDArray[np.float32] = logits.float().cpu().numpy()
         return answer
+
+
+def load_start(network: nn.Module, start: str) -> None:
+    """Gives a network the weights of a run's checkpoint or of a model, by its name or card."""
+    if start.endswith(".pt"):
+        if not Path(start).is_file():
+            raise DataError(f"{start}: no such file. network.start names a checkpoint or a model.")
+        state = torch.load(start, map_location="cpu", weights_only=True)["average"]
+    else:
+        named = set(network.state_dict())
+        weights = read_weights(find(start).path)
+        state = {name: value for name, value in weights.items() if name in named}
+    try:
+        network.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise DataError(
+            f"network.start = {start!r} is another network than [network] describes: {error}"
+        ) from None
 
 
 def rebalancing(uniform: float) -> NDArray[np.float32]:

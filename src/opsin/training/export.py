@@ -21,6 +21,7 @@ from opsin.errors import ModelError, needs_extra
 
 TOLERANCE: Final = 1e-3
 """Largest difference between torch's answer and the float32 graph's, as a share of the largest."""
+_HALF = ".half"
 _SMALL = 256  # weights of fewer numbers stay float32
 
 
@@ -54,6 +55,7 @@ def export_onnx(
                 output_names=[output],
                 dynamic_axes={name: dict(free) for name, free in axes.items()},
                 opset_version=17,
+                do_constant_folding=False,  # keeps the parameters' names, see `read_weights`
                 dynamo=False,
             )
         with torch.no_grad():
@@ -75,6 +77,17 @@ def export_onnx(
     return list(zip(expected, answers, strict=True))
 
 
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The parameters of an exported network by their names in torch, as float32."""
+    with needs_extra("starting from an exported model", "train"):
+        import onnx
+        from onnx import numpy_helper
+    return {
+        weight.name.removesuffix(_HALF): torch.tensor(numpy_helper.to_array(weight)).float()
+        for weight in onnx.load(str(path)).graph.initializer
+    }
+
+
 def store_half(model: Any) -> None:
     """Stores the larger float32 weights of an ONNX model as float16, in place."""
     from onnx import TensorProto, helper, numpy_helper
@@ -89,8 +102,8 @@ def store_half(model: Any) -> None:
         limit = float(np.finfo(np.float16).max)
         half = np.clip(values, -limit, limit).astype(np.float16)
         name = weight.name
-        weight.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+        weight.CopyFrom(numpy_helper.from_array(half, name + _HALF))
+        casts.append(helper.make_node("Cast", [name + _HALF], [name], to=TensorProto.FLOAT))
     for cast in reversed(casts):
         model.graph.node.insert(0, cast)
 
