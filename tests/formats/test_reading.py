@@ -315,3 +315,18 @@ def test_a_hostile_directory_costs_no_memory():
         assert tracemalloc.get_traced_memory()[1] < 20 * size
     finally:
         tracemalloc.stop()
+
+
+def test_a_cut_off_png_is_told_without_the_names_of_libvips_functions(gray_photo):
+    data = opsin.open(gray_photo).encode("png")
+    with pytest.raises(TruncatedPhotoError) as caught:
+        opsin.open(data[: len(data) // 2])
+    assert "unable to" not in str(caught.value)
+
+
+def test_another_threads_error_is_not_taken_for_ones_own():
+    from opsin.formats.vips import message
+
+    shared = Exception("unable to write to memory\n  vipspng: libpng read error\n")
+    assert message(shared, about="png") == "libpng read error"
+    assert message(shared, about="webp") == ""

@@ -26,6 +26,7 @@ LOADERS = {
     "heic": "heifload_source",
     "gif": "gifload_source",
 }
+WHOLE = "Convert it to gray or RGB of 8 or 16 bits first"
 UNSAID = (1.0, 2.834)  # pixels per millimeter that libvips makes up for a PNG
 WITHOUT_GRAY = {"gif", "webp", "avif"}
 PAGES = {"tiff": "pages", "gif": "frames", "webp": "frames", "avif": "pictures"}
@@ -36,6 +37,7 @@ UNSUPPORTED = (
 # Warnings of libjpeg that leave the picture whole.
 HARMLESS = ("Invalid SOS parameters", "Unknown Adobe")
 MOST_WARNINGS = 3
+DOMAINS = {"avif": "heif", "heic": "heif"}  # in the names of libvips' functions
 
 
 class Decoded(NamedTuple):
@@ -90,7 +92,8 @@ def check_size(width: int, height: int, *, where: str, limit: int) -> None:
     if width * height > limit:
         raise PhotoTooLargeError(
             f"{where}: {width} x {height} pixels ({width * height / 1e6:.1f} megapixels) are over "
-            f"the limit of {limit / 1e6:.1f}. If you trust the file, raise pixel_limit."
+            f"the limit of {limit / 1e6:.1f}. If you trust the file, "
+            "raise pixel_limit (--pixel-limit on the command line)."
         )
 
 
@@ -121,7 +124,7 @@ def _load(
         # A damaged JPEG that is all there still gives a picture, with a flaw: say so.
         decoded = finish(_opened(data, kind, fail_on="error"), where=where, metadata=metadata)
         warnings.clear()
-        flaw = message(error)
+        flaw = message(error, about=kind) or "no cause given"
     if flaw and not flaw.startswith(HARMLESS):
         decoded = _noted(decoded, f"the file is damaged ({flaw}): parts may look wrong")
     return _tidied(decoded, image, kind)
@@ -199,10 +202,10 @@ def _whole_numbers(image: Any, where: str) -> Any:
             )
         raise NotAPhotoError(
             f"{where}: its pixels are real numbers from {low:g} to {high:g}; opsin reads those "
-            f"from 0 to 1. {CONVERT}."
+            f"from 0 to 1. {WHOLE}."
         )
     raise NotAPhotoError(
-        f"{where}: its pixels are of type {image.format}; opsin reads 8 and 16 bits. {CONVERT}."
+        f"{where}: its pixels are of type {image.format}; opsin reads 8 and 16 bits. {WHOLE}."
     )
 
 
@@ -266,7 +269,7 @@ def _decode_bmp(data: bytes | memoryview, *, where: str, source: str | None, lim
 
 
 def _photo_error(error: Exception, kind: str, where: str) -> PhotoError:
-    said = message(error)
+    said = message(error, about=DOMAINS.get(kind, kind))
     if kind == "heic":
         return NotAPhotoError(
             f"{where}: this is a HEIC picture, which the installed libvips cannot decode. "
@@ -274,7 +277,7 @@ def _photo_error(error: Exception, kind: str, where: str) -> PhotoError:
         )
     if any(word in said.lower() for word in UNSUPPORTED):
         return NotAPhotoError(
-            f"{where}: this kind of {kind.upper()} cannot be read ({said}). {CONVERT}."
+            f"{where}: this kind of {kind.upper()} cannot be read ({said}). {WHOLE}."
         )
     return _cut_off(where, said)
 
@@ -291,7 +294,7 @@ def _refuse_cut_off(data: bytes | memoryview, where: str) -> None:
 
 def _cut_off(where: str, said: str) -> TruncatedPhotoError:
     return TruncatedPhotoError(
-        f"{where}: the picture is damaged or cut off ({said}). "
+        f"{where}: the picture is damaged or cut off{f' ({said})' if said else ''}. "
         "Copy it again from where it came from."
     )
 

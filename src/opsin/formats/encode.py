@@ -65,7 +65,8 @@ def encode(
             return _SAVERS[kind](image, metadata, quality)
     except vips().Error as error:
         raise SaveError(
-            f"{where}: cannot be written as {kind.upper()} ({message(error)}). Try TIFF or PNG."
+            f"{where}: cannot be written as {kind.upper()} "
+            f"({message(error) or 'no cause given'}). Try TIFF or PNG."
         ) from error
 
 

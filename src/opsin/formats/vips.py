@@ -39,11 +39,14 @@ def listening() -> Iterator[list[str]]:
         del _listeners[id(heard)]
 
 
-def message(error: Exception) -> str:
-    """The first cause libvips gives, without the name of its function."""
-    lines = [line.strip() for line in str(error).splitlines() if ": " in line]
-    said = [line.split(": ", 1)[1] for line in lines if "bad seek" not in line]
-    return (said or [str(error).strip()])[0]
+def message(error: Exception, *, about: str = "") -> str:
+    """The first cause libvips gives, without the name of its function; "" if it gives none.
+
+    Its threads share one list of errors: only functions with `about` in their name count.
+    """
+    lines = [line.strip().split(": ", 1) for line in str(error).splitlines() if ": " in line]
+    said = [text for name, text in lines if about in name.lower() and "bad seek" not in text]
+    return said[0] if said else ""
 
 
 def _text(ffi: Any, pointer: Any) -> str:
