@@ -97,17 +97,52 @@ def test_the_format_can_be_chosen(folder):
 @pytest.mark.parametrize(
     ("names", "options"),
     [
-        (["a.jpg", "a.png"], {"format": "jpg"}),
         (["A.jpg", "a.jpg"], {}),
+        (["A.tif", "a.tif"], {"format": "jpg"}),
         (["x/a.jpg", "y/a.jpg"], {"output": "out"}),
         (["a\u0308.jpg", "\u00e4.jpg"], {}),
-        (["a.jpg", "a.png"], {"confidence": True}),
     ],
 )
 def test_two_photographs_for_one_picture_are_refused(folder, names, options):
     touch(*names)
     with pytest.raises(WrongCallError, match="would both write"):
         plan(names, **options)
+
+
+def test_suffixes_tell_photographs_of_one_name_apart(folder):
+    touch("a.png", "a.bmp", "a.GIF", "b.bmp")
+    colored = {
+        "a.GIF": "a-GIF-color.png",
+        "a.bmp": "a-bmp-color.png",
+        "a.png": "a-color.png",
+        "b.bmp": "b-color.png",
+    }
+    assert pairs(".") == colored
+    touch(*colored.values())
+    assert pairs(".") == pairs("*") == colored
+    assert pairs("a.png", "a.bmp", format="jpg") == {
+        "a.png": "a-png-color.jpg",
+        "a.bmp": "a-bmp-color.jpg",
+    }
+
+
+def test_suffixes_tell_extras_apart(folder):
+    touch("a.jpg", "a.tif")
+    outputs = [[path.name for path in job.outputs()] for job in plan(["."], compare=True)]
+    assert outputs == [["a-color.jpg", "a-compare.jpg"], ["a-color.tif", "a-tif-compare.jpg"]]
+
+
+def test_own_pictures_are_known_whatever_the_case_of_the_suffix(folder):
+    touch("A.JPG", "A-color.JPG")
+    assert pairs("A.JPG", "A-color.JPG") == {"A.JPG": "A-color.JPG"}
+
+
+def test_a_misspelled_suffix_makes_no_folder(folder):
+    touch("a.jpg")
+    with pytest.raises(WrongCallError, match=r"cannot write '\.jgp'.* end it with /\."):
+        plan(["a.jpg"], output="b.jgp")
+    assert pairs("a.jpg", output="b.jgp/") == {"a.jpg": "b.jgp/a-color.jpg"}
+    assert pairs(".", output="scans.v2") == {"a.jpg": "scans.v2/a-color.jpg"}
 
 
 def test_a_photograph_is_never_overwritten(folder):

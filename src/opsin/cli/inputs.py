@@ -2,7 +2,8 @@
 
 Folders are searched through and through, for image files that are not hidden and not opsin's
 own pictures; their structure is kept under the output folder. Two photographs that would
-write one file are refused, also where only the case of a letter tells them apart.
+write one file are told apart by their suffixes, or refused: also where only the case of a
+letter tells them apart.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import functools
 import glob
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from opsin.cli import WrongCallError
@@ -81,6 +83,7 @@ def plan(
     if out is not None and not folder and len(found) > 1:
         raise WrongCallError(f"-o {out} is one file, but there are {len(found)} photographs.")
     jobs = [_job(path, base, out, folder, format, compare, confidence) for path, base in found]
+    jobs = _told_apart(jobs)
     _refuse_collisions(jobs)
     return jobs
 
@@ -88,7 +91,13 @@ def plan(
 def _means_folder(output: str, paths: Sequence[str]) -> bool:
     if output.endswith(("/", os.sep)) or Path(output).is_dir():
         return True
-    return Path(output).suffix.lower() not in suffixes()
+    suffix = Path(output).suffix
+    if suffix and suffix.lower() not in suffixes() and len(paths) == 1 and Path(paths[0]).is_file():
+        raise WrongCallError(
+            f"cannot write '{suffix}'. Formats: {', '.join(WRITABLE)}. "
+            f"If {shown(output)} shall be a folder, end it with /."
+        )
+    return suffix.lower() not in suffixes()
 
 
 def _found(paths: Iterable[str], out: Path | None) -> Iterator[tuple[Path, Path]]:
@@ -152,7 +161,11 @@ def _is_own_picture_of_a_neighbor(path: Path) -> bool:
     for end in OWN:
         if path.stem.endswith(end):
             stem = path.stem.removesuffix(end)
-            return any(path.with_name(stem + suffix).exists() for suffix in suffixes())
+            scan, _, kind = stem.rpartition("-")  # scan-bmp-color.png; see `_told_apart`
+            names = [stem + form for suffix in suffixes() for form in (suffix, suffix.upper())]
+            if scan and f".{kind.lower()}" in suffixes():
+                names.append(f"{scan}.{kind}")
+            return any(path.with_name(name).exists() for name in names)
     return False
 
 
@@ -200,6 +213,30 @@ def _with_extras(
     )
 
 
+def _told_apart(jobs: Sequence[Job]) -> list[Job]:
+    """Where scan.png and scan.bmp would write one picture, the second becomes scan-bmp-color.png.
+
+    That is: the pictures that have not the suffix of their photograph get it into their names.
+    """
+    writers = Counter(_key(path) for job in jobs for path in job.outputs())
+
+    def name(path: Path, source: Path) -> Path:
+        if writers[_key(path)] == 1 or path.suffix.lower() == source.suffix.lower():
+            return path
+        end = path.stem.removeprefix(source.stem)
+        return path.with_name(f"{source.stem}-{source.suffix[1:]}{end}{path.suffix}")
+
+    return [
+        replace(
+            job,
+            target=name(job.target, job.source),
+            compare=job.compare and name(job.compare, job.source),
+            confidence=job.confidence and name(job.confidence, job.source),
+        )
+        for job in jobs
+    ]
+
+
 def _refuse_collisions(jobs: Sequence[Job]) -> None:
     sources = {_key(job.source): job.source for job in jobs}
     writers: dict[str, Job] = {}
@@ -208,7 +245,8 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
             key = _key(path)
             if key in sources:
                 raise WrongCallError(
-                    f"{shown(path)} is one of the photographs; it would be overwritten."
+                    f"{shown(path)} is one of the photographs; it would be overwritten. "
+                    f"Choose another name with -o."
                 )
             if key in writers:
                 pair = f"{shown(writers[key].source)} and {shown(job.source)}"
