@@ -224,7 +224,8 @@ def _from_file(file: BinaryIO, *, limit: int) -> Photo:
     name = getattr(file, "name", None)
     named = isinstance(name, str) and not name.startswith("<")
     source = shown(os.path.basename(name)) if named and name else None
-    return Photo(*decode(data, where=source or "this file", source=source, limit=limit))
+    where = source or ("standard input" if name == "<stdin>" else "this file")
+    return Photo(*decode(data, where=where, source=source, limit=limit))
 
 
 def _from_array(array: NDArray[Any], *, limit: int) -> Photo:

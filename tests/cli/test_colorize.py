@@ -1,4 +1,5 @@
 import errno
+import io
 import json
 import os
 import signal
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -195,11 +197,28 @@ def test_a_name_that_is_no_text_works(folder, scan, capfdbinary):
 
 
 def test_two_photographs_for_one_picture_are_refused_before_anything_starts(folder, scan, capsys):
-    scan.save("a.jpg")
-    scan.save("a.png")
-    assert colorize(".", "-o", "out", "--format", "jpg") == 2
+    scan.save("x/a.jpg")
+    scan.save("y/a.jpg")
+    assert colorize("x", "y", "-o", "out") == 2
     assert "would both write out/a-color.jpg" in capsys.readouterr().err
-    assert names() == ["a.jpg", "a.png"]
+    assert names() == ["x/a.jpg", "y/a.jpg"]
+
+
+def test_notes_of_many_photographs_are_counted(folder, scan, capsys):
+    for number in range(3):
+        opsin.Photo(scan.pixels.astype("uint16") * 257).save(f"{number}.png")
+    scan.save("a.png")
+    assert colorize(".", "--format", "jpg") == 0
+    assert (
+        "  3 photographs: 16 bits reduced to 8, the most JPEG can hold" in capsys.readouterr().err
+    )
+
+
+def test_the_pixel_limit_can_be_raised(folder, scan, capsys):
+    scan.save("a.png")
+    assert colorize("a.png", "--pixel-limit", 100) == 1
+    assert "--pixel-limit on the command line" in capsys.readouterr().err
+    assert colorize("a.png", "--pixel-limit", scan.width * scan.height) == 0
 
 
 def test_an_unknown_model_stops_before_the_first_photograph(folder, scan, capsys):
@@ -264,7 +283,47 @@ def test_a_pipe_of_rubbish_is_one_line_and_exit_code_1(folder):
     running = process("-")
     out, err = running.communicate(b"rubbish", timeout=60)
     assert (running.returncode, out, err.count(b"\n")) == (1, b"", 1)
-    assert err.startswith(b"opsin: ")
+    assert err.startswith(b"opsin: standard input: not a photograph")
+
+
+def test_a_pipe_tells_what_was_changed_and_overwrites_only_when_told(folder, scan):
+    deep = opsin.Photo(scan.pixels.astype("uint16") * 257).encode("png")
+    out, err = process("-", "--format", "jpg").communicate(deep, timeout=60)
+    assert opsin.open(out).depth == 8
+    assert err == b"opsin: 16 bits reduced to 8, the most JPEG can hold\n"
+    Path("b.png").write_bytes(b"old")
+    running = process("-", "-o", "b.png")
+    assert b"b.png: already there" in running.communicate(deep, timeout=60)[1]
+    assert (running.returncode, Path("b.png").read_bytes()) == (1, b"old")
+    assert process("-", "-o", "b.png", "--overwrite").communicate(deep, timeout=60)[1] == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+@pytest.mark.parametrize("arguments", [["-"], ["a.png", "--json"]])
+def test_a_full_stdout_is_one_line_and_exit_code_1(folder, scan, arguments):
+    scan.save("a.png")
+    with open("/dev/full", "wb") as full:
+        running = process(*arguments, stdout=full)
+        err = running.communicate(scan.encode("png"), timeout=60)[1]
+    lines = [line for line in err.splitlines() if b" -> " not in line]
+    text = b"opsin: standard output cannot be written (No space left on device)."
+    assert (running.returncode, lines) == (1, [text])
+
+
+def test_a_stdout_that_takes_little_at_once_gets_everything(monkeypatch):
+    from opsin.cli import write_to_stdout
+
+    class Narrow(io.RawIOBase):
+        taken = b""
+
+        def write(self, data):
+            self.taken += bytes(data[:1000])
+            return min(len(data), 1000)
+
+    narrow = Narrow()
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=narrow))
+    write_to_stdout(bytes(range(256)) * 20)
+    assert narrow.taken == bytes(range(256)) * 20
 
 
 def test_a_pipe_takes_one_photograph(folder, scan, capsys):

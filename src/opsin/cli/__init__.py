@@ -8,6 +8,7 @@ traceback.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -37,16 +38,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give back its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        application(arguments)(arguments, prog_name="opsin")
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
     except OpsinError as error:
         print(f"opsin: {error}", file=sys.stderr)
         return WRONG_CALL if isinstance(error, WrongCallError) else FAILED
     except KeyboardInterrupt:
         print("opsin: stopped.", file=sys.stderr)
         return STOPPED
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else FAILED
-    return 0
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        _close_stdout()
+        if not isinstance(error, BrokenPipeError):  # who reads has had enough
+            print(f"opsin: standard output cannot be written ({error.strerror}).", file=sys.stderr)
+        return FAILED
+
+
+def write_to_stdout(data: bytes) -> None:
+    """All of `data`: an unbuffered stdout takes only as much at once as there is room for."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
+    sys.stdout.buffer.flush()
 
 
 def application(arguments: Sequence[str]) -> Any:
@@ -72,6 +87,20 @@ def application(arguments: Sequence[str]) -> Any:
         else:
             app.command(verb, help=_help(command, summary))(command)
     return app
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        application(arguments)(arguments, prog_name="opsin")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else FAILED
+    return 0
+
+
+def _close_stdout() -> None:
+    """Keep Python from writing there once more, and failing again, when it ends."""
+    with contextlib.suppress(OSError, ValueError):  # a test's stdout is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _load(target: str) -> Any:

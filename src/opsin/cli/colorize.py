@@ -19,12 +19,13 @@ from typing import Annotated, Any
 
 import typer
 
-from opsin.cli import FAILED, STOPPED, WrongCallError
+from opsin.cli import FAILED, STOPPED, WrongCallError, write_to_stdout
 from opsin.cli.inputs import KEPT, WRITABLE, Job, format_of, plan
 from opsin.errors import ModelError, OpsinError
 from opsin.files import shown
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+MOST_NOTES = 12
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Options:
     quality: int = 90
     mark: bool = False
     skip_color: bool = False
+    pixel_limit: int = 250_000_000
     threads: int | None = None
 
 
@@ -101,6 +103,9 @@ def colorize(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Also do what is done already.")
     ] = False,
+    pixel_limit: Annotated[
+        int, typer.Option(min=1, help="Photographs with more pixels are not opened.")
+    ] = 250_000_000,
     workers: Annotated[
         int | None,
         typer.Option(min=1, max=64, help="Photographs at once. [default: the cores + 1]"),
@@ -117,11 +122,11 @@ def colorize(
 
     Example: opsin colorize scans -o colored --vividness 0.6
     """
-    options = Options(model, vividness, size, quality, mark, skip_color)
+    options = Options(model, vividness, size, quality, mark, skip_color, pixel_limit)
     if "-" in (*paths, output):
         if compare or confidence or as_json or dry_run:
             raise WrongCallError("a pipe carries one picture: no --compare, --confidence, --json.")
-        _pipe(paths, output, format, options)
+        _pipe(paths, output, format, options, overwrite=overwrite)
         return
     jobs = plan(paths, output=output, format=format, compare=compare, confidence=confidence)
     done = set() if overwrite else {job for job in jobs if job.is_done()}
@@ -136,7 +141,14 @@ def colorize(
     _report(skipped + results, len(jobs), time.perf_counter() - began, as_json, stop)
 
 
-def _pipe(paths: Sequence[str], output: str | None, format: str | None, options: Options) -> None:
+def _pipe(
+    paths: Sequence[str],
+    output: str | None,
+    format: str | None,
+    options: Options,
+    *,
+    overwrite: bool,
+) -> None:
     import opsin
 
     if len(paths) > 1:
@@ -144,8 +156,8 @@ def _pipe(paths: Sequence[str], output: str | None, format: str | None, options:
     to_stdout = output in (None, "-")
     if to_stdout and sys.stdout.isatty():
         raise WrongCallError("the picture would fill the terminal. Add -o FILE or > FILE.")
-    source = sys.stdin.buffer.read() if paths[0] == "-" else Path(paths[0])
-    photo = opsin.open(source)
+    source = sys.stdin.buffer if paths[0] == "-" else Path(paths[0])
+    photo = opsin.open(source, pixel_limit=options.pixel_limit)
     kind = format_of(format) if format else None
     result = opsin.colorize(
         photo, model=options.model, vividness=options.vividness, size=options.size
@@ -153,10 +165,15 @@ def _pipe(paths: Sequence[str], output: str | None, format: str | None, options:
     if to_stdout:
         own = photo.metadata.format or ""
         kind = kind or (own if own in KEPT else "png")
-        sys.stdout.buffer.write(result.encode(kind, quality=options.quality, mark=options.mark))
-        sys.stdout.buffer.flush()
+        write_to_stdout(result.encode(kind, quality=options.quality, mark=options.mark))
     else:
-        result.save(str(output), format=kind, quality=options.quality, mark=options.mark)
+        target = Path(str(output))
+        kind = kind or format_of(target.suffix)
+        result.save(
+            target, format=kind, quality=options.quality, mark=options.mark, overwrite=overwrite
+        )
+    for note in (*result.notes, *result.losses(kind)):
+        print(f"opsin: {note}", file=sys.stderr)
 
 
 def _do(job: Job, options: Options) -> Result:
@@ -165,7 +182,7 @@ def _do(job: Job, options: Options) -> Result:
     from opsin.photo import open as open_photo
 
     began = time.perf_counter()
-    photo = open_photo(job.source)
+    photo = open_photo(job.source, pixel_limit=options.pixel_limit)
     answer = predict(
         photo,
         model=options.model,
@@ -176,7 +193,6 @@ def _do(job: Job, options: Options) -> Result:
     if options.skip_color and answer.kind == "color":
         return _result(job, "skipped", notes=["in color"])
     result = paint(photo, answer, threads=options.threads)
-    job.target.parent.mkdir(parents=True, exist_ok=True)
     if job.compare:
         from opsin.drawing import side_by_side
 
@@ -386,7 +402,26 @@ def _summary(results: Sequence[Result], counts: dict[str, int], seconds: float) 
             parts.append(f"{number} {text}")
     if counts["failed"]:
         parts.append(f"{counts['failed']} failed")
-    return "; ".join(parts) + "."
+    return "; ".join(parts) + "." + _notes(results)
+
+
+def _notes(results: Sequence[Result]) -> str:
+    """What was noted, most frequent first: one line a note, with the photograph or how many."""
+    inputs: dict[str, list[str]] = {}
+    for result in results:
+        if result.status == "done":
+            for note in result.notes:
+                inputs.setdefault(note, []).append(result.input)
+    notes = sorted(inputs, key=lambda note: -len(inputs[note]))
+    lines = [
+        f"{shown(inputs[note][0])}: {note}"
+        if len(inputs[note]) == 1
+        else f"{len(inputs[note])} photographs: {note}"
+        for note in notes[:MOST_NOTES]
+    ]
+    if len(notes) > MOST_NOTES:
+        lines.append(f"and {len(notes) - MOST_NOTES} other notes; --json tells all")
+    return "".join(f"\n  {line}" for line in lines)
 
 
 def _print_json(document: dict[str, Any]) -> None:
