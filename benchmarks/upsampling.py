@@ -30,6 +30,7 @@ from scipy import ndimage
 
 from opsin.color import delta_e_2000, fit_gamut, lab_to_rgb, rgb_to_lab
 from opsin.colorize import upsample
+from opsin.evaluate.scores import near_edges
 
 Floats = NDArray[np.float32]
 Method = Callable[[Floats, Floats, Floats], Floats]  # ab (2, h, w), L* (4h, 4w), L* (H, W)
@@ -200,7 +201,8 @@ def measure(ab: Floats, lab: Floats) -> tuple[float, ...]:
     """CIEDE2000, chroma error near edges and elsewhere, PSNR."""
     true = np.moveaxis(lab, 0, -1)
     made = fit_gamut(np.concatenate([true[..., :1], np.moveaxis(ab, 0, -1)], axis=-1))
-    near, far = upsample.leaking(np.moveaxis(ab, 0, -1), true[..., 1:], lab[0])
+    leak, edges = np.hypot(*(ab - lab[1:])), near_edges(lab[0])
+    near, far = (float(leak[part].mean()) if part.any() else np.nan for part in (edges, ~edges))
     error = float(((lab_to_rgb(made) - lab_to_rgb(true)) ** 2).mean())
     return float(delta_e_2000(made, true).mean()), near, far, -10 * np.log10(error)
 

@@ -103,23 +103,6 @@ def apply(plan: Plan, light: Floats, rows: slice, size_hw: tuple[int, ...]) -> F
     return result
 
 
-def leaking(ab: Floats, ab_true: Floats, light: Floats) -> tuple[float, float]:
-    """Mean chroma error within 3 pixels of strong edges of L*, and elsewhere.
-
-    Strong: L* changes by more than 10 a pixel. NaN where a picture has no such pixels.
-    """
-    down, right = np.gradient(np.asarray(light, np.float32))
-    strong = np.asarray(np.hypot(down, right) > 10, np.float32)
-    for _ in range(3):
-        strong = -_low(-strong[None])[0]
-    near = strong > 0
-    error = np.hypot(*np.moveaxis(np.asarray(ab, np.float32) - ab_true, -1, 0))
-    near_error, far_error = (
-        float(error[part].mean()) if part.any() else float("nan") for part in (near, ~near)
-    )
-    return near_error, far_error
-
-
 def _planes(color: Floats, light: Floats) -> Floats:
     """Planes (9, h, w): color and L*, the slopes, and the range of the neighbors' colors.
 
