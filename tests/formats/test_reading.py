@@ -231,7 +231,7 @@ def test_a_file_cut_anywhere_is_an_error_or_whole(name):
 @pytest.mark.parametrize("name", CUTS)
 def test_half_a_file_says_so(name):
     data = CUTS[name]
-    with pytest.raises(TruncatedPhotoError, match=r"damaged or cut off \(.+\)\. Copy it again"):
+    with pytest.raises(TruncatedPhotoError, match=r"damaged or cut off( \(.+\))?\. Copy it again"):
         op.open(data[: len(data) // 2])
 
 
@@ -318,9 +318,9 @@ def test_a_hostile_directory_costs_no_memory():
 
 
 def test_a_cut_off_png_is_told_without_the_names_of_libvips_functions(gray_photo):
-    data = opsin.open(gray_photo).encode("png")
+    data = op.open(gray_photo).encode("png")
     with pytest.raises(TruncatedPhotoError) as caught:
-        opsin.open(data[: len(data) // 2])
+        op.open(data[: len(data) // 2])
     assert "unable to" not in str(caught.value)
 
 
