@@ -29,3 +29,12 @@ def test_an_unknown_model_is_one_line_and_exit_code_1(models, capsys):
     said = capsys.readouterr().err
     assert said.startswith("opsin: unknown model 'huge'. Available:")
     assert said.count("\n") == 1
+
+
+def test_a_narrow_terminal_cuts_no_name_off(models, monkeypatch, capsys):
+    write_tiny_model(models, "a-model-with-a-very-long-name")
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["models", "list"]) == 0
+    out = capsys.readouterr().out
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= 40

@@ -114,6 +114,7 @@ def test_a_point_gives_its_color_to_its_surroundings(models):
     [
         ({"vividness": 1.5}, "vividness must be between 0"),
         ({"size": 10}, "size must be between 64 and 2048"),
+        ({"points": [(1, 1)]}, r"a point must be \(x, y, color\), got \(1, 1\)"),
         ({"points": [(8, 0, "#000000")]}, "outside of the photograph, which has 8 x 8 pixels"),
         ({"points": [(0, 0, "red")]}, "must be '#rrggbb' or"),
         ({"points": [(0, 0, "#12345")]}, "must be '#rrggbb' or"),

@@ -31,7 +31,9 @@ def list_models(as_json: AsJson = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "version", "task", "network", "license", box=None)
+    table = Table(box=None)
+    for title in ("name", "version", "task", "network", "license"):
+        table.add_column(title, overflow="fold")  # in a narrow terminal nothing is cut off
     for card in cards:
         name = f"{card.name} (default)" if card.name == store.DEFAULT else card.name
         table.add_row(name, card.version, card.task, card.network, card.license)

@@ -180,7 +180,10 @@ def network_size(height: int, width: int, size: int) -> tuple[int, int]:
 def hint_map(points: Sequence[Point], photo: Photo, height: int, width: int) -> Floats:
     """`points` as the network's hints, (3, height, width): a*, b* and a mask of 0 and 1."""
     hints = np.zeros((3, height, width), np.float32)
-    for x, y, color in points:
+    for point in points:
+        if len(point) != 3:
+            raise ValueError(f"a point must be (x, y, color), got {point!r}.")
+        x, y, color = point
         if not (0 <= x < photo.width and 0 <= y < photo.height):
             raise ValueError(
                 f"point ({x}, {y}) is outside of the photograph, "
