@@ -7,7 +7,7 @@ answers a quarter of its input, and brought back up by each method along the pic
 L*. Also with a*b* as a network might give them: blurred, blurred and noisy, or shifted by
 half a cell. Printed: mean CIEDE2000, mean chroma error within 3 pixels of strong edges of
 L* and elsewhere (leaking), PSNR of sRGB, and seconds for 12 megapixels. The row "opsin" of
-true a*b* is the ceiling of any network of that size; the others are kept here alone.
+true a*b* is the ceiling: what a perfect network of that size would reach with this package.
 
 Needs Pillow and SciPy, both in the group `dev` (SciPy through scikit-image).
 """
