@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.errors import ModelError, needs_extra
+from opsin.models.engine import runtime
 
 TOLERANCE: Final = 1e-3
 """Largest difference between torch's answer and the float32 graph's, as a share of the largest."""
@@ -109,9 +110,7 @@ def store_half(model: Any) -> None:
 
 
 def _run(path: Path, examples: Sequence[Mapping[str, Tensor]]) -> list[NDArray[np.float32]]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = runtime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return [
         session.run(None, {name: value.numpy() for name, value in example.items()})[0]
         for example in examples
