@@ -6,7 +6,11 @@ import pytest
 
 from opsin import errors
 
-KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
+KINDS = [
+    kind
+    for _, kind in inspect.getmembers(errors, inspect.isclass)
+    if kind.__module__ == errors.__name__
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -28,3 +32,16 @@ def test_missing_extra_names_the_command():
     assert str(error) == (
         "training needs packages that are not installed: pip install 'opsin[train]'"
     )
+
+
+def test_a_missing_package_becomes_the_install_command():
+    with (
+        pytest.raises(errors.ExtraMissingError, match=r"pip install 'opsin\[train\]'"),
+        errors.needs_extra("training", "train"),
+    ):
+        import no_such_package  # noqa: F401
+
+
+def test_an_import_error_of_our_own_is_not_hidden():
+    with pytest.raises(ModuleNotFoundError), errors.needs_extra("training", "train"):
+        import opsin.no_such_module  # noqa: F401
