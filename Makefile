@@ -1,12 +1,13 @@
 # make demo     colorizes samples/ into demo/
 # make test     lint, types, layers and tests, in an environment with all extras
+# make pictures makes the README's pictures again
 # make bench    times the package on this machine
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check pictures bench clean
 
 demo: $(VENV)/base
 	$(BIN)/opsin colorize samples -o demo --compare --overwrite
@@ -21,6 +22,9 @@ check:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+pictures: $(VENV)/base
+	$(BIN)/opsin sheet samples --cell 300 --rows 6 -o docs/pictures/samples.jpg
 
 bench: $(VENV)/base
 	$(BIN)/opsin bench
