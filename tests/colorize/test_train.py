@@ -141,6 +141,28 @@ def stop_at(step: int):
     return advance
 
 
+def test_validation_pictures_are_kept_out_of_training(photographs: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    train(
+        recipe(1),
+        [photographs, photographs.parent],
+        tmp_path / "run",
+        validation=[first_of(photographs, 12, tmp_path)],
+        workers=0,
+        show=told.append,
+    )
+    assert any("16 pictures" in text and "24 held out" in text for text in told)
+
+
+def first_of(photographs: Path, first: int, folder: Path) -> Path:
+    """A tar of the first pictures of another."""
+    path = folder / "validation.tar"
+    with tarfile.open(photographs) as source, tarfile.open(path, "w") as tar:
+        for member in list(source)[:first]:
+            tar.addfile(member, source.extractfile(member))
+    return path
+
+
 def test_training_lowers_the_loss_and_writes_its_records(photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     train(recipe(100, validate_every=50), [photographs], out, workers=0)

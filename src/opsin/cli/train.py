@@ -18,6 +18,10 @@ def train(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder of the run: checkpoint, log, sheets.")
     ],
+    validation: Annotated[
+        list[Path] | None,
+        typer.Option(help="Pictures to validate on. [default: some of the data, held back]"),
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", help="Changes a value of the recipe: --set data.size=96."),
@@ -69,6 +73,7 @@ def train(
             settings,
             data,
             out,
+            validation=validation or (),
             workers=workers,
             show=lambda text: console.print(text, highlight=False),
             advance=advance,

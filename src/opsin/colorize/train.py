@@ -33,6 +33,7 @@ def train(
     data: Sequence[Path],
     out: Path,
     *,
+    validation: Sequence[Path] = (),
     workers: int | None = None,
     show: Callable[[str], None] = lambda text: None,
     advance: Callable[[int, str], None] = lambda step, text: None,
@@ -40,7 +41,9 @@ def train(
     """Trains by a recipe on folders and tars of photographs; the run's checkpoint.
 
     A run that was stopped goes on where its last checkpoint is: call it again with the same
-    arguments. `show` is told in words what happens, `advance` of each step.
+    arguments. `validation` are pictures to validate on, which are kept out of training, near-
+    duplicates too; without them some of `data` are held back. `show` is told in words what
+    happens, `advance` of each step.
     """
     settings = section(recipe.data, Data, where="[data]")
     network = section(recipe.network, Network, where="[network]")
@@ -48,10 +51,18 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_bytes(msgspec.json.format(msgspec.json.encode(recipe)))
     cores = os.cpu_count() or 1
+    shown = list_pictures(validation, workers=cores) if validation else None
     listing = list_pictures(
-        data, least_chroma=settings.least_chroma, workers=cores, progress=_counter(show)
+        data,
+        least_chroma=settings.least_chroma,
+        apart_from=shown.hashes if shown else None,
+        workers=cores,
+        progress=_counter(show),
     )
-    listing, held = hold_back(listing, VALIDATION_PICTURES, seed=recipe.seed)
+    if shown:
+        held = shown.pictures
+    else:
+        listing, held = hold_back(listing, VALIDATION_PICTURES, seed=recipe.seed)
     show(_describe(listing))
 
     torch.manual_seed(recipe.seed)
@@ -71,9 +82,14 @@ def train(
         workers=workers if workers is not None else min(2, cores) if on_cpu else cores - 1,
         pin=stepper.device.type == "cuda",
     )
-    validation = Validation(objective, [rgb for rgb in map(_square, held) if rgb is not None], out)
+    squares = [rgb for rgb in map(_square, held) if rgb is not None]
     log = report.RunLog(
-        out, steps=recipe.steps, first=first, validate=validation, show=show, advance=advance
+        out,
+        steps=recipe.steps,
+        first=first,
+        validate=Validation(objective, squares, out),
+        show=show,
+        advance=advance,
     )
     loop.train(recipe, objective, batches, out=out, log=log, average=average, first=first)
     if dist.is_initialized():
@@ -93,6 +109,7 @@ def hold_back(listing: Listing, count: int, *, seed: int) -> tuple[Listing, list
         listing.group_names,
         listing.short_side[rest],
         listing.chroma[rest],
+        listing.hashes[rest],
         listing.left_out,
     )
     return kept, [listing.pictures[index] for index in chosen]

@@ -14,7 +14,6 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from importlib import resources
 from multiprocessing import get_context
 from pathlib import Path
@@ -53,6 +52,8 @@ class Listing(NamedTuple):
     short_side: NDArray[np.int32]
     chroma: NDArray[np.float32]
     """Mean Lab chroma of the picture made small."""
+    hashes: NDArray[np.uint64]
+    """Difference hash."""
     left_out: dict[str, int]
     """Why pictures were left out, and how many."""
 
@@ -68,14 +69,20 @@ def list_pictures(
     paths: Sequence[Path],
     *,
     least_chroma: float = 0.0,
+    apart_from: NDArray[np.uint64] | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Listing:
-    """Lists folders (recursively) and tars; leaves out unreadable, gray and held-out pictures."""
+    """Lists folders (recursively) and tars; leaves out unreadable, gray and held-out pictures.
+
+    Held out are those near the shipped hashes of the evaluation pictures, or near `apart_from`.
+    """
     sources = [source for path in paths for source in _sources(path)]
     if not sources:
         raise DataError(f"no picture found in {', '.join(map(str, paths))}.")
     held_out = held_out_hashes()
+    if apart_from is not None:
+        held_out = np.concatenate([held_out, apart_from])
     names: list[str] = []
     pictures: list[Picture] = []
     columns: list[NDArray[np.float64]] = []
@@ -92,7 +99,7 @@ def list_pictures(
                 progress(done + 1, len(sources))
     table = np.concatenate(columns)
     short, chroma = table[:, 0], table[:, 1]
-    hashes = table[:, 2:].copy().view(np.uint64)
+    hashes = table[:, 2].copy().view(np.uint64)
     readable = short > 0
     colored = chroma >= least_chroma
     apart = ~_near_any(hashes, held_out)
@@ -109,6 +116,7 @@ def list_pictures(
         names,
         short[keep].astype(np.int32),
         chroma[keep].astype(np.float32),
+        hashes[keep],
         {
             "unreadable": int((~readable).sum()),
             "too little color": int((readable & ~colored).sum()),
@@ -213,9 +221,7 @@ def _cached_looks(
 
 def _near_any(hashes: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Which hashes lie within `NEAR` bits of any other's."""
-    near = partial(np.bitwise_count)
     found = np.zeros(len(hashes), dtype=bool)
-    flat = hashes.ravel()
     for other in others:
-        found |= near(flat ^ other) <= NEAR
+        found |= np.bitwise_count(hashes ^ other) <= NEAR
     return found
