@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin.appearance import delta_e_2000
 from opsin.color import (
-    delta_e_2000,
     fit_gamut,
     lab_to_rgb,
     light_of_pixels,

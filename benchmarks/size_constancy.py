@@ -17,7 +17,8 @@ import numpy as np
 import pyvips
 
 import opsin
-from opsin.color import delta_e_2000, rgb_to_lab
+from opsin.appearance import delta_e_2000
+from opsin.color import rgb_to_lab
 
 SIZES = (256, 1024, 4000)
 

@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from opsin.color import delta_e_2000, fit_gamut, lab_to_rgb, rgb_to_lab
+from opsin.appearance import delta_e_2000
+from opsin.color import fit_gamut, lab_to_rgb, rgb_to_lab
 from opsin.colorize import upsample
 from opsin.evaluate.scores import near_edges
 

@@ -5,7 +5,8 @@ import pytest
 from conftest import write_tiny_model
 
 import opsin
-from opsin.color import delta_e_2000, light_of_pixels, rgb_to_lab
+from opsin.appearance import delta_e_2000
+from opsin.color import light_of_pixels, rgb_to_lab
 from opsin.colorize.pipeline import network_size
 
 

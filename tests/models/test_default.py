@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import opsin
-from opsin.color import delta_e_2000, rgb_to_lab, rgb_to_light
+from opsin.appearance import delta_e_2000
+from opsin.color import rgb_to_lab, rgb_to_light
 from opsin.models import store
 
 

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import opsin
-from opsin.color import color_kind, light_of_pixels, pixels_of_lab, rgb_to_lab
+from opsin.appearance import color_kind
+from opsin.color import light_of_pixels, pixels_of_lab, rgb_to_lab
 from opsin.colorize import upsample
 from opsin.colorize.decode import BINS, DEFAULT_SCALE, decode, setting
 from opsin.errors import ModelError

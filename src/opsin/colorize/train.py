@@ -13,7 +13,8 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import nn
 
-from opsin.color import colorfulness, lab_to_rgb, rgb_to_lab
+from opsin.appearance import colorfulness
+from opsin.color import lab_to_rgb, rgb_to_lab
 from opsin.colorize.data import Crops, Data, loader
 from opsin.colorize.decode import decode
 from opsin.colorize.objective import BinsObjective, Network, Settings

@@ -29,7 +29,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.color import colorfulness, delta_e_2000, pixels_of_lab, rgb_to_lab
+from opsin.appearance import colorfulness, delta_e_2000
+from opsin.color import pixels_of_lab, rgb_to_lab
 from opsin.evaluate import prior, similarity
 from opsin.evaluate.statistics import Doubles, Figure, bootstrap
 
