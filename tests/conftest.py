@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opsin.colorize.decode import BINS
+from opsin.colorize.bins import BINS
 from opsin.models.card import Card, Decode, Input, Output, write_card
 
 INPUTS = (

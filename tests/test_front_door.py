@@ -51,7 +51,7 @@ def test_importing_opsin_loads_nothing_heavy():
     [
         "import opsin",
         "import opsin.colorize.decode",
-        "from opsin.colorize.decode import BINS; import opsin",
+        "from opsin.colorize.bins import BINS; import opsin",
         "import opsin; opsin.confidence",
         "from opsin import colorize; import opsin",
     ],

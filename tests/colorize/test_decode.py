@@ -1,33 +1,18 @@
-"""The color bins and the way from a distribution over them to a color."""
+"""The way from a distribution over them to a color."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsin.color import rgb_to_lab
-from opsin.colorize.decode import BINS, GRID, decode, setting
+from opsin.colorize.bins import BINS
+from opsin.colorize.decode import decode, setting
 
 
 def peak(a: float, b: float, height: float) -> np.ndarray:
     logits = np.zeros((len(BINS), 1, 1), np.float32)
     logits[np.flatnonzero(((a, b) == BINS).all(axis=1))] = height
     return logits
-
-
-def test_bins_are_the_313_grid_points_nearest_to_the_gamut() -> None:
-    levels = np.linspace(0, 1, 33, dtype=np.float32)
-    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(1, -1, 3)
-    gamut = rgb_to_lab(cube)[0, :, 1:]
-    axis = np.arange(-130, 131, GRID)
-    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    distance = np.array([np.hypot(*(gamut - point).T).min() for point in points])
-    inside = {tuple(point) for point in BINS.astype(int).tolist()}
-    near = {tuple(p) for p in points[distance < 12].tolist()}
-    far = {tuple(p) for p in points[distance > 13.5].tolist()}
-    assert len(BINS) == 313
-    assert near <= inside  # the cube is sampled coarsely, so its last unit is left to chance
-    assert not far & inside
 
 
 def test_certain_answer_is_its_bin_with_no_entropy() -> None:

@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch")
 
 import opsin  # noqa: E402
 from opsin.color import rgb_to_lab  # noqa: E402
-from opsin.colorize.data import Crops, Data, histogram, make_crop, nearest_bin  # noqa: E402
-from opsin.colorize.decode import BINS  # noqa: E402
+from opsin.colorize.bins import BINS, histogram, nearest_bins  # noqa: E402
+from opsin.colorize.data import Crops, Data, make_crop  # noqa: E402
 from opsin.colorize.export import export  # noqa: E402
 from opsin.colorize.objective import BinsObjective, Network, Settings, rebalancing  # noqa: E402
 from opsin.colorize.train import train  # noqa: E402
@@ -96,7 +96,7 @@ def test_gray_of_a_plain_crop_is_the_lightness_of_the_photograph(photographs: Pa
 def test_histogram_counts_nearest_bins() -> None:
     ab = np.array([[[0, 0], [1, -2]], [[38, 22], [41, 18]]], np.float32)
     share = histogram(ab)
-    assert share[nearest_bin(np.zeros(2, np.float32))] == 0.5
+    assert share[nearest_bins(np.zeros(2, np.float32))] == 0.5
     assert share[np.flatnonzero((BINS == (40, 20)).all(axis=1))] == 0.5
 
 

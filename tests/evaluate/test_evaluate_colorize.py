@@ -6,10 +6,10 @@ from skimage import data
 
 import opsin
 from opsin.color import rgb_to_lab
+from opsin.colorize.prior import MEAN_COLOR
 from opsin.errors import DataError, ModelError
 from opsin.evaluate.colorize import ceiling, evaluate, measure, shrink
 from opsin.evaluate.pictures import read
-from opsin.evaluate.prior import MEAN_COLOR
 from opsin.evaluate.scores import truth_of
 
 

@@ -3,7 +3,9 @@ import pytest
 from skimage import color, data
 
 from opsin.color import rgb_to_lab
-from opsin.evaluate import prior, scores
+from opsin.colorize import prior
+from opsin.colorize.bins import nearest_bins
+from opsin.evaluate import scores
 from opsin.evaluate.scores import FIGURES, compare, near_edges, score, summarize, truth_of
 
 
@@ -52,7 +54,7 @@ def test_rebalanced_auc_counts_a_rare_color_as_much_as_a_common_one():
     rgb = np.full((20, 20, 3), 120, np.uint8)
     rgb[:2] = 255, 0, 255  # rare
     truth = truth_of(rgb)
-    weights = prior.rarity()[prior.nearest_bins(truth.ab)]
+    weights = prior.rarity()[nearest_bins(truth.ab)]
     right = compare(truth, np.where(truth.ab == 0, truth.ab, 0))
     share = weights[2:].sum() / weights.sum()
     lost = 1 - np.hypot(*truth.ab[0, 0]) / 150

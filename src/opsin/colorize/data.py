@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset
 
 from opsin.color import gray_to_light, rgb_to_lab
-from opsin.colorize.decode import BINS, GRID
+from opsin.colorize.bins import BINS, histogram
 from opsin.errors import DataError
 from opsin.training import augment
 from opsin.training.shards import Listing, Picture, read
@@ -140,34 +140,6 @@ def make_crop(
         "hints": hints,
         "condition": condition,
     }
-
-
-def histogram(ab: Float) -> Float:
-    """The share of positions in each of the 313 bins (nearest center), (313,), summing to 1."""
-    counts = np.bincount(nearest_bin(ab).ravel(), minlength=len(BINS))
-    share: Float = (counts / counts.sum()).astype(np.float32)
-    return share
-
-
-def nearest_bin(ab: Float) -> NDArray[np.intp]:
-    """The bin whose center is nearest to each color: (..., 2) -> (...)."""
-    cell = np.clip(np.rint(ab / GRID).astype(np.intp) + REACH, 0, 2 * REACH)
-    nearest: NDArray[np.intp] = BIN_OF_CELL[cell[..., 0], cell[..., 1]]
-    return nearest
-
-
-REACH = 13
-
-
-def _bin_of_cell() -> NDArray[np.intp]:
-    axis = np.arange(-REACH, REACH + 1, dtype=np.float32) * GRID
-    cells = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
-    distance = ((cells[:, :, None] - BINS) ** 2).sum(axis=-1)
-    return np.asarray(np.argmin(distance, axis=-1), np.intp)
-
-
-BIN_OF_CELL = _bin_of_cell()
-"""Nearest bin of each point of the 10-unit grid from -130 to 130, (27, 27)."""
 
 
 def _random_square(

@@ -1,11 +1,11 @@
 """From a distribution over color bins to one color at each position.
 
 The networks of system A7 answer with 313 numbers at each position: how likely each bin of the
-a*b* plane is. This module says where the bins lie and turns their distribution into a*b*.
+a*b* plane is.
 
-Arrays: bins and a*b* are in Lab units; logits are (313, h, w) float32, colors (h, w, 2).
-Sources: Zhang et al. 2016, Colorful Image Colorization (arXiv 1603.08511), sections 2.1
-(bins of 10 x 10, 313 of them) and 2.3 (annealed mean).
+Arrays: a*b* are in Lab units; logits are (313, h, w) float32, colors (h, w, 2).
+Sources: Zhang et al. 2016, Colorful Image Colorization (arXiv 1603.08511), section 2.3
+(annealed mean).
 """
 
 from __future__ import annotations
@@ -15,28 +15,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin.colorize.bins import BINS
+
 Float = NDArray[np.float32]
 
-GRID: Final = 10
-"""Distance between neighboring bins, in Lab units."""
-
-# For each a*, the first and the last b*: the 313 points of the 10-unit grid that lie nearest
-# to the a*b* of some sRGB color (12.5 units at most). tests/colorize/test_decode.py derives them.
-_ROWS: Final = {
-    -90: (50, 90), -80: (20, 90), -70: (0, 90), -60: (-20, 100), -50: (-30, 100),
-    -40: (-40, 100), -30: (-40, 100), -20: (-50, 100), -10: (-60, 100), 0: (-70, 100),
-    10: (-80, 90), 20: (-80, 90), 30: (-90, 90), 40: (-100, 80), 50: (-100, 80),
-    60: (-110, 80), 70: (-110, 80), 80: (-120, 80), 90: (-110, 70), 100: (-80, -10),
-    110: (-60, -60),
-}  # fmt: skip
-
 _BLOCK: Final = 256  # positions decoded at once: their logits and exponentials fit the cache
-
-BINS: Final[Float] = np.array(
-    [(a, b) for a, (first, last) in _ROWS.items() for b in range(first, last + 1, GRID)],
-    dtype=np.float32,
-)
-"""a*, b* of each bin's center, (313, 2)."""
 
 
 class Vividness(NamedTuple):

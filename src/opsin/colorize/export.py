@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 import torch
 
-from opsin.colorize.decode import BINS, DEFAULT_SCALE, decode
+from opsin.colorize.bins import BINS
+from opsin.colorize.decode import DEFAULT_SCALE, decode
 from opsin.colorize.networks.color_bins import ColorBins
 from opsin.colorize.objective import Network
 from opsin.errors import DataError

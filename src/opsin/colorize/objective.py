@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from opsin.colorize.data import BIN_OF_CELL, REACH, Batch
-from opsin.colorize.decode import BINS, GRID
+from opsin.colorize.bins import BIN_OF_CELL, BINS, GRID, REACH
+from opsin.colorize.data import Batch
 from opsin.colorize.networks.color_bins import ColorBins, encoder_from_imagenet
 from opsin.errors import DataError, needs_extra
 from opsin.models.store import find
@@ -75,7 +75,7 @@ class BinsObjective:
         self.optimizers: list[torch.optim.Optimizer] = [self.optimizer]
         device = stepper.device
         self.bins = torch.from_numpy(BINS).to(device)
-        self.bin_of_cell = torch.from_numpy(BIN_OF_CELL).to(device)
+        self.bin_of_cell = torch.from_numpy(BIN_OF_CELL.astype(np.int64)).to(device)
         self.weight = torch.from_numpy(rebalancing(settings.uniform)).to(device)
 
     def step(self, batch: Batch) -> dict[str, float]:
@@ -168,7 +168,7 @@ def rebalancing(uniform: float) -> NDArray[np.float32]:
     """Weight of each bin, (313,), 1 on average over the colors of photographs.
 
     Zhang et al. 2016, equation 4: 1 / ((1 - uniform) prior + uniform / 313), the prior here a
-    plain exponential of chroma, chosen by hand: `opsin.evaluate.prior` has the measured shares,
+    plain exponential of chroma, chosen by hand: `opsin.colorize.prior` has the measured shares,
     of which it has too few beyond a chroma of 50.
     """
     distance = np.hypot(BINS[:, 0], BINS[:, 1])

@@ -23,7 +23,8 @@ import opsin
 from opsin.appearance import color_kind
 from opsin.color import light_of_pixels, pixels_of_lab, rgb_to_lab
 from opsin.colorize import upsample
-from opsin.colorize.decode import BINS, DEFAULT_SCALE, decode, setting
+from opsin.colorize.bins import BINS
+from opsin.colorize.decode import DEFAULT_SCALE, decode, setting
 from opsin.errors import ModelError
 from opsin.formats.vips import vips
 from opsin.models.card import Card

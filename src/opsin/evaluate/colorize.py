@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin import __version__
-from opsin.colorize import upsample
+from opsin.colorize import prior, upsample
 from opsin.colorize.pipeline import network_size
 from opsin.errors import missing_extra
-from opsin.evaluate import prior, statistics
+from opsin.evaluate import statistics
 from opsin.evaluate.answers import Answers, Setting, answers_of, settings
 from opsin.evaluate.frechet import Distances, Features
 from opsin.evaluate.pictures import Paths, listed, read

@@ -31,7 +31,9 @@ from numpy.typing import NDArray
 
 from opsin.appearance import colorfulness, delta_e_2000
 from opsin.color import pixels_of_lab, rgb_to_lab
-from opsin.evaluate import prior, similarity
+from opsin.colorize import prior
+from opsin.colorize.bins import nearest_bins
+from opsin.evaluate import similarity
 from opsin.evaluate.statistics import Doubles, Figure, bootstrap
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -139,7 +141,7 @@ def truth_of(rgb: Pixels, name: str = "") -> Truth:
         lab=lab,
         colorfulness=colorfulness(rgb.astype(np.float32) / 255),
         near_edge=near_edges(lab[..., 0]),
-        rarity=prior.rarity()[prior.nearest_bins(lab[..., 1:])],
+        rarity=prior.rarity()[nearest_bins(lab[..., 1:])],
         similarity=similarity.reference(rgb),
     )
 

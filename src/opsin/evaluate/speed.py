@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from opsin.color import light_of_pixels, pixels_of_lab
 from opsin.colorize import upsample
-from opsin.colorize.decode import BINS
+from opsin.colorize.bins import BINS
 from opsin.colorize.pipeline import STRIP_PIXELS, colorize, paint, predict
 from opsin.errors import OpsinError
 from opsin.models.engine import MOST_THREADS, cores, load_engine

@@ -3,7 +3,7 @@
 Two yardsticks need it: the mean-color baseline, and the figure that counts rare colors as much
 as common ones. Both constants were made by
 
-    python -m opsin.evaluate.prior train-000.tar train-001.tar
+    python -m opsin.colorize.prior train-000.tar train-001.tar
 
 from 4,969 photographs of many themes (COCO, ImageNet, BSDS500, SUN, faces, houses and others;
 short side 96 to 176 pixels), each counted alike whatever its size. None is an evaluation picture.
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
-from opsin.colorize.decode import BINS, GRID
+from opsin.colorize.bins import BINS, histogram
 
 Floats = NDArray[np.float32]
 
@@ -34,13 +34,11 @@ LEAST_SHARE = 1e-5
 """A rarer bin counts as if it were as common as this: 60 bins occur in no training picture, and
 a handful of pixels there would outweigh all others."""
 
-_EDGE = 13  # the table of nearest bins reaches from -130 to 130
-
 
 @cache
 def shares() -> Floats:
     """The share of pixels in each bin, (313,), summing to 1; not smoothed."""
-    text = files("opsin.evaluate").joinpath("prior.csv").read_text("utf-8")
+    text = files("opsin.colorize").joinpath("prior.csv").read_text("utf-8")
     rows = np.loadtxt(text.splitlines(), delimiter=",", dtype=np.float32, skiprows=1)
     return np.ascontiguousarray(rows[:, 2])
 
@@ -60,34 +58,15 @@ def rarity() -> Floats:
     return weights / np.float32(weights @ shares())
 
 
-def nearest_bins(ab: Floats) -> NDArray[np.int16]:
-    """The number of the bin nearest to each a*b* (..., 2): its point of the 10-unit grid.
-
-    A grid point that is no bin is replaced by the bin nearest to it.
-    """
-    rows = np.rint(ab / GRID).astype(np.int16).clip(-_EDGE, _EDGE) + _EDGE
-    found: NDArray[np.int16] = _bin_of_cell()[rows[..., 0], rows[..., 1]]
-    return found
-
-
 def count(pictures: Iterable[NDArray[np.uint8]]) -> tuple[Floats, Floats]:
     """The mean a*b* (2,) and the share of each bin (313,) of `pictures`, each counted alike."""
     total, mean, color = 0, np.zeros(len(BINS)), np.zeros(2)
     for rgb in pictures:
         ab = rgb_to_lab(rgb.astype(np.float32) / 255)[..., 1:].reshape(-1, 2)
-        mean += np.bincount(nearest_bins(ab), minlength=len(BINS)) / len(ab)
+        mean += histogram(ab)
         color += ab.mean(axis=0, dtype=np.float64)
         total += 1
     return (color / total).astype(np.float32), (mean / total).astype(np.float32)
-
-
-@cache
-def _bin_of_cell() -> NDArray[np.int16]:
-    axis = np.arange(-_EDGE, _EDGE + 1, dtype=np.float32) * GRID
-    cells = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
-    distance = ((cells[..., None, :] - BINS) ** 2).sum(axis=-1)
-    nearest: NDArray[np.int16] = distance.argmin(axis=-1).astype(np.int16)
-    return nearest
 
 
 def main(paths: list[str]) -> None:
