@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from opsin.cli import WrongCallError
+from opsin.cli.options import Json
 
 PARTS = ("network", "photo", "cold", "memory", "folder")
 
@@ -26,7 +27,7 @@ def bench(
     count: Annotated[int, typer.Option(min=1, help="Photographs in the folder.")] = 100,
     workers: Annotated[int | None, typer.Option(min=1, help="As of opsin colorize.")] = None,
     runs: Annotated[int, typer.Option(min=1, help="The median of so many is shown.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """
 

@@ -21,6 +21,7 @@ import typer
 
 from opsin.cli import FAILED, STOPPED, WrongCallError, write_to_stdout
 from opsin.cli.inputs import KEPT, WRITABLE, Job, format_of, plan
+from opsin.cli.options import Json, Size
 from opsin.errors import ModelError, OpsinError
 from opsin.files import shown
 
@@ -72,14 +73,7 @@ def colorize(
     vividness: Annotated[
         float, typer.Option(min=0, max=1, help="From 0, muted, to 1, saturated.")
     ] = 0.5,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            min=64,
-            max=2048,
-            help="Short side of the picture that the network sees. [default: the model's]",
-        ),
-    ] = None,
+    size: Size = None,
     model: Annotated[str, typer.Option(help="A model's name; see opsin models list.")] = "default",
     format: Annotated[
         str | None, typer.Option(help=f"{', '.join(WRITABLE)}. [default: the photograph's]")
@@ -113,7 +107,7 @@ def colorize(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what would be written.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """
 

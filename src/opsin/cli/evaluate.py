@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from opsin.cli.options import Amounts, Json, Limit, Models, Size, numbers
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -32,16 +34,10 @@ def colorize(
         list[Path],
         typer.Argument(metavar="DATA...", help="Folders, .tar files or pictures, in color."),
     ],
-    model: Annotated[
-        list[str] | None, typer.Option(help="A model's name; may be given more than once.")
-    ] = None,
-    vividness: Annotated[
-        str, typer.Option(metavar="NUMBERS", help="From 0 to 1; several with commas.")
-    ] = "0.5",
-    size: Annotated[
-        int | None, typer.Option(min=64, max=2048, help="As for colorize. [default: the model's]")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first pictures.")] = None,
+    model: Models = None,
+    vividness: Amounts = "0.5",
+    size: Size = None,
+    limit: Limit = None,
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write a contact sheet, in pages.")
     ] = None,
@@ -50,7 +46,7 @@ def colorize(
         typer.Option(metavar="FILE", help="Feature network for the Frechet distance."),
     ] = None,
     each: Annotated[bool, typer.Option("--each", help="With --json: also each picture.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare colorizers with the true colors, and with gray, one color and the best possible.
 
@@ -84,20 +80,6 @@ def colorize(
         print(json.dumps(document(report, each=each), ensure_ascii=False, indent=2))
     else:
         _print_tables(report)
-
-
-def numbers(text: str) -> list[float]:
-    """
-    >>> numbers("0,0.5")
-    [0.0, 0.5]
-    """
-    try:
-        found = [float(part) for part in text.split(",")]
-    except ValueError:
-        found = []
-    if not found or not all(0 <= number <= 1 for number in found):
-        raise typer.BadParameter(f"'{text}' is not numbers from 0 to 1, separated by commas.")
-    return found
 
 
 def document(report: Report, *, each: bool = False) -> dict[str, Any]:

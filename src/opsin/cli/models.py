@@ -8,17 +8,17 @@ from typing import Annotated
 
 import typer
 
+from opsin.cli.options import Json
 from opsin.models import store
 from opsin.models.card import card_to_toml
 
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(help="A model's name, or the path of its card.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @models.command("list")
-def list_models(as_json: AsJson = False) -> None:
+def list_models(as_json: Json = False) -> None:
     """List all models.
 
     Example: opsin models list
@@ -41,7 +41,7 @@ def list_models(as_json: AsJson = False) -> None:
 
 
 @models.command()
-def show(name: Name = "default", as_json: AsJson = False) -> None:
+def show(name: Name = "default", as_json: Json = False) -> None:
     """Print the card of a model.
 
     Example: opsin models show default

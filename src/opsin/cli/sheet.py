@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from opsin.cli.evaluate import numbers
+from opsin.cli.options import Amounts, Limit, Models, Size, numbers
 
 
 def sheet(
@@ -17,21 +17,15 @@ def sheet(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The first page; then -2, -3 ...")
     ] = Path("sheet.png"),
-    model: Annotated[
-        list[str] | None, typer.Option(help="A model's name; may be given more than once.")
-    ] = None,
-    vividness: Annotated[
-        str, typer.Option(metavar="NUMBERS", help="From 0 to 1; several with commas.")
-    ] = "0.5",
-    size: Annotated[
-        int | None, typer.Option(min=64, max=2048, help="As for colorize. [default: the model's]")
-    ] = None,
+    model: Models = None,
+    vividness: Amounts = "0.5",
+    size: Size = None,
     original: Annotated[
         bool, typer.Option(help="Show the photograph itself before its colors.")
     ] = True,
     cell: Annotated[int, typer.Option(min=64, max=2048, help="Pixels of each picture.")] = 360,
     rows: Annotated[int, typer.Option(min=1, help="Photographs on a page.")] = 16,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first photographs.")] = None,
+    limit: Limit = None,
 ) -> None:
     """
 
