@@ -119,7 +119,7 @@ def predict(
     height, width = network_size(photo.height, photo.width, _size(size, card))
     small = _resize(photo.pixels, height, width)
     light = light_of_pixels(small)
-    raw = _run(engine, light, hint_map(points, photo, height, width))
+    raw = _run(engine, light, hint_map(points, photo, height, width), _thumbnail(small, card))
     ab, entropy = _decode(raw, card, vividness)
     _check(ab, light, card)
     kind = "gray" if photo.is_gray else color_kind(small)
@@ -234,7 +234,16 @@ def _resize(pixels: Any, height: int, width: int, *, kernel: str = "lanczos3") -
     return image.numpy().reshape(height, width, pixels.shape[-1])
 
 
-def _run(engine: Engine, light: Floats, hints: Floats) -> Floats:
+def _thumbnail(pixels: Any, card: Card) -> Floats | None:
+    """L* of the whole photograph, squashed to the size that the model's card asks for."""
+    for entry in card.inputs:
+        if entry.name == "thumbnail":
+            height, width = (int(side) for side in entry.shape[-2:])
+            return light_of_pixels(_resize(pixels, height, width))[None, None]
+    return None
+
+
+def _run(engine: Engine, light: Floats, hints: Floats, thumbnail: Floats | None) -> Floats:
     """The network's output (C, h, w) for `light` (H, W), run with padding."""
     card = engine.card
     if hints.any() and "hints" not in card.input_names():
@@ -246,6 +255,8 @@ def _run(engine: Engine, light: Floats, hints: Floats) -> Floats:
         "hints": np.pad(hints, [(0, 0), *padding])[None],
         "condition": np.zeros((1, len(BINS)), np.float32),
     }
+    if thumbnail is not None:
+        feeds["thumbnail"] = thumbnail
     output: Floats = engine.run(feeds)[card.output.name]
     stride = card.output.stride
     channels = len(BINS) if card.output.kind == "bins" else 2

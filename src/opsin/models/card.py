@@ -15,7 +15,7 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     multiple = 32                       # both sides are padded to multiples of this
 
     [[inputs]]                          # one table an input; a free axis is a name
-    name = "light"
+    name = "light"                      # or "hints", "condition", "thumbnail"
     shape = [1, 1, "H", "W"]
     unit = "L*"
     mean = 0.0                          # the network is given (value - mean) / std
@@ -59,7 +59,7 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Input(_Table, frozen=True, kw_only=True):
-    name: Literal["light", "hints", "condition"]
+    name: Literal["light", "hints", "condition", "thumbnail"]
     shape: tuple[Positive | Text, ...]
     unit: Text
     mean: float = 0.0
@@ -144,6 +144,9 @@ def _check(card: Card, path: Path) -> None:
         raise ModelError(f"{path}: wrong card: `inputs` has no `light`.")
     if len(set(names)) < len(names):
         raise ModelError(f"{path}: wrong card: `inputs` names one input twice.")
+    for entry in card.inputs:
+        if entry.name == "thumbnail" and not all(isinstance(side, int) for side in entry.shape):
+            raise ModelError(f"{path}: wrong card: `thumbnail` must have a shape of numbers.")
     if card.name == "default":
         raise ModelError(f"{path}: wrong card: `name` must not be 'default', that is an alias.")
     if card.multiple % card.output.stride:
