@@ -1,0 +1,79 @@
+"""A3 and A4: sizes at the named points of the table, parameters, and the classifier beside it."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+
+from opsin.colorize.networks.classifiers import Classifier  # noqa: E402
+from opsin.colorize.networks.fusion import VARIANTS, Fusion, FusionWithClassifier  # noqa: E402
+
+
+class Mean(Classifier):
+    """A classifier whose thousand numbers are the thumbnail's mean."""
+
+    size = 8
+
+    def forward(self, thumbnail: torch.Tensor) -> torch.Tensor:
+        return thumbnail.mean(dim=(2, 3)).expand(-1, 1000)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("side", "grid"), [(224, 28), (256, 32)])
+def test_sizes_at_the_fusion(variant: str, side: int, grid: int) -> None:
+    network = Fusion(variant=variant).eval()
+    light = torch.zeros(1, 1, side, side)
+    with torch.no_grad():
+        assert network.features(light).shape == (1, 256, grid, grid)
+        assert network.fused(light, torch.zeros(1, 1000)).shape == (1, 1256, grid, grid)
+
+
+def test_the_numbers_are_the_same_at_each_position() -> None:
+    features = torch.randn(2, 1000)
+    with torch.no_grad():
+        fused = Fusion().fused(torch.rand(2, 1, 16, 24) * 100, features)
+    assert torch.equal(fused[:, 256:], features[:, :, None, None].expand(2, 1000, 2, 3))
+
+
+@pytest.mark.parametrize(("variant", "count"), [("koalarization", 6_578_130), ("faces", 4_771_474)])
+def test_number_of_parameters(variant: str, count: int) -> None:
+    assert sum(p.numel() for p in Fusion(variant=variant).parameters()) == count
+
+
+def widths(layers: nn.Module) -> list[int]:
+    return [layer.out_channels for layer in layers.modules() if isinstance(layer, nn.Conv2d)]
+
+
+def test_widths_are_the_tables() -> None:
+    network, faces = Fusion(), Fusion(variant="faces")
+    assert widths(network.encoder) == [64, 128, 128, 256, 256, 512, 512, 256]
+    assert widths(network.decoder) == [256, 128, 64, 64, 32, 16, 2]
+    assert widths(faces.encoder) == [64, 128, 128, 256, 256, 512, 256, 256]
+    assert widths(faces.decoder) == [256, 128, 64, 32, 16, 2]
+
+
+def test_dropout_is_where_the_faces_have_it() -> None:
+    def dropped(variant: str) -> list[float]:
+        modules = Fusion(variant=variant).modules()
+        return [module.p for module in modules if isinstance(module, nn.Dropout)]
+
+    assert dropped("faces") == [0.35] * 5
+    assert dropped("koalarization") == []
+
+
+def test_the_classifiers_answer_reaches_the_colors() -> None:
+    torch.manual_seed(0)
+    fusion = Fusion()
+    both = FusionWithClassifier(fusion, Mean())
+    light, thumbnail = torch.rand(1, 1, 16, 16) * 100, torch.full((1, 1, 8, 8), 3.0)
+    with torch.no_grad():
+        ab = both.small(light, thumbnail)
+        assert torch.equal(ab, fusion.small(light, torch.full((1, 1000), 3.0)))
+        assert not torch.equal(ab, both.small(light, -thumbnail))
+    assert (both.stride, both.multiple, both.size) == (2, 8, 8)
+
+
+def test_an_unknown_variant_names_the_known() -> None:
+    with pytest.raises(ValueError, match=r"unknown variant 'x'\. Available: koalarization, faces"):
+        Fusion(variant="x")
