@@ -6,10 +6,12 @@ at each training size. No noise goes in: the paper's generator sees the gray pic
 
 Differences from the paper: the generator answers a* and b*, not L*a*b* (L* is known); it uses
 ReLU throughout (the paper: leaky ReLU, slope 0.2, in the contracting half; the discriminator here
-keeps it); skips are joined after normalization. `residual` (not in the paper, wished for) puts a
+keeps it); the first layers and the last have no batch normalization; normalization comes before
+the ReLU, and skips are joined after it. `residual` (not in the paper, wished for) puts a
 residual block (He et al. 2016, arXiv 1512.03385) after each contracting convolution.
 
-L* goes in as L*/50 - 1; a* and b* are 110 tanh, and are divided by 110 for the discriminator.
+As in the authors' code (github.com/ImagingLab/Colorizing-with-GANs), L* goes in as L*/50 - 1, and
+a* and b* are 110 tanh, divided by 110 for the discriminator.
 
                                parameters   GMACs at its training size
     Generator, 32              16,651,778   0.336

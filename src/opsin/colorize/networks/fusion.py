@@ -1,13 +1,14 @@
 """A3, Deep Koalarization: an encoder's features and a classifier's, fused and decoded to a*b*.
 
 Deep Koalarization: Image Colorization using CNNs and Inception-ResNet-v2 (Baldassarre, Gonzalez
-Morín and Rodés-Guirao 2017, arXiv 1712.03400), tables 1 and 2. A4 is the same for portraits:
-variant "faces", a little narrower and with dropout. No weights of others are used here; the
-classifier, any of `classifiers.py`, brings its own.
+Morín and Rodés-Guirao 2017, arXiv 1712.03400). A4 is the same for portraits: variant "faces", a
+little narrower and with dropout. Trained by us; the classifier, any of `classifiers.py`, brings
+its own weights.
 
-Where descriptions of the decoder differ, "koalarization" has two convolutions of 64, as the
-paper's table; "faces" has one. L* goes in as L*/50 - 1, the classifier's 1000 numbers as they
-are. a* and b* are 128 tanh.
+Descriptions of the decoder differ. "koalarization" has the two convolutions of 64 that are in the
+authors' code (github.com/baldassarreFe/deep-koalarization) and the one of 16 that is not; "faces"
+has one of 64. L* goes in as L*/50 - 1, the classifier's 1000 numbers as they are. a* and b* are
+128 tanh.
 
                    parameters   GMACs at 256x256, both without the classifier
     koalarization  6,578,130    9.93

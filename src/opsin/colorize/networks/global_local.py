@@ -10,7 +10,8 @@ is. `use_global=False` is the ablation: no global branch, no classes, the fusion
 
 Batch normalization follows every layer but the two answers, as in the paper's training; it needs
 batches of two pictures or more. `batch_norm=False` leaves it out. L* goes in as L*/50 - 1. The
-sigmoid's 0..1 becomes a* and b* in -110..110, which holds all of sRGB.
+sigmoid's 0..1 becomes a* and b* in -110..110, which holds all of sRGB (the authors' code has
+-100..100, short of sRGB's blue). The classifier is the paper's: 512 to 256 to the classes.
 
 42,309,448 parameters with 6 classes (6,320,450 without the global branch); 14.6 GMACs at 256x256,
 4.9 of them in the global branch at 224.
