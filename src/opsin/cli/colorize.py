@@ -74,7 +74,9 @@ def colorize(
         float, typer.Option(min=0, max=1, help="From 0, muted, to 1, saturated.")
     ] = 0.5,
     size: Size = None,
-    model: Annotated[str, typer.Option(help="A model's name; see opsin models list.")] = "default",
+    model: Annotated[
+        str, typer.Option(help="See opsin models list; several with commas are an ensemble.")
+    ] = "default",
     format: Annotated[
         str | None, typer.Option(help=f"{', '.join(WRITABLE)}. [default: the photograph's]")
     ] = None,
@@ -217,6 +219,7 @@ def _run(
     """The results, and what stopped the run before its end."""
     from dataclasses import replace
 
+    from opsin.colorize.ensemble import members
     from opsin.models.engine import MOST_THREADS, cores, load_engine
 
     if not jobs:
@@ -224,7 +227,8 @@ def _run(
     # one more than the cores, since each now and then waits for the disk
     count = min(workers or min(cores(), MOST_THREADS) + 1, len(jobs))
     options = replace(options, threads=max(1, min(cores(), MOST_THREADS) // count))
-    load_engine(options.model, threads=options.threads)  # a bad model stops before the first one
+    for name in members(options.model):
+        load_engine(name, threads=options.threads)  # a bad model stops before the first photograph
     results: list[Result] = []
     stop: BaseException | None = None
 

@@ -16,7 +16,7 @@ Size: TypeAlias = Annotated[
 ]
 Models: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--model", help="A model's name; may be given more than once."),
+    typer.Option("--model", help="May be given more than once; with commas, an ensemble."),
 ]
 Amounts: TypeAlias = Annotated[
     str,

@@ -4,9 +4,12 @@
     reflection to the network's multiple -> network -> padding cut off -> a*b* of a small grid
     -> strips of rows at full resolution: own L*, edge-aware a*b*, gamut, pixels -> Photo
 
-`predict` does the first line and is cheap; `paint` and `confidence_map` do the rest from its
-`Answer`, so that several pictures can be made of one run of the network. A photograph keeps
-its own L*, whatever its depth: only color is added.
+`ask` runs the network, `answer_of` makes a*b* of what it said, at one vividness or another, and
+`predict` is both. `paint` and `confidence_map` do the rest from an `Answer`. So several pictures
+can be made of one run. A photograph keeps its own L*, whatever its depth: only color is added.
+
+Where a model's name is taken, several with commas are an ensemble: each sees the photograph at
+its own size, and a*b* are the mean of all (`ensemble`).
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,10 +25,12 @@ from numpy.typing import NDArray
 
 import opsin
 from opsin.appearance import color_kind
-from opsin.color import light_of_pixels, pixels_of_lab, rgb_to_lab
+from opsin.color import light_of_pixels, pixels_of_lab
 from opsin.colorize import upsample
 from opsin.colorize.bins import BINS
 from opsin.colorize.decode import DEFAULT_SCALE, decode, setting
+from opsin.colorize.ensemble import Grid, mean, members
+from opsin.colorize.points import Point, hint_map
 from opsin.errors import ModelError
 from opsin.formats.vips import vips
 from opsin.models.card import Card
@@ -33,13 +39,11 @@ from opsin.photo import Photo, made_by_opsin
 from opsin.photo import open as open_photo
 
 Floats: TypeAlias = NDArray[np.float32]
-Point: TypeAlias = tuple[float, float, "str | tuple[int, int, int]"]
 
 LONGEST = 8  # the network's long side is at most this many times `size`: a strip stays a strip
 SIZES = (64, 2048)  # what `size` may be
 MOST_THREADS = 4
 STRIP_PIXELS = 1 << 18  # smaller ones let two threads fight for the interpreter
-POINT = 5  # side of a point on the network's picture; it has learned from 1 to 9
 LEAST_CHROMA = 0.5  # below this no eye sees a color
 AB_SCALE = ((1.0, 0.6), (1.0, 1.0), (1.0, 1.4))  # vividness of networks that answer with a*b*
 
@@ -50,17 +54,35 @@ NOTES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What the network said, on its small grid (h, w), and what it saw (H, W).
+class Said:
+    """What one network said, before a vividness makes colors of it."""
 
-    H and W are `stride` times h and w, or a little less.
+    raw: Floats  # (C, h, w), as its card's output
+    light: Floats  # (H, W) L*, what it saw
+    kind: str  # what the photograph was: "gray", "toned" or "color"
+    card: Card
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The colors of a small grid (h, w), and what was seen (H, W).
+
+    H and W are `stride` times h and w, or a little less. Of several networks it is their mean,
+    on the finest of their grids, with what that network saw.
     """
 
     ab: Floats  # (h, w, 2) in Lab units
     light: Floats  # (H, W) L*
-    entropy: Floats | None  # (h, w) in [0, 1]; None: this network does not say
-    kind: str  # what the photograph was: "gray", "toned" or "color"
-    card: Card
+    entropy: Floats | None  # (h, w) in [0, 1]; None: not all networks say
+    kind: str  # as in `Said`
+    stride: int
+    cards: tuple[Card, ...]
+
+    @property
+    def cells(self) -> tuple[float, float]:
+        """How many cells the photograph takes, down and across: those at the edge in part."""
+        height, width = self.light.shape
+        return height / self.stride, width / self.stride
 
 
 def colorize(
@@ -74,9 +96,10 @@ def colorize(
 ) -> Photo:
     """`photo` in color, with the same size, depth, alpha and metadata.
 
-    `photo` is a `Photo` or anything that `opsin.open` takes. `vividness` goes from 0, muted, to
-    1, saturated. `size` is the short side of the picture that the network sees; the default is
-    the model's own. `points` are colors that you know: x and y in pixels of the photograph, and
+    `photo` is a `Photo` or anything that `opsin.open` takes. `model` is a name; several with
+    commas are an ensemble, the mean of their colors. `vividness` goes from 0, muted, to 1,
+    saturated. `size` is the short side of the picture that the network sees; the default is the
+    model's own. `points` are colors that you know: x and y in pixels of the photograph, and
     "#rrggbb" or (r, g, b) in 0..255. `threads` is how many cores one photograph may take.
 
     >>> import numpy as np
@@ -113,17 +136,52 @@ def predict(
     threads: int | None = None,
 ) -> Answer:
     """The network's answer for `photo`; see `colorize` for the options."""
+    return answer_of(ask(photo, model=model, size=size, points=points, threads=threads), vividness)
+
+
+def ask(
+    photo: Photo,
+    *,
+    model: str = "default",
+    size: int | None = None,
+    points: Sequence[Point] = (),
+    threads: int | None = None,
+) -> tuple[Said, ...]:
+    """What each network of `model` says for `photo`; `points` go to those that take them."""
     threads = threads or min(cores(), MOST_THREADS)
-    engine = load_engine(model, threads=threads)
-    card = engine.card
-    height, width = network_size(photo.height, photo.width, _size(size, card))
-    small = _resize(photo.pixels, height, width)
-    light = light_of_pixels(small)
-    raw = _run(engine, light, hint_map(points, photo, height, width), _thumbnail(small, card))
-    ab, entropy = _decode(raw, card, vividness)
-    _check(ab, light, card)
-    kind = "gray" if photo.is_gray else color_kind(small)
-    return Answer(ab, light, entropy, kind, card)
+    engines = [load_engine(name, threads=threads) for name in members(model)]
+    if points and not any("hints" in engine.card.input_names() for engine in engines):
+        names = ",".join(engine.card.name for engine in engines)
+        raise ModelError(f"model '{names}' takes no points.")
+    shrunk = cache(partial(_resize, photo.pixels))
+    said: list[Said] = []
+    for engine in engines:
+        card = engine.card
+        height, width = network_size(photo.height, photo.width, _size(size, card))
+        small = shrunk(height, width)
+        light = light_of_pixels(small)
+        raw = _run(engine, light, hint_map(points, photo, height, width), _thumbnail(small, card))
+        kind = said[0].kind if said else "gray" if photo.is_gray else color_kind(small)
+        said.append(Said(raw, light, kind, card))
+    return tuple(said)
+
+
+def answer_of(said: Sequence[Said], vividness: float = 0.5) -> Answer:
+    """The colors of what was said, from 0, muted, to 1, saturated; of several their mean."""
+    answers = [_decoded(one, vividness) for one in said]
+    finest = max(answers, key=lambda one: (one.cells, one.light.shape))
+
+    def blend(grids: Sequence[Floats]) -> Floats:
+        laid = [Grid(grid, one.cells) for grid, one in zip(grids, answers, strict=True)]
+        return mean(laid, Grid(finest.ab, finest.cells))
+
+    entropies = [one.entropy for one in answers if one.entropy is not None]
+    return replace(
+        finest,
+        ab=blend([one.ab for one in answers]),
+        entropy=blend(entropies) if len(entropies) == len(answers) else None,
+        cards=tuple(one.card for one in said),
+    )
 
 
 def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
@@ -149,19 +207,19 @@ def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
     if note := NOTES.get(answer.kind):
         notes = (*photo.metadata.notes, note)
         photo = replace(photo, metadata=replace(photo.metadata, notes=notes))
-    model = f"{answer.card.name} {answer.card.version}"
+    model = " + ".join(f"{card.name} {card.version}" for card in answer.cards)
     return made_by_opsin(photo, pixels, model=model, version=opsin.__version__)
 
 
 def confidence_map(answer: Answer, height: int, width: int) -> Floats:
     """The confidence of `answer` at full resolution; see `confidence`."""
     if answer.entropy is None:
-        raise ModelError(f"model '{answer.card.name}' does not say how sure it is.")
+        mute = next(card.name for card in answer.cards if card.output.kind != "bins")
+        raise ModelError(f"model '{mute}' does not say how sure it is.")
     sure = np.ascontiguousarray(1 - answer.entropy)[..., None]
-    stride = answer.card.output.stride
     tall, wide = (
-        round(side * cells * stride / seen)
-        for side, cells, seen in zip((height, width), sure.shape, answer.light.shape, strict=False)
+        round(side * count / cells)
+        for side, count, cells in zip((height, width), sure.shape, answer.cells, strict=False)
     )
     full: Floats = _resize(sure, tall, wide, kernel="linear")[:height, :width, 0]
     return np.clip(full, 0, 1)
@@ -179,28 +237,6 @@ def network_size(height: int, width: int, size: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def hint_map(points: Sequence[Point], photo: Photo, height: int, width: int) -> Floats:
-    """`points` as the network's hints, (3, height, width): a*, b* and a mask of 0 and 1."""
-    hints = np.zeros((3, height, width), np.float32)
-    for point in points:
-        if len(point) != 3:
-            raise ValueError(f"a point must be (x, y, color), got {point!r}.")
-        x, y, color = point
-        if not (0 <= x < photo.width and 0 <= y < photo.height):
-            raise ValueError(
-                f"point ({x}, {y}) is outside of the photograph, "
-                f"which has {photo.width} x {photo.height} pixels."
-            )
-        rows, columns = _around(y * height / photo.height), _around(x * width / photo.width)
-        _, a, b = rgb_to_lab(np.array(_rgb(color), np.float32) / 255)
-        hints[:, rows, columns] = np.array([a, b, 1], np.float32)[:, None, None]
-    return hints
-
-
-def _around(position: float) -> slice:
-    return slice(max(0, int(position) - POINT // 2), int(position) + POINT // 2 + 1)
-
-
 def _as_photo(photo: Any) -> Photo:
     return photo if isinstance(photo, Photo) else open_photo(photo)
 
@@ -211,18 +247,6 @@ def _size(size: int | None, card: Card) -> int:
     if not SIZES[0] <= size <= SIZES[1]:
         raise ValueError(f"size must be between {SIZES[0]} and {SIZES[1]} pixels, got {size}.")
     return size
-
-
-def _rgb(color: str | tuple[int, int, int]) -> tuple[int, int, int]:
-    try:
-        red, green, blue = bytes.fromhex(color[1:]) if isinstance(color, str) else color
-    except (ValueError, TypeError):
-        red = green = blue = -1
-    if (isinstance(color, str) and color[:1] != "#") or not all(
-        0 <= part <= 255 for part in (red, green, blue)
-    ):
-        raise ValueError(f"a color must be '#rrggbb' or (r, g, b) in 0..255, got {color!r}.")
-    return red, green, blue
 
 
 def _resize(pixels: Any, height: int, width: int, *, kernel: str = "lanczos3") -> Any:
@@ -246,8 +270,6 @@ def _thumbnail(pixels: Any, card: Card) -> Floats | None:
 def _run(engine: Engine, light: Floats, hints: Floats, thumbnail: Floats | None) -> Floats:
     """The network's output (C, h, w) for `light` (H, W), run with padding."""
     card = engine.card
-    if hints.any() and "hints" not in card.input_names():
-        raise ModelError(f"model '{card.name}' takes no points.")
     padding = [(0, -side % card.multiple) for side in light.shape]
     padded = np.pad(light, padding, mode="reflect" if min(light.shape) > 1 else "edge")
     feeds = {
@@ -270,13 +292,18 @@ def _run(engine: Engine, light: Floats, hints: Floats, thumbnail: Floats | None)
     return output[0, :, :rows, :columns]
 
 
-def _decode(raw: Floats, card: Card, vividness: float) -> tuple[Floats, Floats | None]:
+def _decoded(said: Said, vividness: float) -> Answer:
+    """The colors of one network."""
+    card, entropy = said.card, None
     scale = card.decode.vividness if card.decode else None
     if card.output.kind == "bins":
         temperature, gain = setting(vividness, scale or DEFAULT_SCALE)
-        return decode(raw, temperature=temperature, gain=gain)
-    gain = setting(vividness, scale or AB_SCALE).gain
-    return np.ascontiguousarray(raw.transpose(1, 2, 0)) * np.float32(gain), None
+        ab, entropy = decode(said.raw, temperature=temperature, gain=gain)
+    else:
+        gain = setting(vividness, scale or AB_SCALE).gain
+        ab = np.ascontiguousarray(said.raw.transpose(1, 2, 0)) * np.float32(gain)
+    _check(ab, said.light, card)
+    return Answer(ab, said.light, entropy, said.kind, card.output.stride, (card,))
 
 
 def _check(ab: Floats, light: Floats, card: Card) -> None:

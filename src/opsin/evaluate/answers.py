@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypeAlias
 
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from opsin.color import pixels_of_lab
 from opsin.colorize import upsample
-from opsin.colorize.pipeline import predict
-from opsin.models import store
+from opsin.colorize.ensemble import cards
+from opsin.colorize.pipeline import Answer, answer_of, ask
 from opsin.photo import Photo
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -23,7 +24,7 @@ Answers: TypeAlias = Callable[[Floats], Mapping[str, Floats]]
 
 @dataclass(frozen=True)
 class Setting:
-    """A model as it is asked."""
+    """A model, or an ensemble with commas, as it is asked."""
 
     model: str
     vividness: float
@@ -51,24 +52,25 @@ def settings(
 def answers_of(asked: Sequence[Setting], *, threads: int = 1) -> Answers:
     """The answers of models to L*: each gets a gray photograph, as from `opsin colorize`."""
     for setting in asked:
-        store.find(setting.model)  # an unknown name stops here, not at the first picture
+        cards(setting.model)  # an unknown name stops here, not at the first picture
 
     def answers(light: Floats) -> dict[str, Floats]:
-        photo = gray_photo(light)
-        found = {}
-        for setting in asked:
-            answer = predict(
-                photo,
-                model=setting.model,
-                vividness=setting.vividness,
-                size=setting.size,
-                threads=threads,
-            )
-            plan = upsample.fit(answer.ab, answer.light)
-            found[setting.label] = upsample.apply(plan, light, slice(0, len(light)), light.shape)
-        return found
+        return {
+            setting.label: upsample.upsample(answer.ab, answer.light, light)
+            for setting, answer in answered(gray_photo(light), asked, threads=threads)
+        }
 
     return answers
+
+
+def answered(
+    photo: Photo, asked: Sequence[Setting], *, threads: int | None = None
+) -> Iterator[tuple[Setting, Answer]]:
+    """Each setting with its answer for `photo`; a model is run once for those in a row."""
+    for (model, size), group in groupby(asked, lambda setting: (setting.model, setting.size)):
+        said = ask(photo, model=model, size=size, threads=threads)
+        for setting in group:
+            yield setting, answer_of(said, setting.vividness)
 
 
 def gray_photo(light: Floats) -> Photo:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from opsin import __version__
 from opsin.colorize import prior, upsample
+from opsin.colorize.ensemble import cards
 from opsin.colorize.pipeline import network_size
 from opsin.errors import missing_extra
 from opsin.evaluate import statistics
@@ -29,7 +30,6 @@ from opsin.evaluate.frechet import Distances, Features
 from opsin.evaluate.pictures import Paths, listed, read
 from opsin.evaluate.scores import Row, Scores, Truth, paint, scores_of, summarize, truth_of
 from opsin.evaluate.sheet import Cell, Sheet
-from opsin.models import store
 from opsin.models.engine import cores
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -80,7 +80,7 @@ def evaluate(
     >>> report["color-bins 0.5"].figures["delta_e"].value  # doctest: +SKIP
     """
     asked = settings(model, vividness, size)
-    card = store.find(asked[0].model).card
+    finest = min(cards(asked[0].model), key=lambda card: card.output.stride / (size or card.size))
     distances = Distances(_load_features(features)) if features else None
     with ExitStack() as stack:
         pages = stack.enter_context(Sheet(sheet)) if sheet else None
@@ -96,8 +96,8 @@ def evaluate(
         report = measure(
             read(data, limit=limit),
             answers_of(asked),
-            size=size or card.size,
-            stride=card.output.stride,
+            size=size or finest.size,
+            stride=finest.output.stride,
             watch=see,
         )
     if distances:
@@ -223,13 +223,12 @@ def _described(
     data: Paths, asked: Sequence[Setting], features: str | Path | None
 ) -> dict[str, Any]:
     """What somebody must know to get the same figures again."""
-    models = {one.model: store.find(one.model).card for one in asked}
+    models = dict.fromkeys(card for one in asked for card in cards(one.model))
     return {
         "opsin": __version__,
         "data": [str(path) for path in listed(data)],
         "models": [
-            {"name": card.name, "version": card.version, "sha256": card.sha256}
-            for card in models.values()
+            {"name": card.name, "version": card.version, "sha256": card.sha256} for card in models
         ],
         "vividness": list(dict.fromkeys(one.vividness for one in asked)),
         "size": asked[0].size,

@@ -17,8 +17,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.colorize.pipeline import paint, predict
-from opsin.evaluate.answers import settings
+from opsin.colorize.pipeline import paint
+from opsin.evaluate.answers import answered, settings
 from opsin.evaluate.pictures import Paths, photos, rgb_of
 from opsin.formats.vips import vips
 from opsin.photo import Photo
@@ -61,8 +61,7 @@ def sheet(
     with Sheet(output, cell=cell, rows=rows) as pages:
         for name, photo in islice(photos(paths), limit):
             cells = [Cell(rgb_of(photo), name)] if original else []
-            for setting in asked:
-                answer = predict(photo, model=setting.model, vividness=setting.vividness, size=size)
+            for setting, answer in answered(photo, asked):
                 caption = setting.label if original else f"{setting.label}, {name}"
                 cells.append(Cell(rgb_of(paint(photo, answer)), caption))
             pages.add(cells)

@@ -93,7 +93,7 @@ def runtime() -> Any:
 _loading = threading.Lock()
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _loaded(model: Model, threads: int) -> Engine:
     return Engine(model, threads=threads)
 

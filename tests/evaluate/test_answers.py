@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from conftest import write_tiny_model
+
+import opsin
+from opsin.colorize import upsample
+from opsin.colorize.pipeline import predict
+from opsin.errors import ModelError
+from opsin.evaluate import answers
+from opsin.evaluate.colorize import evaluate
+from opsin.evaluate.sheet import sheet
+from opsin.models.engine import Engine
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """The names of the networks, each time that one is run."""
+    names = []
+    run = Engine.run
+
+    def counted(self, inputs):
+        names.append(self.card.name)
+        return run(self, inputs)
+
+    monkeypatch.setattr(Engine, "run", counted)
+    return names
+
+
+def test_a_network_is_run_once_for_all_its_settings(models, gray_photo, runs):
+    write_tiny_model(models, "other")
+    asked = answers.settings(["tiny", "other"], (0, 0.5, 1))
+    found = answers.answered(opsin.open(gray_photo), asked)
+    assert [setting.label for setting, _ in found] == [setting.label for setting in asked]
+    assert runs == ["tiny", "other"]
+
+
+def test_evaluate_and_sheet_run_it_once_a_picture(models, astronaut, tmp_path, runs):
+    path = opsin.open(astronaut[::8, ::8]).save(tmp_path / "a.png")
+    evaluate(path, model="tiny", vividness=(0, 0.5, 1))
+    sheet(path, tmp_path / "sheet.png", model="tiny", vividness=(0, 1))
+    assert runs == ["tiny", "tiny"]
+
+
+def test_the_answers_are_those_of_each_setting_alone(models):
+    light = np.linspace(5, 95, 60 * 80, dtype=np.float32).reshape(60, 80)
+    found = answers.answers_of(answers.settings(["tiny", "tiny,color-bins"], (0.2, 0.9)))(light)
+    for model, vividness in (("tiny", 0.2), ("tiny", 0.9), ("tiny,color-bins", 0.9)):
+        alone = predict(answers.gray_photo(light), model=model, vividness=vividness, threads=1)
+        expected = upsample.upsample(alone.ab, alone.light, light)
+        assert np.array_equal(found[f"{model} {vividness}"], expected)
+
+
+def test_an_ensemble_is_one_system(models, astronaut, tmp_path):
+    path = opsin.open(astronaut[::8, ::8]).save(tmp_path / "a.png")
+    report = evaluate(path, model=["tiny,default", "tiny"])
+    assert [row.system for row in report.rows][2:4] == ["tiny,default 0.5", "tiny 0.5"]
+    assert [one["name"] for one in report.settings["models"]] == ["tiny", "color-bins"]
+
+
+def test_an_unknown_member_stops_before_any_picture(models):
+    with pytest.raises(ModelError, match="unknown model 'mine'"):
+        answers.answers_of(answers.settings("tiny,mine", 0.5))
