@@ -1,9 +1,12 @@
-"""Pictures to measure on: folders, tar files and single files, read one at a time."""
+"""Pictures to measure on: folders, tar files and single files, read one at a time.
+
+A folder or tar that holds a splits.json may be given as `SET:SPLIT`; see `training.splits`.
+"""
 
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 from opsin.errors import DataError, PhotoError
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
+from opsin.training import splits
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Paths: TypeAlias = str | Path | Sequence[str | Path]
@@ -25,7 +29,7 @@ def read(paths: Paths, *, limit: int | None = None) -> Iterator[tuple[str, Pixel
     """Name and sRGB pixels (H, W, 3) of each picture in `paths`, in the order of the names.
 
     A path is a folder, which is searched with all below it, a tar file, which is read without
-    unpacking it, or a picture. Gray pictures have three equal channels.
+    unpacking it, one of their splits, or a picture. Gray pictures have three equal channels.
     """
     for name, photo in islice(photos(paths), limit):
         yield name, rgb_of(photo)
@@ -35,7 +39,7 @@ def photos(paths: Paths) -> Iterator[tuple[str, Photo]]:
     """Name and `Photo` of each picture; see `read`."""
     for path in listed(paths):
         found = False
-        for name, source in _sources(Path(path)):
+        for name, source in _sources(*splits.split_of(path)):
             found = True
             try:
                 yield name, open_photo(source)
@@ -58,31 +62,33 @@ def rgb_of(photo: Photo) -> Pixels:
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
-def _sources(path: Path) -> Iterator[tuple[str, Path | bytes]]:
+def _sources(path: Path, split: str | None) -> Iterator[tuple[str, Path | bytes]]:
+    if path.is_file() and path.suffix.lower() == ".tar":
+        yield from _members(path, split)
+        return
     if path.is_dir():
         files = (file for file in sorted(path.rglob("*")) if file.is_file())
-        yield from ((str(file.relative_to(path)), file) for file in _pictures(files))
-    elif path.is_file() and path.suffix.lower() == ".tar":
-        yield from _members(path)
+        names = [file.relative_to(path).as_posix() for file in files if _is_picture(file)]
+        folder = path
     elif path.is_file():
-        yield path.name, path
+        names, folder = [path.name], path.parent
     else:
         raise DataError(f"{path}: no such file or folder.")
+    yield from ((names[one], folder / names[one]) for one in splits.choose(names, path, split))
 
 
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+def _members(path: Path, split: str | None) -> Iterator[tuple[str, bytes]]:
     try:
         with tarfile.open(path) as tar:
             members = {member.name: member for member in tar if member.isfile()}
-            for name in _pictures(Path(name) for name in sorted(members)):
-                file = tar.extractfile(members[name.as_posix()])
+            names = [name for name in sorted(members) if _is_picture(Path(name))]
+            for one in splits.choose(names, path, split):
+                file = tar.extractfile(members[names[one]])
                 assert file is not None  # only links and folders have none
-                yield name.as_posix(), file.read()
+                yield splits.plain(names[one]), file.read()
     except tarfile.TarError as error:
         raise DataError(f"{path}: not a readable tar file ({error}).") from error
 
 
-def _pictures(files: Iterable[Path]) -> Iterator[Path]:
-    return (
-        file for file in files if file.suffix.lower() in ENDINGS and not file.name.startswith(".")
-    )
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in ENDINGS and not file.name.startswith(".")

@@ -3,7 +3,7 @@
 A shard is a plain, uncompressed tar of pictures (WebDataset's layout). Listing a set also looks
 at each picture once: its size, how colorful it is and its difference hash, by which pictures that
 are held out for evaluation, near-duplicates included, are kept out of training. What was found is
-cached for each tar or folder, so the next run starts at once.
+cached for each tar or folder, so the next run starts at once, whichever of its splits it asks for.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
 from opsin.errors import DataError
+from opsin.training import splits
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 NEAR: Final = 8
@@ -56,6 +57,34 @@ class Listing(NamedTuple):
     """Difference hash."""
     left_out: dict[str, int]
     """Why pictures were left out, and how many."""
+    labels: NDArray[np.int32] = np.empty(0, np.int32)
+    """Which of `class_names` each picture shows, -1 where that is not known."""
+    class_names: tuple[str, ...] = ()
+
+    def take(self, chosen: NDArray[np.integer]) -> Listing:
+        """Only these pictures, by number."""
+        return self._replace(
+            pictures=[self.pictures[index] for index in chosen],
+            groups=self.groups[chosen],
+            short_side=self.short_side[chosen],
+            chroma=self.chroma[chosen],
+            hashes=self.hashes[chosen],
+            labels=self.labels[chosen] if len(self.labels) else self.labels,
+        )
+
+
+class Source(NamedTuple):
+    """A tar, or a folder with all that is below it."""
+
+    path: Path
+    group: str
+    pictures: list[Picture]
+    names: list[str]
+    """What splits.json would call each picture."""
+    stamp: str
+    """Changes with the content."""
+    classes: dict[str, str] | None
+    """Folders that are classes, if its splits.json says so, and what they are called."""
 
 
 def read(picture: Picture) -> bytes:
@@ -70,59 +99,41 @@ def list_pictures(
     *,
     least_chroma: float = 0.0,
     apart_from: NDArray[np.uint64] | None = None,
+    classes: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Listing:
     """Lists folders (recursively) and tars; leaves out unreadable, gray and held-out pictures.
 
-    Held out are those near the shipped hashes of the evaluation pictures, or near `apart_from`.
+    A path may end in a split, as in `faces.tar:train`. Held out are those near the shipped hashes
+    of the evaluation pictures, or near `apart_from`. Labels are known where a splits.json tells
+    the classes; with `classes`, also where pictures lie in two or more first folders of their
+    set, each of which is then a class. Classes of the same name in several sets are one.
     """
-    sources = [source for path in paths for source in _sources(path)]
-    if not sources:
+    asked = [splits.split_of(path) for path in paths]
+    found = [(source, split) for path, split in asked for source in sources(path)]
+    if not found:
         raise DataError(f"no picture found in {', '.join(map(str, paths))}.")
+    every = _look_at_all(found, classes, workers, progress)
     held_out = held_out_hashes()
     if apart_from is not None:
         held_out = np.concatenate([held_out, apart_from])
-    names: list[str] = []
-    pictures: list[Picture] = []
-    columns: list[NDArray[np.float64]] = []
-    groups: list[int] = []
-    # Spawned, not forked: libvips and torch have threads. Its processes start with the first task.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for done, (group, found, stamp) in enumerate(sources):
-            if group not in names:
-                names.append(group)
-            pictures += found
-            columns.append(_cached_looks(found, stamp, pool))
-            groups += [names.index(group)] * len(found)
-            if progress:
-                progress(done + 1, len(sources))
-    table = np.concatenate(columns)
-    short, chroma = table[:, 0], table[:, 1]
-    hashes = table[:, 2].copy().view(np.uint64)
-    readable = short > 0
-    colored = chroma >= least_chroma
-    apart = ~_near_any(hashes, held_out)
+    readable = every.short_side > 0
+    colored = every.chroma >= least_chroma
+    apart = ~_near_any(every.hashes, held_out)
     keep = np.flatnonzero(readable & colored & apart)
     if not len(keep):
         raise DataError(
-            f"none of the {len(pictures)} pictures in {', '.join(map(str, paths))} can be used: "
+            f"none of the {len(apart)} pictures in {', '.join(map(str, paths))} can be used: "
             f"{int((~readable).sum())} unreadable, {int((readable & ~colored).sum())} gray, "
             f"{int((~apart).sum())} held out for evaluation."
         )
-    return Listing(
-        [pictures[index] for index in keep],
-        np.array(groups, np.int32)[keep],
-        names,
-        short[keep].astype(np.int32),
-        chroma[keep].astype(np.float32),
-        hashes[keep],
-        {
-            "unreadable": int((~readable).sum()),
-            "too little color": int((readable & ~colored).sum()),
-            "held out": int((readable & ~apart).sum()),
-        },
-    )
+    left_out = {
+        "unreadable": int((~readable).sum()),
+        "too little color": int((readable & ~colored).sum()),
+        "held out": int((readable & ~apart).sum()),
+    }
+    return every.take(keep)._replace(left_out=left_out)
 
 
 def held_out_hashes() -> NDArray[np.uint64]:
@@ -163,37 +174,107 @@ def look(picture: Picture) -> tuple[float, float, int]:
     return float(short), chroma, difference_hash(gray)
 
 
-def _sources(path: Path) -> Iterable[tuple[str, list[Picture], str]]:
-    """(group, pictures, a stamp that changes with the content) of a tar, or of each folder."""
+def sources(path: Path) -> Iterable[Source]:
+    """A tar; each tar of a folder; or, where it holds none, the folder's pictures."""
     if path.is_dir():
         tars = sorted(path.glob("*.tar"))
         for tar in tars:
-            yield from _sources(tar)
+            yield from sources(tar)
         if not tars:
-            files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-            if files:
-                pictures = [Picture(str(f), 0, f.stat().st_size, f.name) for f in files]
-                newest = max(f.stat().st_mtime_ns for f in files)
-                yield path.name, pictures, f"{path.resolve()}:{len(files)}:{newest}"
+            yield from _folder(path)
     elif path.suffix == ".tar":
-        try:
-            with tarfile.open(path, "r:") as archive:
-                pictures = [
-                    Picture(str(path), member.offset_data, member.size, member.name)
-                    for member in archive
-                    if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES
-                ]
-        except (OSError, tarfile.TarError) as error:
-            raise DataError(f"{path}: cannot be read as a plain tar ({error}).") from error
-        status = path.stat()
-        # SET-000.tar, SET-001.tar ... are one set
-        yield (
-            path.stem.rstrip("0123456789").rstrip("-_") or path.stem,
-            pictures,
-            f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}",
-        )
+        yield _tar(path)
     else:
         raise DataError(f"{path}: neither a folder of pictures nor a .tar of them.")
+
+
+def _folder(path: Path) -> Iterable[Source]:
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    if files:
+        told = splits.read_splits(path)
+        yield Source(
+            path,
+            path.name,
+            [Picture(str(f), 0, f.stat().st_size, f.name) for f in files],
+            [f.relative_to(path).as_posix() for f in files],
+            f"{path.resolve()}:{len(files)}:{max(f.stat().st_mtime_ns for f in files)}",
+            told.classes if told else None,
+        )
+
+
+def _tar(path: Path) -> Source:
+    told = None
+    pictures = []
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
+                    place = member.offset_data, member.size, member.name
+                    pictures.append(Picture(str(path), *place))
+                elif splits.plain(member.name) == splits.FILE:
+                    content = archive.extractfile(member)
+                    told = splits.parse(content.read(), path) if content else None
+    except (OSError, tarfile.TarError) as error:
+        raise DataError(f"{path}: cannot be read as a plain tar ({error}).") from error
+    status = path.stat()
+    return Source(
+        path,
+        # SET-000.tar, SET-001.tar ... are one set
+        path.stem.rstrip("0123456789").rstrip("-_") or path.stem,
+        pictures,
+        [picture.name for picture in pictures],
+        f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}",
+        told.classes if told else None,
+    )
+
+
+def _look_at_all(
+    found: Sequence[tuple[Source, str | None]],
+    classes: bool,
+    workers: int,
+    progress: Progress | None,
+) -> Listing:
+    """All pictures of sources and their splits, with nothing left out yet."""
+    group_names = list(dict.fromkeys(source.group for source, _ in found))
+    class_names: list[str] = []
+    pictures: list[Picture] = []
+    groups: list[int] = []
+    looks: list[NDArray[np.float64]] = []
+    labels: list[NDArray[np.int32]] = []
+    # Spawned, not forked: libvips and torch have threads. Its processes start with the first task.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for done, (source, split) in enumerate(found):
+            chosen = splits.choose(source.names, source.path, split)
+            pictures += [source.pictures[index] for index in chosen]
+            groups += [group_names.index(source.group)] * len(chosen)
+            looks.append(_cached_looks(source.pictures, source.stamp, pool)[chosen])
+            labels.append(_labels(source, class_names, classes)[chosen])
+            if progress:
+                progress(done + 1, len(found))
+    table = np.concatenate(looks)
+    return Listing(
+        pictures,
+        np.array(groups, np.int32),
+        group_names,
+        table[:, 0].astype(np.int32),
+        table[:, 1].astype(np.float32),
+        table[:, 2].copy().view(np.uint64),
+        {},
+        np.concatenate(labels),
+        tuple(class_names),
+    )
+
+
+def _labels(source: Source, class_names: list[str], by_folder: bool) -> NDArray[np.int32]:
+    """A label for each picture; adds what is not yet among `class_names`."""
+    known = source.classes
+    if known is None and by_folder:
+        known = splits.folders_as_classes(source.names)
+    known = known or {}
+    class_names += [name for name in dict.fromkeys(known.values()) if name not in class_names]
+    numbers = {name: number for number, name in enumerate(class_names)}
+    shown = (splits.class_of(name, known) for name in source.names)
+    return np.array([-1 if name is None else numbers[name] for name in shown], np.int32)
 
 
 def _cached_looks(
