@@ -15,7 +15,9 @@ from opsin.color import rgb_to_lab  # noqa: E402
 from opsin.colorize.bins import BINS, histogram, nearest_bins  # noqa: E402
 from opsin.colorize.data import Crops, Data, make_crop  # noqa: E402
 from opsin.colorize.export import export  # noqa: E402
-from opsin.colorize.objective import BinsObjective, Network, Settings, rebalancing  # noqa: E402
+from opsin.colorize.networks.color_bins import ColorBins  # noqa: E402
+from opsin.colorize.objectives.bins import BinsObjective, Settings, rebalancing  # noqa: E402
+from opsin.colorize.systems import start_network, system_of  # noqa: E402
 from opsin.colorize.train import train  # noqa: E402
 from opsin.errors import DataError, RecipeError  # noqa: E402
 from opsin.training.loop import make_stepper  # noqa: E402
@@ -23,33 +25,14 @@ from opsin.training.recipe import Recipe  # noqa: E402
 from opsin.training.shards import list_pictures  # noqa: E402
 
 TINY = {
-    "network": {"encoder": "none", "widths": [32, 16, 16, 16], "attention_blocks": 1},
-    "data": {"size": 32, "batch": 4, "small_share": 0.0},
+    "network": {
+        "kind": "color_bins",
+        "encoder": "none",
+        "widths": [32, 16, 16, 16],
+        "attention_blocks": 1,
+    },
+    "data": {"size": 32, "batch": 4, "small_share": 0.0, "validation_size": 96},
 }
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tar of 20 squares cut out of real photographs."""
-    from skimage import data
-
-    path = tmp_path_factory.mktemp("data") / "cut-000.tar"
-    rng = np.random.default_rng(5)
-    with tarfile.open(path, "w") as tar:
-        for index in range(20):
-            photo = (data.astronaut(), data.coffee(), data.chelsea())[index % 3]
-            y, x = (int(rng.integers(0, side - 160)) for side in photo.shape[:2])
-            content = io.BytesIO()
-            Image.fromarray(photo[y : y + 160, x : x + 160]).save(content, "JPEG", quality=95)
-            member = tarfile.TarInfo(f"{index}.jpg")
-            member.size = len(content.getvalue())
-            tar.addfile(member, io.BytesIO(content.getvalue()))
-    return path
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 def recipe(steps: int, **changes: object) -> Recipe:
@@ -103,9 +86,7 @@ def test_histogram_counts_nearest_bins() -> None:
 def test_soft_bins_decode_to_the_true_color() -> None:
     stepper = make_stepper(recipe(1))
     objective = BinsObjective(
-        Network(encoder="none", widths=(8, 8, 8, 8), attention_blocks=0),
-        Settings(),
-        stepper=stepper,
+        ColorBins(widths=(8, 8, 8, 8), attention_blocks=0), Settings(), stepper=stepper
     )
     ab = torch.tensor([[0.0, 0.0], [33.0, -17.0], [-41.5, 38.25], [70.0, 55.0]])
     bins, shares = objective.soft_bins(ab)
@@ -185,13 +166,9 @@ def test_export_makes_a_model_that_colorizes(
     from opsin.models import store
 
     store.add(done.path)
-    restarted = BinsObjective(
-        Network(encoder="none", widths=(32, 16, 16, 16), attention_blocks=1, start="tiny"),
-        Settings(),
-        stepper=make_stepper(recipe(1)),
-    )
+    restarted = start_network(system_of({**TINY["network"], "start": "tiny"}))
     trained = torch.load(run / "checkpoint.pt", weights_only=True)["average"]
-    for key, value in restarted.network.state_dict().items():
+    for key, value in restarted.state_dict().items():
         assert torch.allclose(value, trained[key], atol=1e-3), key
     gray = coffee[::2, ::2].mean(axis=2).astype(np.uint8)
     colored = opsin.colorize(gray, model="tiny", vividness=1.0)

@@ -7,8 +7,8 @@ workers and whether the run was interrupted before it. Pictures too small for th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -41,10 +41,21 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A crop covers at least this share of the picture's largest square."""
     stretch: float = 1.1
     """A crop may be up to this factor wider or higher than it is in the picture."""
+    order: Literal["drawn", "epochs"] = "drawn"
+    """`drawn`: each batch anew, breadth before size; `epochs`: each picture once, then again."""
+    variants: int = 0
+    """How many fixed crops a picture has, so that what a classifier says of them can be kept;
+    0: each crop is new."""
     set_exponent: float = 0.6
     """A set of n pictures is drawn in proportion to n to this power: 1 favors the large, 0 none."""
     least_chroma: float = 5.0
     """Pictures with less mean Lab chroma than this are left out."""
+    rotate: float = 0.0
+    """Crops are turned by up to so many degrees."""
+    shear: float = 0.0
+    """Crops are sheared by up to this angle, in radians."""
+    zoom: float = 0.0
+    """Crops are enlarged or made smaller by up to this share."""
     film: float = 0.4
     """Share of crops whose gray is what some film saw, rather than L*."""
     wear: float = 0.3
@@ -53,10 +64,15 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of crops with color hints, 1 to about 20 points."""
     conditioned: float = 0.15
     """Share of crops with their a*b* histogram as the condition."""
+    validation_size: int = 192
+    """Height and width of the validation pictures."""
 
 
 class Crops(IterableDataset[Batch]):
-    """Batches from number `first` on; worker w of n makes every n-th of them."""
+    """Batches from number `first` on; worker w of n makes every n-th of them.
+
+    `gives` are the arrays that the batches hold beside light and ab: hints, condition, label.
+    """
 
     def __init__(
         self,
@@ -66,10 +82,14 @@ class Crops(IterableDataset[Batch]):
         seed: int,
         first: int,
         last: int,
+        stride: int = 4,
+        gives: frozenset[str] = frozenset({"hints", "condition"}),
+        classes: Sequence[str] = (),
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
         self.listing, self.settings, self.seed = listing, settings, seed
+        self.stride, self.gives = stride, gives
         self.first, self.last, self.rank, self.ranks = first, last, rank, ranks
         large = listing.short_side >= 0.8 * settings.size
         self.pools = [np.flatnonzero(large), np.flatnonzero(~large)]
@@ -79,6 +99,7 @@ class Crops(IterableDataset[Batch]):
                 "Lower data.size in the recipe, or give larger pictures."
             )
         self.chances = [_chances(listing.groups[pool], settings) for pool in self.pools]
+        self.labels = labels_of(listing, classes)
 
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
@@ -95,12 +116,41 @@ class Crops(IterableDataset[Batch]):
         size, count = (s.small_size, s.small_batch) if small else (s.size, s.batch)
         rng = np.random.default_rng((self.seed, number, self.rank))
         pool, chances = self.pools[small], self.chances[small]
-        chosen = rng.choice(pool, count, p=chances)
-        crops = [
-            make_crop(self.listing.pictures[index], size, s, rng, whole=bool(small))
-            for index in chosen
-        ]
-        return {key: torch.from_numpy(np.stack([crop[key] for crop in crops])) for key in crops[0]}
+        if s.order == "epochs":
+            chosen = pool[self._in_turn(number, count, len(pool))]
+        else:
+            chosen = rng.choice(pool, count, p=chances)
+        variants = rng.integers(0, s.variants, count) if s.variants else None
+        crops = []
+        for place, index in enumerate(chosen):
+            if variants is not None:  # the same crop whenever this variant's turn comes
+                rng = np.random.default_rng((self.seed, int(index), int(variants[place])))
+            picture = self.listing.pictures[index]
+            crops.append(self.crop(picture, size, rng, whole=bool(small)))
+        batch = {key: torch.from_numpy(np.stack([crop[key] for crop in crops])) for key in crops[0]}
+        if "label" in self.gives:
+            batch["label"] = torch.from_numpy(self.labels[chosen])
+        if variants is not None:
+            batch["picture"] = torch.from_numpy(chosen.astype(np.int64))
+            batch["variant"] = torch.from_numpy(variants)
+        return batch
+
+    def crop(
+        self, picture: Picture, size: int, rng: np.random.Generator, *, whole: bool = False
+    ) -> dict[str, Float]:
+        """One training example; see `make_crop`."""
+        return make_crop(
+            picture, size, self.settings, rng, whole=whole, stride=self.stride, gives=self.gives
+        )
+
+    def _in_turn(self, number: int, count: int, pictures: int) -> NDArray[np.intp]:
+        """Which of the pool's pictures a batch holds, when all have their turn in each epoch."""
+        count = min(count, pictures)
+        per_epoch = pictures // count
+        step = number * self.ranks + self.rank
+        epoch, place = divmod(step, per_epoch)
+        order = np.random.default_rng((self.seed, 13, epoch)).permutation(pictures)
+        return np.asarray(order[place * count : (place + 1) * count])
 
 
 def loader(crops: Crops, *, workers: int, pin: bool) -> DataLoader[Any]:
@@ -116,30 +166,59 @@ def loader(crops: Crops, *, workers: int, pin: bool) -> DataLoader[Any]:
 
 
 def make_crop(
-    picture: Picture, size: int, settings: Data, rng: np.random.Generator, *, whole: bool = False
+    picture: Picture,
+    size: int,
+    settings: Data,
+    rng: np.random.Generator,
+    *,
+    whole: bool = False,
+    stride: int = 4,
+    gives: frozenset[str] = frozenset({"hints", "condition"}),
 ) -> dict[str, Float]:
-    """One training example: light (1, S, S), ab (2, S/4, S/4), hints (3, S, S), condition (313)."""
+    """One training example: light (1, S, S) and ab (2, S/stride, S/stride).
+
+    If `gives` names them: hints (3, S, S) and condition (313,).
+    """
     area = 1.0 if whole else settings.least_area
     rgb = _random_square(picture, size, area, settings.stretch, rng)
+    if settings.rotate or settings.shear or settings.zoom:
+        rgb = _warped(rgb, settings, rng)
     ab = rgb_to_lab(rgb)[..., 1:]
     film = rng.random() < settings.film
     gray = augment.film_gray(rgb, rng) if film else augment.luminance_gray(rgb)
     if rng.random() < settings.wear:
         gray = augment.wear(gray, rng)
     light = gray_to_light(gray)
-    hints = np.zeros((3, size, size), np.float32)
-    if rng.random() < settings.hinted:
-        _draw_hints(hints, ab, rng)
-    condition = np.zeros(len(BINS), np.float32)
-    if rng.random() < settings.conditioned:
-        condition = histogram(ab)
-    small = ab.reshape(size // 4, 4, size // 4, 4, 2).mean(axis=(1, 3))
-    return {
+    cells = size // stride
+    small = ab.reshape(cells, stride, cells, stride, 2).mean(axis=(1, 3))
+    crop = {
         "light": light[None].astype(np.float32),
         "ab": np.ascontiguousarray(small.transpose(2, 0, 1), np.float32),
-        "hints": hints,
-        "condition": condition,
     }
+    if "hints" in gives:
+        crop["hints"] = np.zeros((3, size, size), np.float32)
+        if rng.random() < settings.hinted:
+            _draw_hints(crop["hints"], ab, rng)
+    if "condition" in gives:
+        known = rng.random() < settings.conditioned
+        crop["condition"] = histogram(ab) if known else np.zeros(len(BINS), np.float32)
+    return crop
+
+
+def labels_of(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64]:
+    """The number of each picture's class among `classes`, -1 for those of none, (N,)."""
+    if not classes:
+        return np.full(len(listing.pictures), -1)
+    numbers = {name: number for number, name in enumerate(classes)}
+    names = [*listing.class_names, None]  # label -1 is the last
+    labels = np.array([numbers.get(names[label], -1) for label in listing.labels], np.int64)
+    if (labels < 0).all():
+        raise DataError(
+            f"no picture is of one of the classes {', '.join(classes)}; there are "
+            f"{', '.join(listing.class_names) or 'none'}. Change network.classes, or give pictures "
+            "in folders named after their classes."
+        )
+    return labels
 
 
 def _random_square(
@@ -172,6 +251,29 @@ def _random_square(
             "edge",
         )
     return pixels.astype(np.float32) / np.float32(255)
+
+
+def _warped(rgb: Float, settings: Data, rng: np.random.Generator) -> Float:
+    """A square turned, sheared and enlarged about its middle; its edges go on beyond it."""
+    import pyvips
+
+    angle = np.radians(rng.uniform(-settings.rotate, settings.rotate))
+    shear = np.tan(rng.uniform(-settings.shear, settings.shear))
+    scale = rng.uniform(1 - settings.zoom, 1 + settings.zoom)
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, shear], [0, 1]])
+    size = len(rgb)
+    middle = np.full(2, (size - 1) / 2)
+    shift = middle - matrix @ middle
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(rgb)).affine(
+        matrix.ravel().tolist(),
+        odx=shift[0],
+        ody=shift[1],
+        oarea=[0, 0, size, size],
+        interpolate=pyvips.Interpolate.new("bilinear"),
+        extend="copy",
+    )
+    return np.clip(np.asarray(image.numpy(), np.float32), 0, 1)
 
 
 def _draw_hints(hints: Float, ab: Float, rng: np.random.Generator) -> None:

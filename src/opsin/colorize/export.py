@@ -9,17 +9,23 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from opsin.colorize.bins import BINS
 from opsin.colorize.decode import DEFAULT_SCALE, decode
-from opsin.colorize.networks.color_bins import ColorBins
-from opsin.colorize.objective import Network
+from opsin.colorize.systems import System, system_of
 from opsin.errors import DataError
 from opsin.models.card import Card, Decode, Input, Output, write_card
 from opsin.training.export import export_onnx
-from opsin.training.recipe import Recipe, section
+from opsin.training.recipe import Recipe
 
-PAPER = "https://arxiv.org/abs/1603.08511"
+INPUTS = {
+    "light": Input(name="light", shape=(1, 1, "H", "W"), unit="L*"),
+    "hints": Input(name="hints", shape=(1, 3, "H", "W"), unit="a*, b*, mask"),
+    "condition": Input(name="condition", shape=(1, len(BINS)), unit="share of each a*b* bin"),
+}
 
 
 class Export(NamedTuple):
@@ -45,53 +51,80 @@ def export(
     """Writes the averaged network of a run's checkpoint as ONNX with its card.
 
     `size` is the short side at which the model will see photographs; `vividness` its temperatures
-    and gains, muted to saturated.
+    and gains, muted to saturated, for a network that answers with bins.
     """
     recipe, average, step = read_run(run)
     name = name or recipe.name
-    settings = section(recipe.network, Network, where="[network]")
-    network = ColorBins(widths=settings.widths, attention_blocks=settings.attention_blocks)
+    system = system_of(recipe.network)
+    network = system.build()
     network.load_state_dict(average, strict=True)
+    inputs = _inputs(system, network)
+    output = "logits" if system.answer == "bins" else "ab"
+    multiple = max(32, int(getattr(network, "multiple", 32)))
+    stride = int(getattr(network, "stride", 4))
     path = folder / f"{name}.onnx"
     pairs = export_onnx(
-        network,
-        [_example(96, 64), _example(256, 352)],
+        network if system.answer == "bins" else Small(network),
+        [_example(inputs, 3 * multiple, 2 * multiple), _example(inputs, 256, 384)],
         path,
-        output="logits",
+        output=output,
         axes={
-            "light": {2: "H", 3: "W"},
-            "hints": {2: "H", 3: "W"},
-            "logits": {2: "H/4", 3: "W/4"},
+            **{name: {2: "H", 3: "W"} for name in ("light", "hints") if name in inputs},
+            output: {2: f"H/{stride}", 3: f"W/{stride}"},
         },
     )
-    colors = [[decode(logits[0])[0] for logits in pair] for pair in pairs]
     card = Card(
         name=name,
         version=version,
         task="colorize",
-        network=settings.kind,
+        network=system.kind,
         file=path.name,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         license="Apache-2.0",
-        paper=PAPER,
+        paper=system.paper,
         training_data=training_data
         or f"{step} steps of recipe '{recipe.name}', seed {recipe.seed}",
         size=size,
-        multiple=32,
-        inputs=(
-            Input(name="light", shape=(1, 1, "H", "W"), unit="L*"),
-            Input(name="hints", shape=(1, 3, "H", "W"), unit="a*, b*, mask"),
-            Input(name="condition", shape=(1, len(BINS)), unit="share of each a*b* bin"),
-        ),
-        output=Output(name="logits", kind="bins", stride=4),
-        decode=Decode(vividness=vividness),
+        multiple=multiple,
+        inputs=tuple(inputs.values()),
+        output=Output(name=output, kind=system.answer, stride=stride),
+        decode=Decode(vividness=vividness) if system.answer == "bins" else None,
     )
     write_card(card, folder / f"{name}.toml")
+    colors = [[_color(answer[0], system) for answer in pair] for pair in pairs]
     difference = float(np.mean([np.abs(ours - stored).mean() for ours, stored in colors]))
     return Export(card, folder / f"{name}.toml", difference)
 
 
-def read_run(run: Path) -> tuple[Recipe, dict[str, torch.Tensor], int]:
+class Small(nn.Module):
+    """A network without its last enlargement, which the photograph's own does better."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        small: Tensor = self.network.small(*inputs)  # type: ignore[operator]
+        return small
+
+
+def _inputs(system: System, network: nn.Module) -> dict[str, Input]:
+    names = ["light", *(name for name in ("hints", "condition") if name in system.gives)]
+    inputs = {name: INPUTS[name] for name in names}
+    side = system.thumbnail(network)
+    if side:
+        inputs["thumbnail"] = Input(name="thumbnail", shape=(1, 1, side, side), unit="L*")
+    return inputs
+
+
+def _color(answer: NDArray[np.float32], system: System) -> NDArray[np.float32]:
+    """a*b* (h, w, 2) of a network's answer (C, h, w)."""
+    if system.answer == "bins":
+        return decode(answer)[0]
+    return np.asarray(answer.transpose(1, 2, 0))
+
+
+def read_run(run: Path) -> tuple[Recipe, dict[str, Tensor], int]:
     """The recipe, the averaged weights and the step of a run's folder."""
     try:
         recipe = msgspec.json.decode((run / "recipe.json").read_bytes(), type=Recipe)
@@ -104,14 +137,15 @@ def read_run(run: Path) -> tuple[Recipe, dict[str, torch.Tensor], int]:
     return recipe, state["average"], int(state["step"])
 
 
-def _example(height: int, width: int) -> dict[str, torch.Tensor]:
-    """A picture-like input: smooth light, a few hints, no condition."""
+def _example(inputs: dict[str, Input], height: int, width: int) -> dict[str, Tensor]:
+    """Picture-like inputs: smooth light, a few hints, no condition."""
     rng = torch.Generator().manual_seed(height)
     coarse = torch.rand(1, 1, height // 16, width // 16, generator=rng) * 100
+    light = F.interpolate(coarse, size=(height, width), mode="bilinear")
     hints = torch.zeros(1, 3, height, width)
     hints[:, :, 8:12, 8:12] = torch.tensor([30.0, 20.0, 1.0])[:, None, None]
-    return {
-        "light": torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear"),
-        "hints": hints,
-        "condition": torch.zeros(1, len(BINS)),
-    }
+    example = {"light": light, "hints": hints, "condition": torch.zeros(1, len(BINS))}
+    if "thumbnail" in inputs:
+        side = int(inputs["thumbnail"].shape[-1])
+        example["thumbnail"] = F.interpolate(light, size=(side, side), mode="bilinear")
+    return {name: example[name] for name in inputs}

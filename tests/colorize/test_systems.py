@@ -1,0 +1,205 @@
+"""Each system of the documents from the front: it learns, resumes, exports, and colorizes."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import opsin  # noqa: E402
+from opsin.colorize import pipeline  # noqa: E402
+from opsin.colorize.data import Crops, Data, labels_of  # noqa: E402
+from opsin.colorize.export import export  # noqa: E402
+from opsin.colorize.systems import SYSTEMS, start_network, system_of  # noqa: E402
+from opsin.colorize.train import train  # noqa: E402
+from opsin.errors import DataError, RecipeError  # noqa: E402
+from opsin.models import store  # noqa: E402
+from opsin.training.recipe import Recipe, read_recipe  # noqa: E402
+from opsin.training.shards import list_pictures  # noqa: E402
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+CLASSES = ["person", "cup", "cat"]
+NETWORKS = {
+    "a1": {"kind": "encoder_decoder"},
+    "a2": {"kind": "classifier_decoder"},
+    "a2, probabilities": {"kind": "classifier_decoder", "variant": "probabilities"},
+    "a3": {"kind": "fusion"},
+    "a4": {"kind": "fusion", "variant": "faces"},
+    "a5": {"kind": "global_local", "classes": CLASSES, "global_size": 32},
+    "a5, local": {"kind": "global_local", "use_global": False},
+    "a6": {"kind": "conditional_gan"},
+}
+DATA = {"size": 32, "batch": 4, "small_size": 32, "small_share": 0.0, "validation_size": 32}
+
+
+def recipe(name: str, steps: int, **changes: dict) -> Recipe:
+    return Recipe(
+        task="colorize",
+        name="system",
+        steps=steps,
+        validate_every=steps,
+        network=NETWORKS[name],
+        data={**DATA, **changes.get("data", {})},
+        objective=changes.get("objective", {}),
+    )
+
+
+def figures(run: Path, name: str) -> dict[str, float]:
+    with open(run / name, newline="") as file:
+        *_, last = csv.DictReader(file)
+    return {key: float(value) for key, value in last.items()}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_system_is_trained_exported_and_used(
+    name: str, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coffee: np.ndarray
+) -> None:
+    run = tmp_path / "run"
+    train(recipe(name, 2), [scenes], run, workers=0)
+    shown = figures(run, "validation.csv")
+    assert {"loss", "psnr over gray", "colorfulness, share of truth", "larger channel"} <= set(
+        shown
+    )
+    monkeypatch.setenv("OPSIN_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(pipeline, "LEAST_CHROMA", 0.0)  # two steps may leave it gray
+    done = export(run, tmp_path / "export", size=64)
+    assert done.difference < 0.5
+    assert done.card.network == NETWORKS[name]["kind"]
+    store.add(done.path)
+    gray = coffee[::4, ::4].mean(axis=2).astype(np.uint8)
+    seen = pipeline.predict(opsin.open(gray), model="system")
+    assert np.ptp(seen.ab, axis=(0, 1)).max() > 0
+    assert pipeline.paint(opsin.open(gray), seen).pixels.shape == (100, 150, 3)
+
+
+def test_a_gan_resumes_with_its_discriminator(scenes: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(recipe("a6", 4), [scenes], whole, workers=0)
+
+    def stop(step: int, _: str) -> None:
+        if step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe("a6", 4), [scenes], parts, workers=0, advance=stop)
+    train(recipe("a6", 4), [scenes], parts, workers=0)
+    one, other = (torch.load(run / "checkpoint.pt", weights_only=True) for run in (whole, parts))
+    for key, value in one["others"]["discriminator"].items():
+        assert torch.equal(value, other["others"]["discriminator"][key]), key
+
+
+def test_a_generator_learns_without_a_discriminator(scenes: Path, tmp_path: Path) -> None:
+    train(recipe("a6", 2, objective={"adversarial": 0}), [scenes], tmp_path, workers=0)
+    assert "discriminator" not in figures(tmp_path, "losses.csv")
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["others"] == {}
+
+
+def test_scenes_are_classified_while_they_are_colorized(scenes: Path, tmp_path: Path) -> None:
+    changes = {"objective": {"class_weight": 0.1}}
+    train(recipe("a5", 40, **changes), [scenes], tmp_path, workers=0)
+    losses = figures(tmp_path, "losses.csv")
+    assert losses["class_right"] > 0.5  # of three classes
+    assert losses["class_entropy"] < 1.1
+
+
+def test_classes_that_no_picture_has_are_an_error(photographs: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no picture is of one of the classes person, cup, cat"):
+        train(recipe("a5", 1), [photographs], tmp_path, workers=0)
+
+
+def test_what_a_classifier_says_is_kept(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from opsin.colorize.networks.classifiers import Lite0
+
+    asked: list[int] = []
+    forward = Lite0.forward
+
+    def count(self: Lite0, thumbnail: torch.Tensor) -> torch.Tensor:
+        asked.append(len(thumbnail))
+        return forward(self, thumbnail)
+
+    monkeypatch.setattr(Lite0, "forward", count)
+    kept = recipe("a3", 20, data={"variants": 1, "order": "epochs"})
+    first = train(kept, [scenes], tmp_path / "first", workers=0)
+    training = sum(asked[:-2])
+    assert training == 22  # of 24 pictures two are held back; each is asked for once
+    asked.clear()
+    second = train(kept, [scenes], tmp_path / "second", workers=0)
+    assert sum(asked[:-2]) == 0
+    one, other = (torch.load(run, weights_only=True)["average"] for run in (first, second))
+    # the file keeps half precision, so the second run is nearly the first
+    assert all(torch.allclose(one[key], other[key], atol=1e-2) for key in one)
+
+
+def test_variants_come_again_as_they_were(photographs: Path) -> None:
+    listing = list_pictures([photographs])
+    settings = Data(**DATA, variants=2, order="epochs", rotate=20.0, zoom=0.2, shear=0.1)
+    crops = Crops(listing, settings, seed=1, first=0, last=40)
+    seen: dict[tuple[int, int], torch.Tensor] = {}
+    for number in range(40):
+        batch = crops.batch(number)
+        for picture, variant, light in zip(
+            batch["picture"].tolist(), batch["variant"].tolist(), batch["light"], strict=True
+        ):
+            assert torch.equal(seen.setdefault((picture, variant), light), light)
+    assert 30 < len(seen) <= 40  # 20 pictures, 2 variants, drawn 160 times
+
+
+def test_each_picture_has_its_turn_in_each_epoch(photographs: Path) -> None:
+    listing = list_pictures([photographs])
+    crops = Crops(listing, Data(**DATA, order="epochs", variants=1), seed=1, first=0, last=10)
+    for epoch in (0, 1):
+        seen = [crops.batch(5 * epoch + place)["picture"] for place in range(5)]
+        assert sorted(torch.cat(seen).tolist()) == list(range(20))
+    assert not torch.equal(crops.batch(0)["picture"], crops.batch(5)["picture"])
+
+
+def test_labels_are_the_folders_names(scenes: Path) -> None:
+    listing = list_pictures([scenes], classes=True)
+    labels = labels_of(listing, ["cat", "person"])
+    names = [Path(picture.name).parent.name for picture in listing.pictures]
+    expected = {"cat": 0, "person": 1, "cup": -1}
+    assert labels.tolist() == [expected[name] for name in names]
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_recipes_fit_their_networks(path: Path) -> None:
+    from opsin.colorize.train import check_sizes
+    from opsin.training.recipe import section
+
+    recipe = read_recipe(path)
+    system = system_of({**recipe.network, "start": ""})
+    section(recipe.objective, system.settings, where="[objective]")
+    data = section(recipe.data, Data, where="[data]")
+    check_sizes(data, getattr(system.build(), "multiple", 32), system.target_stride)
+    assert f"recipes/{path.name}" in path.read_text("utf-8")  # its own command
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({}, "kind = None is none of encoder_decoder, "),
+        ({"kind": "unet"}, "kind = 'unet' is none of"),
+        ({"kind": "fusion", "variant": "x"}, r"Invalid enum value 'x'.*\$\.variant"),
+        ({"kind": "fusion", "size": 3}, "unknown field `size`"),
+        ({"kind": "conditional_gan", "size": 33}, "unknown size 33. Available: 32"),
+        ({"kind": "global_local", "global_size": 100}, "must be a multiple of 32"),
+    ],
+)
+def test_a_wrong_network_table_is_refused(network: dict, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        start_network(system_of(network))
+
+
+def test_crops_that_do_not_fit_the_network_are_refused(photographs: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"size = 40 does not fit.*multiples of 16"):
+        train(recipe("a6", 1, data={"size": 40}), [photographs], tmp_path, workers=0)
+
+
+def test_every_system_has_a_kind() -> None:
+    assert {table["kind"] for table in NETWORKS.values()} | {"color_bins"} == set(SYSTEMS)
