@@ -1,7 +1,12 @@
-"""Listing training pictures: what is found, what is left out, and that a listing is remembered."""
+"""Listing training pictures: what is found, what is left out, and that a listing is remembered.
+
+Also splits of a set, and what each picture shows.
+"""
 
 import io
+import json
 import tarfile
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +105,105 @@ def test_all_gray_says_why(tmp_path: Path, coffee: np.ndarray) -> None:
     tar = write_tar(tmp_path / "s.tar", {"g.jpg": jpeg(gray)})
     with pytest.raises(DataError, match=r"none of the 1 pictures .* 1 gray"):
         list_pictures([tar], least_chroma=5)
+
+
+@pytest.fixture
+def labelled(tmp_path: Path, astronaut: np.ndarray, coffee: np.ndarray) -> Path:
+    """Two classes in a tar, one picture beside them, and a split of two pictures and one."""
+    told = {
+        "classes": ["space", "drink"],
+        "splits": {"train": ["space/a.jpg", "drink/c \u00e4.jpg"], "val": ["./b.jpg"]},
+    }
+    decomposed = unicodedata.normalize("NFD", "drink/c \u00e4.jpg")
+    files = {
+        "space/a.jpg": jpeg(astronaut),
+        "splits.json": json.dumps(told).encode(),
+        decomposed: jpeg(coffee),
+        "b.jpg": jpeg(coffee[::2, ::2]),
+    }
+    return write_tar(tmp_path / "labelled.tar", files)
+
+
+def unpacked(tar: Path) -> Path:
+    with tarfile.open(tar) as archive:
+        archive.extractall(tar.with_suffix(""), filter="data")
+    return tar.with_suffix("")
+
+
+@pytest.mark.parametrize("form", ["tar", "folder"])
+def test_a_split_is_listed_with_its_classes(labelled: Path, form: str) -> None:
+    path = labelled if form == "tar" else unpacked(labelled)
+    train = list_pictures([Path(f"{path}:train")])
+    assert sorted(train.short_side) == [400, 512]
+    assert train.class_names == ("space", "drink")
+    shown = dict(zip(train.short_side.tolist(), train.labels.tolist(), strict=True))
+    assert shown == {512: 0, 400: 1}
+    val = list_pictures([Path(f"{path}:val")])
+    assert (val.short_side.tolist(), val.labels.tolist()) == ([200], [-1])
+
+
+def test_one_look_serves_all_splits(labelled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = list_pictures([labelled])
+    monkeypatch.setattr(shards, "look", None)  # would fail if called
+    parts = list_pictures([Path(f"{labelled}:val"), Path(f"{labelled}:train")])
+    assert sorted(parts.hashes) == sorted(whole.hashes)
+    assert parts.group_names == ["labelled"]
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ("test", r"no split 'test'\. Available: train, val, lost\."),
+        ("lost", r"1 of the 2 .* x\.jpg"),
+    ],
+)
+def test_a_split_that_cannot_be_is_an_error(
+    tmp_path: Path, coffee: np.ndarray, split: str, message: str
+) -> None:
+    told = {"train": ["c.jpg"], "val": [], "lost": ["c.jpg", "x.jpg"]}
+    files = {"c.jpg": jpeg(coffee), "splits.json": json.dumps(told).encode()}
+    tar = write_tar(tmp_path / "s.tar", files)
+    with pytest.raises(DataError, match=message):
+        list_pictures([Path(f"{tar}:{split}")])
+
+
+def test_an_empty_split_has_no_picture(tmp_path: Path, coffee: np.ndarray) -> None:
+    files = {"c.jpg": jpeg(coffee), "splits.json": b'{"val": []}'}
+    tar = write_tar(tmp_path / "s.tar", files)
+    with pytest.raises(DataError, match=r"no picture found in .*s\.tar:val"):
+        list_pictures([Path(f"{tar}:val")])
+
+
+def test_folders_are_classes_when_asked(
+    tmp_path: Path, astronaut: np.ndarray, coffee: np.ndarray
+) -> None:
+    for folder, rgb in (("tea", coffee), ("crew", astronaut)):
+        (tmp_path / "set" / folder / "deep").mkdir(parents=True)
+        (tmp_path / "set" / folder / "deep" / "1.jpg").write_bytes(jpeg(rgb))
+    (tmp_path / "set" / "2.jpg").write_bytes(jpeg(coffee[::2, ::2]))
+    plain = list_pictures([tmp_path / "set"])
+    assert (plain.labels.tolist(), plain.class_names) == ([-1, -1, -1], ())
+    listing = list_pictures([tmp_path / "set"], classes=True)
+    assert listing.class_names == ("crew", "tea")
+    shown = dict(zip(listing.short_side.tolist(), listing.labels.tolist(), strict=True))
+    assert shown == {512: 0, 400: 1, 200: -1}
+
+
+def test_classes_of_the_same_name_are_one(labelled: Path, tmp_path: Path) -> None:
+    other = write_tar(
+        tmp_path / "other.tar",
+        {"drink/7.jpg": read(list_pictures([labelled]).pictures[1]), "splits.json": b'{"classes": '
+         b'["food", "drink"]}'},
+    )  # fmt: skip
+    listing = list_pictures([labelled, other])
+    assert listing.class_names == ("space", "drink", "food")
+    assert listing.labels.tolist() == [0, 1, -1, 1]
+
+
+def test_some_pictures_of_a_listing(labelled: Path) -> None:
+    listing = list_pictures([labelled])
+    some = listing.take(np.array([2, 0]))
+    assert [picture.name for picture in some.pictures] == ["b.jpg", "space/a.jpg"]
+    assert some.labels.tolist() == [-1, 0]
+    assert some.hashes.tolist() == listing.hashes[[2, 0]].tolist()
+    assert listing._replace(labels=np.empty(0, np.int32)).take(np.array([1])).labels.size == 0

@@ -111,8 +111,12 @@ def list_pictures(
     set, each of which is then a class. Classes of the same name in several sets are one.
     """
     asked = [splits.split_of(path) for path in paths]
-    found = [(source, split) for path, split in asked for source in sources(path)]
-    if not found:
+    found = [
+        (source, splits.choose(source.names, source.path, split))
+        for path, split in asked
+        for source in sources(path)
+    ]
+    if not any(chosen for _, chosen in found):
         raise DataError(f"no picture found in {', '.join(map(str, paths))}.")
     every = _look_at_all(found, classes, workers, progress)
     held_out = held_out_hashes()
@@ -229,12 +233,12 @@ def _tar(path: Path) -> Source:
 
 
 def _look_at_all(
-    found: Sequence[tuple[Source, str | None]],
+    found: Sequence[tuple[Source, list[int]]],
     classes: bool,
     workers: int,
     progress: Progress | None,
 ) -> Listing:
-    """All pictures of sources and their splits, with nothing left out yet."""
+    """The chosen pictures of each source, none of them left out yet."""
     group_names = list(dict.fromkeys(source.group for source, _ in found))
     class_names: list[str] = []
     pictures: list[Picture] = []
@@ -243,8 +247,7 @@ def _look_at_all(
     labels: list[NDArray[np.int32]] = []
     # Spawned, not forked: libvips and torch have threads. Its processes start with the first task.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for done, (source, split) in enumerate(found):
-            chosen = splits.choose(source.names, source.path, split)
+        for done, (source, chosen) in enumerate(found):
             pictures += [source.pictures[index] for index in chosen]
             groups += [group_names.index(source.group)] * len(chosen)
             looks.append(_cached_looks(source.pictures, source.stamp, pool)[chosen])
