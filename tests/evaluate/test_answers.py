@@ -30,7 +30,7 @@ def test_a_network_is_run_once_for_all_its_settings(models, gray_photo, runs):
     write_tiny_model(models, "other")
     asked = answers.settings(["tiny", "other"], (0, 0.5, 1))
     found = answers.answered(opsin.open(gray_photo), asked)
-    assert [setting.label for setting, _ in found] == [setting.label for setting in asked]
+    assert [one.setting.label for one in found] == [setting.label for setting in asked]
     assert runs == ["tiny", "other"]
 
 

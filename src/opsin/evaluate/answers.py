@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import pixels_of_lab
 from opsin.colorize import upsample
-from opsin.colorize.ensemble import cards
+from opsin.colorize.ensemble import cards, members
 from opsin.colorize.pipeline import Answer, answer_of, ask
+from opsin.models.engine import load_engine
 from opsin.photo import Photo
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -36,6 +38,15 @@ class Setting:
         return f"{self.model} {self.vividness:g}"
 
 
+class Answered(NamedTuple):
+    """What a setting gave for a photograph."""
+
+    setting: Setting
+    answer: Answer
+    seconds: float
+    """That its networks took, from the photograph on; one run serves all vividness values."""
+
+
 def settings(
     model: str | Sequence[str], vividness: float | Sequence[float], size: int | None = None
 ) -> list[Setting]:
@@ -56,8 +67,8 @@ def answers_of(asked: Sequence[Setting], *, threads: int = 1) -> Answers:
 
     def answers(light: Floats) -> dict[str, Floats]:
         return {
-            setting.label: upsample.upsample(answer.ab, answer.light, light)
-            for setting, answer in answered(gray_photo(light), asked, threads=threads)
+            one.setting.label: upsample.upsample(one.answer.ab, one.answer.light, light)
+            for one in answered(gray_photo(light), asked, threads=threads)
         }
 
     return answers
@@ -65,12 +76,16 @@ def answers_of(asked: Sequence[Setting], *, threads: int = 1) -> Answers:
 
 def answered(
     photo: Photo, asked: Sequence[Setting], *, threads: int | None = None
-) -> Iterator[tuple[Setting, Answer]]:
-    """Each setting with its answer for `photo`; a model is run once for those in a row."""
+) -> Iterator[Answered]:
+    """What each setting gives for `photo`; a model is run once for those in a row."""
     for (model, size), group in groupby(asked, lambda setting: (setting.model, setting.size)):
+        for name in members(model):
+            load_engine(name, threads=threads)  # not counted
+        began = time.perf_counter()
         said = ask(photo, model=model, size=size, threads=threads)
+        seconds = time.perf_counter() - began
         for setting in group:
-            yield setting, answer_of(said, setting.vividness)
+            yield Answered(setting, answer_of(said, setting.vividness), seconds)
 
 
 def gray_photo(light: Floats) -> Photo:

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.colorize.pipeline import paint
+from opsin.errors import SaveError
 from opsin.evaluate.answers import answered, settings
-from opsin.evaluate.pictures import Paths, photos, rgb_of
+from opsin.evaluate.pictures import Paths, listed, photos, rgb_of
+from opsin.files import shown
 from opsin.formats.vips import vips
 from opsin.photo import Photo
 
@@ -57,15 +59,25 @@ def sheet(
     `paths` are as for `pictures.read`; true colors are not needed. With `original` the row
     begins with the photograph as it is. `rows` is how many photographs are on a page.
     """
+    spare(paths, output)
     asked = settings(model, vividness, size)
     with Sheet(output, cell=cell, rows=rows) as pages:
         for name, photo in islice(photos(paths), limit):
             cells = [Cell(rgb_of(photo), name)] if original else []
-            for setting, answer in answered(photo, asked):
+            for setting, answer, _ in answered(photo, asked):
                 caption = setting.label if original else f"{setting.label}, {name}"
                 cells.append(Cell(rgb_of(paint(photo, answer)), caption))
             pages.add(cells)
     return pages.written
+
+
+def spare(paths: Paths, output: str | Path) -> None:
+    """No photograph is overwritten by a picture about it."""
+    if Path(output).resolve() in (Path(path).resolve() for path in listed(paths)):
+        raise SaveError(
+            f"{shown(output)} is one of the photographs; it would be overwritten. "
+            f"Choose another name."
+        )
 
 
 class Sheet:
