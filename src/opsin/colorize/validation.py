@@ -28,7 +28,7 @@ class Validation:
 
     Called with the step and the network. Every answer of the objective is compared with the
     truth: PSNR over that of the gray picture, in dB; its colorfulness as a share of the truth's;
-    and the share of pixels at which the larger of a* and b* is the truth's larger one.
+    and the share of pixels at which the larger of a* and b* (signed) is the same one.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Validation:
         for lab, truth, color in zip(self.lab[part], self.rgb[part], ab, strict=True):
             picture = lab_to_rgb(np.concatenate([lab[..., :1], color], axis=2))
             gray = lab_to_rgb(lab * np.array([1, 0, 0], np.float32))
-            larger = np.abs(color).argmax(axis=2) == np.abs(lab[..., 1:]).argmax(axis=2)
+            larger = color.argmax(axis=2) == lab[..., 1:].argmax(axis=2)
             for key, value in (
                 ("psnr over gray", _psnr(picture, truth) - _psnr(gray, truth)),
                 ("colorfulness, share of truth", colorfulness(picture) / self.colorfulness),
