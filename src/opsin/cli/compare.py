@@ -106,4 +106,5 @@ def _print_table(found: Comparison) -> None:
     console = Console()
     console.print(table, "")
     known = sum(one.kind == "color" for one in found.photographs)
-    console.print(f"{len(found.photographs)} photographs, {known} in color.", highlight=False)
+    over = f"figures are means over the {known} in color" if known else "none in color"
+    console.print(f"{len(found.photographs)} photographs; {over}.", highlight=False)

@@ -69,8 +69,9 @@ class Comparison:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def means(self) -> list[Figures]:
-        """Each system's figures over all photographs that have them; the median time."""
-        columns = zip(*(one.figures for one in self.photographs), strict=True)
+        """Each system's figures over the photographs in color, or all if none is; median time."""
+        chosen = [one for one in self.photographs if one.kind == "color"] or self.photographs
+        columns = zip(*(one.figures for one in chosen), strict=True)
         return [_mean(column) for column in columns]
 
 
@@ -91,10 +92,11 @@ def compare(
     `models` are "all" or names; a name with commas is an ensemble. `output` is where the sheet
     is written: its second page gets -2 and so on, and no `output` means no sheet. `cell` is the
     longer side of its pictures, `rows` how many photographs are on a page. `watch` is given each
-    photograph's figures as they are there.
+    photograph's figures as they are there. A system is called as its model, and if several
+    amounts of vividness are asked, with the amount behind.
 
     >>> found = compare("photos", "compare.png")  # doctest: +SKIP
-    >>> found.photographs[0]["default 0.5"].delta_e  # doctest: +SKIP
+    >>> found.photographs[0]["default"].delta_e  # doctest: +SKIP
     """
     if output is not None:
         spare(paths, output)
@@ -152,9 +154,11 @@ def _pictures(
     yield own, truth.rgb
     plain = np.zeros(truth.ab.shape, np.float32)
     yield _measured("gray", truth, kind, plain, None)
+    several = len({setting.vividness for setting in asked}) > 1
     for setting, answer, seconds in answered(photo, asked):
         ab = upsample.upsample(answer.ab, answer.light, truth.light)
-        yield _measured(setting.label, truth, kind, ab, seconds)
+        system = setting.label if several else setting.model
+        yield _measured(system, truth, kind, ab, seconds)
 
 
 def _measured(

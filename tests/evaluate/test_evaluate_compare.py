@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+from conftest import write_tiny_model
+
+import opsin
+from opsin.color import rgb_to_lab
+from opsin.errors import DataError, ModelError, SaveError
+from opsin.evaluate.colorize import evaluate
+from opsin.evaluate.compare import Figures, caption, compare, named
+from opsin.evaluate.sheet import GAP
+
+
+@pytest.fixture
+def cat(tmp_path):
+    """A small photograph in color."""
+    from skimage import data
+
+    return opsin.open(data.chelsea()[::4, ::4]).save(tmp_path / "photos" / "cat.png")
+
+
+@pytest.fixture
+def scan(tmp_path, gray_photo):
+    """A small photograph without colors."""
+    return opsin.open(gray_photo[::4, ::4]).save(tmp_path / "photos" / "scan.png")
+
+
+def test_the_figures_are_those_of_evaluate(models, cat):
+    write_tiny_model(models, "other", colors=0.6)
+    report = evaluate(cat, model=["tiny", "tiny,other"])
+    [found] = compare(cat, models=["tiny", "tiny,other"]).photographs
+    assert found.kind == "color"
+    for name in ("tiny", "tiny,other"):
+        expected, one = report[f"{name} 0.5"].scores[0], found[name]
+        assert (one.psnr, one.delta_e) == (expected.psnr, expected.delta_e)
+        assert one.colorfulness == expected.colorfulness
+    assert found["photograph"].colorfulness == report["gray"].scores[0].colorfulness_true
+    assert found["gray"].psnr == report["gray"].scores[0].psnr
+    assert found["gray"].colorfulness == 0
+
+
+def test_the_mean_color_shows_a_tint(models, cat):
+    [found] = compare(cat, models="tiny").photographs
+    lab = rgb_to_lab(opsin.open(cat).pixels / np.float32(255))
+    assert found["photograph"].mean_ab == pytest.approx(lab[..., 1:].mean(axis=(0, 1)), abs=1e-3)
+    assert found["gray"].mean_ab == pytest.approx((0, 0), abs=0.1)
+    assert abs(found["tiny"].mean_ab[0]) < 3  # the tiny model knows blue and orange only
+
+
+def test_a_photograph_without_colors_has_no_truth(models, scan):
+    [found] = compare(scan, models="tiny").photographs
+    assert found.kind == "gray"
+    assert found["tiny"].psnr is None
+    assert found["tiny"].delta_e is None
+    assert found["tiny"].colorfulness > 5
+
+
+def test_sepia_is_no_truth_and_is_colorized_from_its_light(models, tmp_path, gray_photo):
+    sepia = (gray_photo[::3, ::3, None] * [1.0, 0.85, 0.65]).astype(np.uint8)
+    path = opsin.open(sepia).save(tmp_path / "sepia.png")
+    [found] = compare(path, models="tiny").photographs
+    assert (found.kind, found["tiny"].psnr) == ("toned", None)
+
+
+def test_a_row_has_the_photograph_its_gray_and_every_answer(models, cat, scan, tmp_path):
+    out = tmp_path / "out.png"
+    found = compare(cat.parent, out, models=["tiny", "default", "tiny,default"], cell=100)
+    assert found.pages == (out,)
+    pixels = opsin.open(out).pixels.astype(int)
+    assert pixels.shape[1] == 5 * 100 + 6 * GAP
+    cells = [pixels[GAP : GAP + 66, GAP + k * 108 : GAP + k * 108 + 100] for k in range(5)]
+    colors = [np.ptp(one, axis=2).max() for one in cells]
+    assert colors[1] == 0
+    assert min(colors[0], *colors[2:]) > 15
+    assert [one.name for one in found.photographs] == ["cat.png", "scan.png"]
+    assert [one.system for one in found.photographs[0].figures] == [
+        "photograph",
+        "gray",
+        "tiny",
+        "default",
+        "tiny,default",
+    ]
+
+
+def test_many_photographs_fill_pages(models, cat, scan, tmp_path):
+    found = compare(cat.parent, tmp_path / "out.png", models="tiny", cell=64, rows=1)
+    assert [path.name for path in found.pages] == ["out.png", "out-2.png"]
+
+
+def test_all_are_all_models_once(models):
+    write_tiny_model(models, "other")
+    assert named("all") == ["color-bins", "other", "tiny"]
+    assert named(["tiny", "all", "tiny,other"]) == ["tiny", "color-bins", "other", "tiny,other"]
+
+
+def test_several_amounts_of_vividness_are_told_apart(models, cat):
+    [found] = compare(cat, models="tiny", vividness=(0, 1)).photographs
+    assert 0 < found["tiny 0"].colorfulness < found["tiny 1"].colorfulness
+    assert found["tiny 0"].milliseconds == found["tiny 1"].milliseconds > 0
+
+
+def test_means_are_over_those_in_color(models, cat, scan):
+    both = compare([cat, scan], models="tiny")
+    alone = compare(cat, models="tiny")
+    assert [one.psnr for one in both.means()] == [one.psnr for one in alone.means()]
+    assert both.means()[2].colorfulness == both.photographs[0]["tiny"].colorfulness
+    gray = compare(scan, models="tiny").means()
+    assert [one.psnr for one in gray] == [None] * 3
+
+
+def test_a_large_photograph_is_made_smaller(models, tmp_path):
+    path = opsin.open(np.tile(np.arange(250, dtype=np.uint8), (1700, 1))).save(tmp_path / "a.png")
+    out = tmp_path / "out.png"
+    compare(path, out, models="tiny", cell=2000)
+    assert opsin.open(out).height < 1600 + 100
+
+
+def test_captions_say_what_is_known():
+    known = Figures("fusion", 31.4, (3.2, -8.7), psnr=21.96, delta_e=10.21, milliseconds=24.4)
+    assert caption(known, "a.jpg").split("\n") == [
+        "fusion",
+        "PSNR 22.0 dB  CIEDE2000 10.2",
+        "CF 31  mean a* +3 b* -9  24 ms",
+    ]
+    assert caption(Figures("photograph", 0, (0, 0)), "a.jpg") == "a.jpg"
+
+
+def test_the_photograph_is_never_overwritten(models, cat):
+    before = cat.read_bytes()
+    with pytest.raises(SaveError, match=r"cat\.png is one of the photographs"):
+        compare([cat], cat.parent / "." / "cat.png", models="tiny")
+    assert cat.read_bytes() == before
+
+
+def test_an_unknown_model_or_path_is_an_error(models, tmp_path):
+    with pytest.raises(ModelError, match="unknown model 'mine'"):
+        compare(tmp_path / "none", models=["tiny", "mine"])
+    with pytest.raises(DataError, match="none: no such file or folder"):
+        compare(tmp_path / "none", models="tiny")
