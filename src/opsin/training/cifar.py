@@ -70,7 +70,7 @@ def read_arrays(path: Path) -> Arrays:
 
 def _npz(path: Path) -> Arrays:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, zipfile.ZipFile(opened), np.load(opened) as file:
             arrays = {name: file[name] for name in file}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot be read as .npz ({error}).") from error
@@ -85,9 +85,7 @@ def _npz(path: Path) -> Arrays:
                 f"{path}: x_{split} must be uint8 (N, H, W, 3), is {x.dtype} {x.shape}."
             )
         if not np.issubdtype(y.dtype, np.integer) or y.size != len(y):
-            raise DataError(
-                f"{path}: y_{split} must be whole numbers (N,), is {y.dtype} {y.shape}."
-            )
+            raise DataError(f"{path}: y_{split} must be integers (N,), is {y.dtype} {y.shape}.")
         splits[split] = Labelled(x, y.reshape(-1).astype(np.int64))
     return Arrays(splits, [str(name) for name in arrays["classes"].reshape(-1)])
 
@@ -163,9 +161,10 @@ def _unpickle(path: Path) -> dict[str, Any]:
     data = _bytes(path)
     try:
         found = _PlainUnpickler(io.BytesIO(data), encoding="latin1").load()
-    except pickle.UnpicklingError as error:
+    except _RefusedError as error:
         raise DataError(f"{path}: not read: {error}.") from error
     except (  # what damaged pickles have been seen to raise
+        pickle.UnpicklingError,
         EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
         MemoryError, ImportError,
     ) as error:  # fmt: skip
@@ -185,6 +184,10 @@ def _text(value: Any) -> str:
     return value.decode("latin1") if isinstance(value, bytes) else str(value)
 
 
+class _RefusedError(Exception):
+    """A pickle holds what no batch of pictures does."""
+
+
 class _Kind:
     """Stands for a NumPy number type."""
 
@@ -197,7 +200,7 @@ class _Kind:
     def dtype(self) -> np.dtype[Any]:
         code = self.code if self.code[:1] in "|<>=" else f"{self.order}{self.code}"
         if not _NUMBER.fullmatch(code):
-            raise pickle.UnpicklingError(f"arrays of {code} are not whole numbers")
+            raise _RefusedError(f"arrays of {code} are not whole numbers")
         return np.dtype(code)
 
 
@@ -228,7 +231,7 @@ class _PlainUnpickler(pickle.Unpickler):
             ("_codecs", "encode"): self._encoded,  # how Python 3 writes bytes for Python 2
         }
         if place not in known:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no picture needs")
+            raise _RefusedError(f"it asks for {module}.{name}, which no picture needs")
         return known[place]
 
     def _empty(self, *_: object) -> _Array:
@@ -243,5 +246,5 @@ class _PlainUnpickler(pickle.Unpickler):
 
     def _encoded(self, text: str, encoding: str) -> bytes:
         if encoding != "latin1":
-            raise pickle.UnpicklingError(f"bytes written as {encoding}")
+            raise _RefusedError(f"bytes written as {encoding}")
         return text.encode("latin1")

@@ -14,7 +14,7 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -309,4 +309,5 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise SaveError(f"{path}: cannot be written ({error.strerror}).") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, if all went well
+            temporary.unlink()
