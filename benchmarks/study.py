@@ -1,0 +1,229 @@
+"""The documents' colorization systems side by side: trains, measures and tabulates all of them.
+
+    python benchmarks/study.py --data PHOTOGRAPHS... --runs RUNS --on SET.tar... [--set KEY=VALUE]
+
+Every system is trained by recipes/study.toml: the same photographs, crops and steps. A stopped
+study goes on where it was: what is in RUNS is not done again. At the end the tables and pictures
+of docs/systems.md are made anew from RUNS; its words are written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from opsin.cli.evaluate import document
+from opsin.evaluate.colorize import evaluate
+from opsin.evaluate.sheet import sheet
+from opsin.models.engine import load_engine
+from opsin.training.recipe import read_recipe
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "systems.md"
+PICTURES = ROOT / "docs" / "pictures" / "systems.jpg"
+SIZE = 128  # short side at which the networks see photographs, about as large as they learned
+
+SCENES = '["buildings", "forest", "glacier", "mountain", "sea", "street"]'
+GLOBAL = ('network.kind="global_local"', f"network.classes={SCENES}", "network.global_size=64")
+GAN = ('network.kind="conditional_gan"', "network.size=64", "optimizer.rate=2e-4")
+GAN = (*GAN, "optimizer.betas=[0.5, 0.999]", "optimizer.weight_decay=0.0", "optimizer.clip=1e6")
+SYSTEMS = {  # name: (what it is, changes of recipes/study.toml)
+    "a1-encoder-decoder": ("A1 encoder-decoder", ()),
+    "a2-classifier-map": ("A2 classifier's map", ('network.kind="classifier_decoder"',)),
+    "a2-classifier-words": (
+        "A2 classifier's probabilities",
+        ('network.kind="classifier_decoder"', 'network.variant="probabilities"'),
+    ),
+    "a3-fusion": ("A3 fusion", ('network.kind="fusion"',)),
+    "a4-fusion-faces": (
+        "A4 fusion, for faces",
+        ('network.kind="fusion"', 'network.variant="faces"'),
+    ),
+    "a5-global-local": (
+        "A5 global and local, with classes",
+        (*GLOBAL, "objective.class_weight=0.00333"),
+    ),
+    "a5-no-classes": ("A5 without the class loss", GLOBAL),
+    "a5-no-global": (
+        "A5 without the global branch",
+        ('network.kind="global_local"', "network.use_global=false"),
+    ),
+    "a6-gan": ("A6 conditional GAN", GAN),
+    "a6-u-net": ("A6 without discriminator", (*GAN, "objective.adversarial=0.0")),
+    "a7-color-bins": ("A7 color bins", ('network.kind="color_bins"',)),
+}
+FIGURES = ("psnr", "ssim", "delta_e", "colorfulness", "auc", "channel")
+FORMS = (".2f", ".3f", ".2f", ".1f", ".1%", ".1%")
+HEADS = ("PSNR", "SSIM", "CIEDE2000", "CF", "AuC", "larger channel")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", nargs="+", type=Path, required=True)
+    parser.add_argument("--validation", nargs="*", type=Path, default=[])
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--on", nargs="+", type=Path, required=True, help="evaluation sets")
+    parser.add_argument("--show", nargs="*", type=Path, default=[ROOT / "samples"])
+    parser.add_argument("--set", action="append", default=[], dest="changes")
+    parser.add_argument("--only", nargs="*", default=list(SYSTEMS), choices=list(SYSTEMS))
+    arguments = parser.parse_args()
+    for name in arguments.only:
+        train(name, arguments)
+    trained = [name for name in SYSTEMS if card_of(name, arguments.runs).exists()]
+    for data in arguments.on:
+        for name in (*trained, "default"):
+            measure(name, data, arguments.runs)
+    write_page(trained, arguments)
+
+
+def card_of(name: str, runs: Path) -> Path:
+    return runs / "models" / f"{name}.toml"
+
+
+def train(name: str, arguments: argparse.Namespace) -> None:
+    """The run of a system and its model, unless they are there."""
+    from opsin.colorize.export import export
+    from opsin.colorize.train import train as run
+
+    out = arguments.runs / name
+    if card_of(name, arguments.runs).exists():
+        return
+    changes = (*SYSTEMS[name][1], f'name="{name}"', *arguments.changes)
+    recipe = read_recipe(ROOT / "recipes" / "study.toml", changes)
+    began = time.perf_counter()
+    run(
+        recipe,
+        arguments.data,
+        out,
+        validation=arguments.validation,
+        show=lambda text: print(f"{name}: {text}", flush=True),
+    )
+    done = export(out, arguments.runs / "models", name=name, size=SIZE)
+    facts = {
+        **weigh(recipe.network),
+        "milliseconds": milliseconds(str(done.path)),
+        "minutes": (time.perf_counter() - began) / 60,
+    }
+    write_json(arguments.runs / name / "facts.json", facts)
+
+
+def weigh(table: dict[str, Any]) -> dict[str, float]:
+    """Parameters, and multiplications at 256x256, of what a recipe's [network] describes."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from opsin.colorize.bins import BINS
+    from opsin.colorize.systems import system_of
+
+    system = system_of(table)
+    network = system.build().eval()
+    inputs = {"light": torch.zeros(1, 1, 256, 256)}
+    if "hints" in system.gives:
+        inputs |= {"hints": torch.zeros(1, 3, 256, 256), "condition": torch.zeros(1, len(BINS))}
+    if side := system.thumbnail(network):
+        inputs["thumbnail"] = torch.zeros(1, 1, side, side)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(*inputs.values())
+    return {
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "macs": counter.get_total_flops() / 2,
+    }
+
+
+def milliseconds(model: str) -> float:
+    """The network at 256x256 on this machine, the median of 15 runs."""
+    engine = load_engine(model)
+    feeds = {}
+    for entry in engine.card.inputs:
+        shape = [256 if side in ("H", "W") else int(side) for side in entry.shape]
+        feeds[entry.name] = np.full(shape, 50 if entry.unit == "L*" else 0, np.float32)
+    times = []
+    for _ in range(18):
+        began = time.perf_counter()
+        engine.run(feeds)
+        times.append(time.perf_counter() - began)
+    return float(np.median(times[3:]) * 1000)
+
+
+def measure(name: str, data: Path, runs: Path) -> dict[str, Any]:
+    """The report of a model on an evaluation set, unless it is there."""
+    path = runs / "figures" / f"{data.stem}-{name}.json"
+    if not path.exists():
+        model = "default" if name == "default" else str(card_of(name, runs))
+        report = evaluate(data, model=model, vividness=0.5)
+        write_json(path, document(report))
+        print(f"{name}: measured on {data.stem}", flush=True)
+    return dict(json.loads(path.read_text("utf-8")))
+
+
+def write_page(trained: Sequence[str], arguments: argparse.Namespace) -> None:
+    """Puts the tables between their marks in docs/systems.md, and makes its pictures."""
+    page = PAGE.read_text("utf-8")
+    page = put(page, "networks", networks_table(trained, arguments.runs))
+    for data in arguments.on:
+        page = put(page, data.stem, figures_table(trained, data, arguments.runs))
+    PAGE.write_text(page, "utf-8")
+    models = [str(card_of(name, arguments.runs)) for name in trained]
+    sheet(arguments.show, PICTURES, model=[*models, "default"], cell=220, rows=8)
+
+
+def put(page: str, mark: str, text: str) -> str:
+    """The page with `text` between the comments of that mark."""
+    begin, end = f"<!-- {mark} -->", f"<!-- end {mark} -->"
+    if begin not in page or end not in page:
+        raise SystemExit(f"{PAGE}: has no place for '{mark}': add {begin} and {end}.")
+    before, rest = page.split(begin)
+    return f"{before}{begin}\n\n{text}\n\n{end}{rest.split(end)[1]}"
+
+
+def networks_table(trained: Sequence[str], runs: Path) -> str:
+    """Size and cost of each network."""
+    lines = ["| system | parameters | GMACs at 256² | ms at 256² | minutes of training |"]
+    lines.append("|---|---|---|---|---|")
+    for name in trained:
+        facts = json.loads((runs / name / "facts.json").read_text("utf-8"))
+        lines.append(
+            f"| {SYSTEMS[name][0]} | {facts['parameters'] / 1e6:.2f} M | {facts['macs'] / 1e9:.2f} "
+            f"| {facts['milliseconds']:.0f} | {facts['minutes']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def figures_table(trained: Sequence[str], data: Path, runs: Path) -> str:
+    """Figures with their intervals, on one evaluation set."""
+    lines = [f"| system | {' | '.join(HEADS)} |", "|---" * (1 + len(HEADS)) + "|"]
+    plain = measure("default", data, runs)["systems"]
+    rows = [(row["system"], row) for row in plain if row["system"] in ("gray", "mean color")]
+    for name in trained:
+        rows.append((SYSTEMS[name][0], answered(measure(name, data, runs))))
+    rows.append(("the default model", answered(measure("default", data, runs))))
+    for label, row in rows:
+        cells = []
+        for key, form in zip(FIGURES, FORMS, strict=True):
+            figure = row["figures"][key]
+            cells.append(
+                f"{figure['value']:{form}} [{figure['low']:{form}}, {figure['high']:{form}}]"
+            )
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def answered(report: dict[str, Any]) -> dict[str, Any]:
+    """The row of the model itself."""
+    plain = ("gray", "mean color", "ceiling")
+    return next(row for row in report["systems"] if row["system"] not in plain)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values, indent=1), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
