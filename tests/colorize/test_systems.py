@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 import opsin  # noqa: E402
 from opsin.colorize import pipeline  # noqa: E402
 from opsin.colorize.data import Crops, Data, labels_of  # noqa: E402
-from opsin.colorize.export import export  # noqa: E402
+from opsin.colorize.export import export, size_of_crops  # noqa: E402
 from opsin.colorize.systems import SYSTEMS, start_network, system_of  # noqa: E402
 from opsin.colorize.train import train  # noqa: E402
 from opsin.errors import DataError, RecipeError  # noqa: E402
@@ -199,6 +199,15 @@ def test_a_wrong_network_table_is_refused(network: dict, message: str) -> None:
 def test_crops_that_do_not_fit_the_network_are_refused(photographs: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"size = 40 does not fit.*multiples of 16"):
         train(recipe("a6", 1, data={"size": 40}), [photographs], tmp_path, workers=0)
+
+
+@pytest.mark.parametrize(
+    ("size", "least_area", "expected"), [(128, 0.2, 160), (32, 1.0, 32), (160, 0.2, 192)]
+)
+def test_a_model_sees_things_as_large_as_in_its_crops(
+    size: int, least_area: float, expected: int
+) -> None:
+    assert size_of_crops(Data(size=size, least_area=least_area)) == expected
 
 
 def test_every_system_has_a_kind() -> None:

@@ -15,7 +15,14 @@ def export(
         str | None, typer.Option(help="Name of the model. [default: the recipe's]")
     ] = None,
     version: Annotated[str, typer.Option(help="Version, for the card.")] = "1",
-    size: Annotated[int, typer.Option(help="Short side at which it sees photographs.")] = 256,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=32,
+            max=2048,
+            help="Short side at which it sees photographs. [default: by its crops]",
+        ),
+    ] = None,
     training_data: Annotated[str, typer.Option(help="A sentence for the card.")] = "",
 ) -> None:
     """Writes a run's network as ONNX with its card, after comparing it with torch.

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.colorize.bins import BINS
+from opsin.colorize.data import Data
 from opsin.colorize.decode import DEFAULT_SCALE, decode
 from opsin.colorize.systems import System, system_of
 from opsin.errors import DataError
 from opsin.models.card import Card, Decode, Input, Output, write_card
 from opsin.training.export import export_onnx
-from opsin.training.recipe import Recipe
+from opsin.training.recipe import Recipe, section
 
 INPUTS = {
     "light": Input(name="light", shape=(1, 1, "H", "W"), unit="L*"),
@@ -44,14 +45,15 @@ def export(
     *,
     name: str | None = None,
     version: str = "1",
-    size: int = 256,
+    size: int | None = None,
     vividness: tuple[tuple[float, float], ...] = DEFAULT_SCALE,
     training_data: str = "",
 ) -> Export:
     """Writes the averaged network of a run's checkpoint as ONNX with its card.
 
-    `size` is the short side at which the model will see photographs; `vividness` its temperatures
-    and gains, muted to saturated, for a network that answers with bins.
+    `size` is the short side at which the model will see photographs, by default that at which
+    things are as large as they were in its crops, on average. `vividness` are its temperatures and
+    gains, muted to saturated, for a network that answers with bins.
     """
     recipe, average, step = read_run(run)
     name = name or recipe.name
@@ -84,7 +86,7 @@ def export(
         paper=system.paper,
         training_data=training_data
         or f"{step} steps of recipe '{recipe.name}', seed {recipe.seed}",
-        size=size,
+        size=size or size_of_crops(section(recipe.data, Data, where="[data]")),
         multiple=multiple,
         inputs=tuple(inputs.values()),
         output=Output(name=output, kind=system.answer, stride=stride),
@@ -94,6 +96,15 @@ def export(
     colors = [[_color(answer[0], system) for answer in pair] for pair in pairs]
     difference = float(np.mean([np.abs(ours - stored).mean() for ours, stored in colors]))
     return Export(card, folder / f"{name}.toml", difference)
+
+
+def size_of_crops(data: Data) -> int:
+    """The short side of a photograph in which things are as large as in its crops, on average.
+
+    A crop covers a share of the photograph's largest square, `least_area` to all of it.
+    """
+    area = (data.least_area + 1) / 2
+    return max(32, round(data.size / area**0.5 / 32) * 32)
 
 
 class Small(nn.Module):
