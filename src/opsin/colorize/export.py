@@ -104,7 +104,7 @@ def size_of_crops(data: Data) -> int:
     A crop covers a share of the photograph's largest square, `least_area` to all of it.
     """
     area = (data.least_area + 1) / 2
-    return max(32, round(data.size / area**0.5 / 32) * 32)
+    return max(32, 32 * round(data.size / float(np.sqrt(area)) / 32))
 
 
 class Small(nn.Module):
