@@ -16,7 +16,7 @@ from opsin.colorize.data import Crops, Data, labels_of  # noqa: E402
 from opsin.colorize.export import export, size_of_crops  # noqa: E402
 from opsin.colorize.systems import SYSTEMS, start_network, system_of  # noqa: E402
 from opsin.colorize.train import train  # noqa: E402
-from opsin.errors import DataError, RecipeError  # noqa: E402
+from opsin.errors import DataError, ModelError, RecipeError  # noqa: E402
 from opsin.models import store  # noqa: E402
 from opsin.training.recipe import Recipe, read_recipe  # noqa: E402
 from opsin.training.shards import list_pictures  # noqa: E402
@@ -90,6 +90,25 @@ def test_a_gan_resumes_with_its_discriminator(scenes: Path, tmp_path: Path) -> N
     one, other = (torch.load(run / "checkpoint.pt", weights_only=True) for run in (whole, parts))
     for key, value in one["others"]["discriminator"].items():
         assert torch.equal(value, other["others"]["discriminator"][key]), key
+
+
+def test_a_discriminator_gives_its_opinion(
+    scenes: Path, tmp_path: Path, coffee: np.ndarray, astronaut: np.ndarray
+) -> None:
+    from opsin.evaluate.judge import Judge
+
+    train(recipe("a6", 30), [scenes], tmp_path / "run", workers=0)
+    done = export(tmp_path / "run", tmp_path / "export")
+    assert done.discriminator is not None
+    judge = Judge(done.discriminator)
+    green = coffee.copy()
+    green[..., 1] = 255
+    assert judge.logit(coffee) > judge.logit(green)
+    judge.add(coffee, {"green": green})
+    judge.add(astronaut, {"green": astronaut})
+    assert 0 <= judge.of("green") <= judge.of("") <= 1
+    with pytest.raises(ModelError, match=r"not a discriminator, its inputs are light\."):
+        Judge(done.path.with_suffix(".onnx"))
 
 
 def test_a_generator_learns_without_a_discriminator(scenes: Path, tmp_path: Path) -> None:

@@ -45,6 +45,10 @@ def colorize(
         Path | None,
         typer.Option(metavar="FILE", help="Feature network for the Frechet distance."),
     ] = None,
+    discriminator: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A GAN's discriminator, whose opinion is asked."),
+    ] = None,
     each: Annotated[bool, typer.Option("--each", help="With --json: also each picture.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -74,6 +78,7 @@ def colorize(
             limit=limit,
             sheet=sheet,
             features=features,
+            discriminator=discriminator,
             watch=watch,
         )
     if as_json:
@@ -117,6 +122,9 @@ def _print_tables(report: Report) -> None:
     if report.rows[0].frechet is not None:
         distances = (f"{row.system} {row.frechet:.2f}" for row in report.rows)
         console.print("Frechet distance:", ", ".join(distances), highlight=False)
+    if report.rows[0].judged is not None:
+        shares = (f"{row.system} {row.judged:.0%}" for row in report.rows)
+        console.print("Taken for true by the discriminator:", ", ".join(shares), highlight=False)
     interval = report.settings["interval"]
     console.print(f"{len(report.pictures)} pictures; dim: {interval}.", highlight=False)
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from opsin.colorize.bins import BINS
 from opsin.colorize.data import Data
 from opsin.colorize.decode import DEFAULT_SCALE, decode
+from opsin.colorize.networks.conditional_gan import Discriminator
 from opsin.colorize.systems import System, system_of
 from opsin.errors import DataError
 from opsin.models.card import Card, Decode, Input, Output, write_card
@@ -37,6 +38,8 @@ class Export(NamedTuple):
     """The card's file; the network lies beside it."""
     difference: float
     """Mean |difference| of a* and b*, stored file against torch, in Lab units."""
+    discriminator: Path | None = None
+    """Of a GAN: what `opsin evaluate --discriminator` takes."""
 
 
 def export(
@@ -55,11 +58,11 @@ def export(
     things are as large as they were in its crops, on average. `vividness` are its temperatures and
     gains, muted to saturated, for a network that answers with bins.
     """
-    recipe, average, step = read_run(run)
-    name = name or recipe.name
-    system = system_of(recipe.network)
+    done = read_run(run)
+    name = name or done.recipe.name
+    system = system_of(done.recipe.network)
     network = system.build()
-    network.load_state_dict(average, strict=True)
+    network.load_state_dict(done.weights, strict=True)
     inputs = _inputs(system, network)
     output = "logits" if system.answer == "bins" else "ab"
     multiple = max(32, int(getattr(network, "multiple", 32)))
@@ -75,6 +78,7 @@ def export(
             output: {2: f"H/{stride}", 3: f"W/{stride}"},
         },
     )
+    about = f"{done.step} steps of recipe '{done.recipe.name}', seed {done.recipe.seed}"
     card = Card(
         name=name,
         version=version,
@@ -84,9 +88,8 @@ def export(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         license="Apache-2.0",
         paper=system.paper,
-        training_data=training_data
-        or f"{step} steps of recipe '{recipe.name}', seed {recipe.seed}",
-        size=size or size_of_crops(section(recipe.data, Data, where="[data]")),
+        training_data=training_data or about,
+        size=size or size_of_crops(section(done.recipe.data, Data, where="[data]")),
         multiple=multiple,
         inputs=tuple(inputs.values()),
         output=Output(name=output, kind=system.answer, stride=stride),
@@ -95,7 +98,20 @@ def export(
     write_card(card, folder / f"{name}.toml")
     colors = [[_color(answer[0], system) for answer in pair] for pair in pairs]
     difference = float(np.mean([np.abs(ours - stored).mean() for ours, stored in colors]))
-    return Export(card, folder / f"{name}.toml", difference)
+    judge = _export_discriminator(done, folder / f"{name}-discriminator.onnx")
+    return Export(card, folder / f"{name}.toml", difference, judge)
+
+
+def _export_discriminator(run: Run, path: Path) -> Path | None:
+    """Writes a GAN's discriminator for pictures of its training size, if the run has one."""
+    if "discriminator" not in run.others:
+        return None
+    size = int(run.recipe.network.get("size", 32))
+    network = Discriminator(size=size)
+    network.load_state_dict(run.others["discriminator"], strict=True)
+    light, ab = torch.full((1, 1, size, size), 50.0), torch.zeros(1, 2, size, size)
+    export_onnx(network, [{"light": light, "ab": ab}], path, output="logit", axes={})
+    return path
 
 
 def size_of_crops(data: Data) -> int:
@@ -135,8 +151,19 @@ def _color(answer: NDArray[np.float32], system: System) -> NDArray[np.float32]:
     return np.asarray(answer.transpose(1, 2, 0))
 
 
-def read_run(run: Path) -> tuple[Recipe, dict[str, Tensor], int]:
-    """The recipe, the averaged weights and the step of a run's folder."""
+class Run(NamedTuple):
+    """What is left of a training run."""
+
+    recipe: Recipe
+    weights: dict[str, Tensor]
+    """Of the averaged network."""
+    others: dict[str, dict[str, Tensor]]
+    """Of what was trained beside it, such as a discriminator."""
+    step: int
+
+
+def read_run(run: Path) -> Run:
+    """The recipe and the checkpoint of a run's folder."""
     try:
         recipe = msgspec.json.decode((run / "recipe.json").read_bytes(), type=Recipe)
         state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
@@ -145,7 +172,7 @@ def read_run(run: Path) -> tuple[Recipe, dict[str, Tensor], int]:
             f"{run}: not the folder of a training run, {Path(error.filename).name} is missing. "
             "Give the folder that `opsin train --out` wrote."
         ) from None
-    return recipe, state["average"], int(state["step"])
+    return Run(recipe, state["average"], state.get("others", {}), int(state["step"]))
 
 
 def _example(inputs: dict[str, Input], height: int, width: int) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ from opsin.errors import missing_extra
 from opsin.evaluate import statistics
 from opsin.evaluate.answers import Answers, Setting, answers_of, settings
 from opsin.evaluate.frechet import Distances, Features
+from opsin.evaluate.judge import Judge
 from opsin.evaluate.pictures import Paths, listed, read
 from opsin.evaluate.scores import Row, Scores, Truth, paint, scores_of, summarize, truth_of
 from opsin.evaluate.sheet import Cell, Sheet
@@ -68,13 +69,15 @@ def evaluate(
     limit: int | None = None,
     sheet: str | Path | None = None,
     features: str | Path | None = None,
+    discriminator: str | Path | None = None,
     watch: Callable[[Scored], None] | None = None,
 ) -> Report:
     """The report on models at one or several settings, over the pictures in `data`.
 
     `data` are folders, tar files or pictures, of which the first `limit` are taken. `sheet` is
     where a contact sheet is written, `features` a feature network for the Frechet distance
-    (`features.load`; needs the extra `train`). `watch` is given each picture as it is done.
+    (`features.load`; needs the extra `train`), `discriminator` a GAN's, whose opinion is asked
+    (`judge`). `watch` is given each picture as it is done.
 
     >>> report = evaluate("photos.tar", vividness=(0, 0.5, 1))  # doctest: +SKIP
     >>> report["color-bins 0.5"].figures["delta_e"].value  # doctest: +SKIP
@@ -82,6 +85,7 @@ def evaluate(
     asked = settings(model, vividness, size)
     finest = min(cards(asked[0].model), key=lambda card: card.output.stride / (size or card.size))
     distances = Distances(_load_features(features)) if features else None
+    judge = Judge(discriminator) if discriminator else None
     with ExitStack() as stack:
         pages = stack.enter_context(Sheet(sheet)) if sheet else None
 
@@ -90,6 +94,8 @@ def evaluate(
                 pages.add(cells(scored))
             if distances:
                 distances.add(scored.truth.rgb, scored.pixels)
+            if judge:
+                judge.add(scored.truth.rgb, scored.pixels)
             if watch:
                 watch(scored)
 
@@ -102,6 +108,9 @@ def evaluate(
         )
     if distances:
         rows = tuple(replace(row, frechet=distances.of(row.system)) for row in report.rows)
+        report = replace(report, rows=rows)
+    if judge:
+        rows = tuple(replace(row, judged=judge.of(row.system)) for row in report.rows)
         report = replace(report, rows=rows)
     return replace(report, settings=_described(data, asked, features))
 

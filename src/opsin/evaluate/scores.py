@@ -120,6 +120,7 @@ class Row:
     figures: Mapping[str, Figure]
     scores: tuple[Scores, ...]
     frechet: float | None = None  # only if a feature network was given
+    judged: float | None = None  # share of pictures that a discriminator takes for true, if given
 
 
 def score(rgb_true: Pixels, ab: Floats) -> Scores:
