@@ -150,6 +150,17 @@ def ask(
     """What each network of `model` says for `photo`; `points` go to those that take them."""
     threads = threads or min(cores(), MOST_THREADS)
     engines = [load_engine(name, threads=threads) for name in members(model)]
+    return ask_engines(engines, photo, size=size, points=points)
+
+
+def ask_engines(
+    engines: Sequence[Engine],
+    photo: Photo,
+    *,
+    size: int | None = None,
+    points: Sequence[Point] = (),
+) -> tuple[Said, ...]:
+    """As `ask`, of networks that are loaded."""
     if points and not any("hints" in engine.card.input_names() for engine in engines):
         names = ",".join(engine.card.name for engine in engines)
         raise ModelError(f"model '{names}' takes no points.")

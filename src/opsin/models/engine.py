@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,10 @@ class Engine:
         self._session = _session(model, threads)
         self._check_names(model)
 
-    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-        """The outputs by name, for arrays in the units of the card."""
+    def run(
+        self, inputs: Mapping[str, NDArray[np.float32]], outputs: Sequence[str] = ()
+    ) -> dict[str, NDArray[np.float32]]:
+        """The output that the card names, and other `outputs`, for arrays in the card's units."""
         feeds = {
             entry.name: (
                 inputs[entry.name]
@@ -49,10 +51,10 @@ class Engine:
             for entry in self.card.inputs
         }
         try:
-            values = self._session.run([self.card.output.name], feeds)
+            values = self._session.run([self.card.output.name, *outputs], feeds)
         except Exception as error:  # the runtime's errors have no common parent but this
             raise ModelError(f"model '{self.card.name}' failed: {_first_line(error)}") from error
-        return {self.card.output.name: values[0]}
+        return dict(zip([self.card.output.name, *outputs], values, strict=True))
 
     def _check_names(self, model: Model) -> None:
         given = {entry.name for entry in self._session.get_inputs()}

@@ -1,0 +1,143 @@
+"""`opsin inspect`: what happens inside a network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from opsin.cli.options import Json, Size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opsin.evaluate.inspect import Inspection
+    from opsin.evaluate.layers import Layer
+
+MOST_COLORS = 12  # in JSON
+WIDE = 160  # columns, where no terminal says how many there are
+WORDS = ("layer", "", "kind")  # columns
+
+
+def inspect(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photograph.")],
+    model: Annotated[str, typer.Option(help="See opsin models list.")] = "default",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where the page is written.")
+    ] = Path("inspect.png"),
+    layers: Annotated[
+        str | None,
+        typer.Option(metavar="N_OR_NAMES", help="How many, or names with commas; see --list."),
+    ] = None,
+    channels: Annotated[int, typer.Option(min=1, help="Channels of each, the strongest.")] = 12,
+    size: Size = None,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="Only list the layers; a star marks what is drawn.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """
+
+    The page shows what the network sees, its answer, how unsure it is, the likeliest colors, and
+    then what it makes of the picture at each scale, down and up again. A dead channel is the
+    same all over the picture. Needs the extra 'train'.
+
+    Example: opsin inspect photo.jpg --model default -o inspect.png
+    """
+    from opsin.evaluate.inspect import inspect as run
+
+    wanted = None if layers is None else _wanted(layers)
+    if only_list:
+        _list(photo, model, size, wanted, as_json)
+        return
+    found = run(photo, output, model=model, layers=wanted, channels=channels, size=size)
+    if as_json:
+        print(json.dumps(document(found, output, channels), ensure_ascii=False, indent=2))
+        return
+    _print_stages(found)
+    print(output)
+
+
+def document(found: Inspection, output: Path, channels: int) -> dict[str, Any]:
+    """What was seen as plain values for JSON."""
+    return {
+        "model": found.card.name,
+        "page": str(output),
+        "seen": list(found.light.shape),
+        "parameters": found.parameters,
+        "entropy": None if found.entropy is None else float(found.entropy.mean()),
+        "colors": [{"ab": list(ab), "share": share} for ab, share in found.colors[:MOST_COLORS]],
+        "layers": [
+            {
+                **_plain(stage.layer),
+                "mean": stage.mean,
+                "deviation": stage.std,
+                "dead": stage.dead,
+                "strongest": stage.strongest(channels),
+            }
+            for stage in found.stages
+        ],
+    }
+
+
+def _wanted(text: str) -> int | list[str]:
+    if text.isdecimal() and int(text) == 0:
+        raise typer.BadParameter("--layers must be 1 or more, or names.")
+    return int(text) if text.isdecimal() else text.split(",")
+
+
+def _plain(layer: Layer) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "shape": list(layer.shape),
+        "parameters": layer.parameters,
+    }
+
+
+def _list(
+    photo: Path, model: str, size: int | None, wanted: int | Sequence[str] | None, as_json: bool
+) -> None:
+    from opsin.evaluate.layers import chosen, layers_of
+    from opsin.photo import open as open_photo
+
+    layers = layers_of(open_photo(photo), model=model, size=size)
+    drawn = chosen(layers, wanted)
+    if as_json:
+        print(json.dumps([_plain(layer) | {"drawn": layer in drawn} for layer in layers], indent=2))
+        return
+    rows = [
+        (layer.name, "*" if layer in drawn else "", layer.kind, _shape(layer), layer.parameters)
+        for layer in layers
+    ]
+    _print_table(("layer", "", "kind", "shape", "parameters"), rows)
+    print(f"{len(layers)} layers, {sum(layer.parameters for layer in layers):,} parameters.")
+
+
+def _print_stages(found: Inspection) -> None:
+    rows = [
+        (one.layer.name, _shape(one.layer), f"{one.mean:.3g}", f"{one.std:.3g}", f"{one.dead:.0%}")
+        for one in found.stages
+    ]
+    _print_table(("layer", "shape", "mean", "deviation", "dead"), rows)
+
+
+def _print_table(titles: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in titles:
+        table.add_column(title, overflow="fold", justify="left" if title in WORDS else "right")
+    for row in rows:
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDE)
+    console.print(table, "")
+
+
+def _shape(layer: Layer) -> str:
+    return " x ".join(map(str, layer.shape))
