@@ -1,4 +1,5 @@
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -183,3 +184,16 @@ def test_a_member_without_color_is_named(models, gray_photo):
     write_tiny_model(models, "gray", colors=0)
     with pytest.raises(opsin.ModelError, match="'gray' gave no color at all"):
         opsin.colorize(gray_photo, model="tiny,gray")
+
+
+def test_callers_at_once_get_the_answers_of_one(models, gray_photo):
+    write_pooling_model(models, "pool", size=80, stride=8)
+    photos = [np.roll(gray_photo, shift, axis=1) for shift in range(0, 80, 10)]
+
+    def pixels(photo):
+        return opsin.colorize(photo, model="tiny,pool", threads=1).pixels
+
+    alone = [pixels(photo) for photo in photos]
+    with ThreadPoolExecutor(4) as pool:
+        together = pool.map(pixels, photos)
+        assert all(np.array_equal(*pair) for pair in zip(alone, together, strict=True))
