@@ -148,9 +148,9 @@ def draw(found: Inspection, *, channels: int = CHANNELS) -> Pixels:
 
 def _top(found: Inspection) -> list[Cell]:
     height, width = found.light.shape
-    seen = gray_photo(found.light)
+    seen = gray_photo(found.light).pixels[..., 0] / np.float32(255)
     cells = [
-        Cell(fit(rgb_of(seen), PICTURE), f"L*, as {found.card.name} sees it\n{width} x {height}"),
+        Cell(_gray(seen, PICTURE), f"L*, as {found.card.name} sees it\n{width} x {height}"),
         Cell(fit(rgb_of(found.answer), PICTURE), f"its answer\n{found.parameters:,} parameters"),
     ]
     if found.entropy is not None:
