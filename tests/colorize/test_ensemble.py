@@ -6,6 +6,7 @@ import pytest
 from conftest import write_tiny_model
 
 import opsin
+from opsin.cli import main
 from opsin.color import rgb_to_lab
 from opsin.colorize.ensemble import Grid, cards, mean, members
 from opsin.colorize.pipeline import ask, confidence_map, predict
@@ -197,3 +198,14 @@ def test_callers_at_once_get_the_answers_of_one(models, gray_photo):
     with ThreadPoolExecutor(4) as pool:
         together = pool.map(pixels, photos)
         assert all(np.array_equal(*pair) for pair in zip(alone, together, strict=True))
+
+
+def test_the_command_line_takes_names_with_commas(models, gray_photo, tmp_path, capsys):
+    write_tiny_model(models, "strong", colors=1.3)
+    scan = opsin.open(gray_photo[::3, ::3]).save(tmp_path / "scan.png")
+    assert main(["colorize", str(scan), "--model", "tiny,strong", "--confidence"]) == 0
+    expected = opsin.colorize(scan, model="tiny,strong").pixels
+    assert np.array_equal(opsin.open(tmp_path / "scan-color.png").pixels, expected)
+    assert (tmp_path / "scan-confidence.png").exists()
+    assert main(["colorize", str(scan), "--model", "tiny,none", "--overwrite"]) == 1
+    assert "unknown model 'none'" in capsys.readouterr().err

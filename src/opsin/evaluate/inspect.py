@@ -148,7 +148,7 @@ def draw(found: Inspection, *, channels: int = CHANNELS) -> Pixels:
 
 def _top(found: Inspection) -> list[Cell]:
     height, width = found.light.shape
-    seen = gray_photo(found.light).pixels[..., 0] / np.float32(255)
+    seen = gray_photo(found.light).pixels[..., 0].astype(np.float32) / 255
     cells = [
         Cell(_gray(seen, PICTURE), f"L*, as {found.card.name} sees it\n{width} x {height}"),
         Cell(fit(rgb_of(found.answer), PICTURE), f"its answer\n{found.parameters:,} parameters"),
