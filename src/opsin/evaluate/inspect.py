@@ -148,7 +148,7 @@ def draw(found: Inspection, *, channels: int = CHANNELS) -> Pixels:
 
 def _top(found: Inspection) -> list[Cell]:
     height, width = found.light.shape
-    seen = gray_photo(found.light).pixels[..., 0].astype(np.float32) / 255
+    seen = gray_photo(found.light).pixels[..., 0] / 255
     cells = [
         Cell(_gray(seen, PICTURE), f"L*, as {found.card.name} sees it\n{width} x {height}"),
         Cell(fit(rgb_of(found.answer), PICTURE), f"its answer\n{found.parameters:,} parameters"),
@@ -208,11 +208,11 @@ def _tile(values: Floats) -> Pixels:
     if high <= low:
         low, high = values.min(), values.max()
     if high <= low:
-        return _gray(np.full(values.shape, 0.5, np.float32), TILE)
-    return _gray(((values - low) / (high - low)).astype(np.float32), TILE)
+        return _gray(np.full(values.shape, 0.5), TILE)
+    return _gray((values - low) / (high - low), TILE)
 
 
-def _gray(values: Floats, side: int) -> Pixels:
+def _gray(values: NDArray[Any], side: int) -> Pixels:
     """Values (h, w) in [0, 1] as a picture (H, W, 3) whose longer side is `side`."""
     level = (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
     image = vips().Image.new_from_array(np.repeat(level[..., None], 3, axis=2))

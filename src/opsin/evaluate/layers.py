@@ -71,9 +71,7 @@ def layers_of(
 ) -> tuple[Layer, ...]:
     """The layers of a network in the order of its graph, with their shapes for `photo`."""
     found = find(model)
-    whole = graph_of(found)
-    from onnx import helper  # where that could be read, this can
-
+    whole, helper = graph_of(found), _onnx().helper
     tensors = [name for node in whole.graph.node for name in node.output if name]
     for name in tensors:  # shapes can be asked of all at once, which would be too much of values
         whole.graph.node.append(helper.make_node("Shape", [name], [name + OF_SHAPE]))
@@ -89,9 +87,7 @@ def look(
 ) -> tuple[Said, list[Floats]]:
     """What the network says, and what each of `layers` gave, (C, h, w) without the padding."""
     found = find(model)
-    whole = graph_of(found)
-    from onnx import helper
-
+    whole, helper = graph_of(found), _onnx().helper
     tensors = list(dict.fromkeys(layer.tensor for layer in layers))
     outputs = {entry.name for entry in whole.graph.output}
     whole.graph.output.extend(
@@ -104,9 +100,7 @@ def look(
 
 def graph_of(model: Model) -> Any:
     """The ONNX model."""
-    with needs_extra("looking into a network", "train"):
-        import onnx
-    return onnx.load_from_string(model.read())
+    return _onnx().load_from_string(model.read())
 
 
 def stages(layers: Sequence[Layer]) -> list[Layer]:
@@ -145,6 +139,12 @@ def chosen(layers: Sequence[Layer], wanted: int | Sequence[str] | None) -> list[
     pool = stages(layers) if wanted <= len(stages(layers)) else drawable
     places = np.linspace(0, len(pool) - 1, min(wanted, len(pool))).round().astype(int)
     return [pool[place] for place in places]
+
+
+def _onnx() -> Any:
+    with needs_extra("looking into a network", "train"):
+        import onnx
+    return onnx
 
 
 @dataclass(frozen=True)
@@ -202,9 +202,8 @@ def _is_picture(node: Any, shape: Shape, pictures: set[str], size_hw: Shape) -> 
 
 def _parameters(graph: Any) -> dict[str, int]:
     """How many parameters each node has, by its first output."""
-    from onnx import TensorProto
-
-    kinds = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
+    types = _onnx().TensorProto
+    kinds = (types.FLOAT, types.FLOAT16, types.DOUBLE)
     sizes = {one.name: math.prod(one.dims) for one in graph.initializer if one.data_type in kinds}
     sources = {name: name for name in sizes}
     counts: dict[str, int] = {}
