@@ -248,7 +248,7 @@ def _duration(seconds: float) -> str:
     """Words for a time.
 
     >>> _duration(12345), _duration(75)
-    ('3 h 26 min', '1 min 15 s')
+    ('3 h 25 min', '1 min 15 s')
     """
     minutes, rest = divmod(round(seconds), 60)
     if minutes >= 60:
