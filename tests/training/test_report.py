@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -209,6 +209,7 @@ def test_steps_done_twice_are_told(tmp_path: Path) -> None:
 VALUES = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=40)
 
 
+@settings(deadline=None)
 @given(trained=VALUES, held=VALUES)
 def test_any_numbers_give_a_drawing(trained: list[float], held: list[float]) -> None:
     curves = [Curve([10.0 * at for at in range(len(values))], values) for values in (trained, held)]
@@ -242,6 +243,7 @@ def test_a_steep_start_does_not_flatten_the_rest() -> None:
     assert {"1.5", "2"} <= set(re.findall(r'class="y"[^>]*>(.*?)<', svg))
 
 
+@settings(deadline=None)
 @given(low=st.floats(-1e6, 1e6), span=st.floats(1e-6, 1e6))
 def test_ticks_are_few_and_within(low: float, span: float) -> None:
     found = ticks(low, low + span)

@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opsin.errors import DataError
@@ -54,6 +54,7 @@ def test_a_path_that_exists_is_meant_as_it_is_written(tmp_path: Path) -> None:
     assert split_of(tmp_path / "trip:oslo") == (tmp_path / "trip", "oslo")
 
 
+@settings(deadline=None)
 @given(st.text(min_size=2).filter(lambda text: "\0" not in text))
 def test_any_name_gets_its_split_back(name: str) -> None:
     assert split_of(f"no-such-folder/{name}:val") == (Path(f"no-such-folder/{name}"), "val")
