@@ -7,9 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from opsin.colorize.bins import BINS
 from opsin.models.card import Card, Decode, Input, Output, write_card
+
+settings.register_profile("opsin", deadline=None)  # a busy machine is not a failure
+settings.load_profile("opsin")
 
 INPUTS = (
     Input(name="light", shape=(1, 1, "H", "W"), unit="L*"),

@@ -15,7 +15,7 @@ from opsin.colorize import pipeline  # noqa: E402
 from opsin.colorize.data import Crops, Data, labels_of  # noqa: E402
 from opsin.colorize.export import export, size_of_crops  # noqa: E402
 from opsin.colorize.systems import SYSTEMS, start_network, system_of  # noqa: E402
-from opsin.colorize.train import train  # noqa: E402
+from opsin.colorize.train import same_sets, train  # noqa: E402
 from opsin.errors import DataError, ModelError, RecipeError  # noqa: E402
 from opsin.models import store  # noqa: E402
 from opsin.training.recipe import Recipe, read_recipe  # noqa: E402
@@ -213,6 +213,24 @@ def test_the_recipes_fit_their_networks(path: Path) -> None:
 def test_a_wrong_network_table_is_refused(network: dict, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         start_network(system_of(network))
+
+
+@pytest.mark.parametrize(
+    ("data", "validation", "same"),
+    [
+        (["a.tar:train"], ["a.tar:val"], True),
+        (["a.tar:train", "b.tar"], ["a.tar:val"], True),
+        (["a.tar:train"], ["b.tar:val"], False),
+        (["a.tar"], ["a.tar:val"], False),
+        (["a.tar:train"], ["a.tar:train"], False),
+    ],
+)
+def test_splits_of_one_set_are_not_compared(
+    data: list[str], validation: list[str], same: bool, tmp_path: Path
+) -> None:
+    assert (
+        same_sets([tmp_path / one for one in data], [tmp_path / one for one in validation]) == same
+    )
 
 
 def test_crops_that_do_not_fit_the_network_are_refused(photographs: Path, tmp_path: Path) -> None:

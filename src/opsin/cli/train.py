@@ -13,7 +13,10 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe, as in recipes/default.toml.")],
     data: Annotated[
         list[Path],
-        typer.Option("--data", help="Folders or .tar files of photographs; may be repeated."),
+        typer.Option(
+            "--data",
+            help="Folders or .tar files of photographs, or SET.tar:SPLIT; may be repeated.",
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder of the run: checkpoint, log, sheets.")

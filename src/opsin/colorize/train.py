@@ -16,7 +16,7 @@ from opsin.colorize.features import FeatureCache
 from opsin.colorize.systems import System, start_network, system_of
 from opsin.colorize.validation import Validation
 from opsin.errors import RecipeError
-from opsin.training import loop, report
+from opsin.training import loop, report, splits
 from opsin.training.recipe import Recipe, section
 from opsin.training.shards import Listing, list_pictures
 
@@ -89,7 +89,17 @@ def train(
         labels=labels_of(held, classes).tolist() if classes else (),
     )
     log = report.RunLog(
-        out, steps=recipe.steps, first=first, validate=validate, show=show, advance=advance
+        out,
+        steps=recipe.steps,
+        first=first,
+        validate=validate,
+        show=show,
+        advance=advance,
+        about={
+            "training": describe(listing),
+            "validation": describe(held),
+            "sheets": "the photograph, gray, then the answers",
+        },
     )
     loop.train(recipe, objective, batches, out=out, log=log, average=average, first=first)
     if dist.is_initialized():
@@ -121,18 +131,31 @@ def pictures(
     *,
     classes: bool,
 ) -> tuple[Listing, Listing]:
-    """What is trained on, and what is validated on."""
+    """What is trained on, and what is validated on, apart from each other.
+
+    Two splits of one set are as far apart as its makers wished: portraits alike in framing count
+    as near-duplicates by their hashes, and would be left out for nothing.
+    """
     cores = os.cpu_count() or 1
     shown = list_pictures(validation, workers=cores, classes=classes) if validation else None
     listing = list_pictures(
         data,
         least_chroma=settings.least_chroma,
-        apart_from=shown.hashes if shown else None,
+        apart_from=shown.hashes if shown and not same_sets(data, validation) else None,
         workers=cores,
         classes=classes,
         progress=_counter(show),
     )
     return (listing, shown) if shown else hold_back(listing, VALIDATION_PICTURES, seed=recipe.seed)
+
+
+def same_sets(data: Sequence[Path], validation: Sequence[Path]) -> bool:
+    """Whether all pictures to validate on are another split of a set that is trained on."""
+    trained = dict(splits.split_of(path) for path in data)
+    return all(
+        split is not None and trained.get(path) not in (None, split)
+        for path, split in map(splits.split_of, validation)
+    )
 
 
 def hold_back(listing: Listing, count: int, *, seed: int) -> tuple[Listing, Listing]:

@@ -47,7 +47,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     validate_every: int = 1000
-    """Steps between two validations; each writes a line, the plot, the sheet and a checkpoint."""
+    """Steps between two validations; each writes a line, a sheet and the report."""
     network: dict[str, Any] = {}
     objective: dict[str, Any] = {}
     data: dict[str, Any] = {}
