@@ -2,12 +2,16 @@
 # make test     lint, types, layers and tests, in an environment with all extras
 # make pictures makes the README's pictures again
 # make bench    times the package on this machine
+# make study    trains and compares all systems (hours; goes on where it was):
+#               make study PHOTOS='a.tar b.tar' VALIDATION=v.tar EVAL='kodak.tar diverse.tar'
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check pictures bench clean
+RUNS   ?= runs/study
+
+.PHONY: demo test check pictures bench study clean
 
 demo: $(VENV)/base
 	$(BIN)/opsin colorize samples -o demo --compare --overwrite
@@ -28,6 +32,9 @@ pictures: $(VENV)/base
 
 bench: $(VENV)/base
 	$(BIN)/opsin bench
+
+study: $(VENV)/all
+	$(BIN)/python benchmarks/study.py --data $(PHOTOS) --validation $(VALIDATION) --runs $(RUNS) --on $(EVAL)
 
 $(VENV)/base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -75,7 +75,7 @@ class Stepper:
             ):
                 if chosen:
                     tables.append({"params": chosen, "weight_decay": decay, "share": share})
-        return AdamW(tables, lr=0.0, betas=self.schedule.betas, fused=self.device.type == "cuda")
+        return AdamW(tables, lr=0.0, betas=self.schedule.betas, fused=self.device.type != "mps")
 
     def step(self, loss: Tensor, optimizer: Optimizer) -> None:
         """Backward, gradients averaged over machines, clipped, one optimizer step."""
