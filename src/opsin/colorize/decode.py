@@ -31,7 +31,7 @@ class Vividness(NamedTuple):
     """Factor on a*b* after the mean."""
 
 
-DEFAULT_SCALE: Final = (Vividness(0.7, 0.8), Vividness(0.6, 1.25), Vividness(0.35, 1.6))
+DEFAULT_SCALE: Final = (Vividness(0.7, 0.85), Vividness(0.6, 1.3), Vividness(0.4, 1.7))
 """Settings at vividness 0, 0.5 and 1 for a model whose card gives none: about the highest PSNR,
 nearly the truth's colorfulness, and beyond it (`benchmarks/vividness.py`)."""
 
