@@ -118,11 +118,11 @@ def test_a_generator_learns_without_a_discriminator(scenes: Path, tmp_path: Path
 
 
 def test_scenes_are_classified_while_they_are_colorized(scenes: Path, tmp_path: Path) -> None:
-    changes = {"objective": {"class_weight": 0.1}}
-    train(recipe("a5", 40, **changes), [scenes], tmp_path, workers=0)
+    changes = {"objective": {"class_weight": 1.0}, "data": {"batch": 12, "order": "epochs"}}
+    train(recipe("a5", 60, **changes), [scenes], tmp_path, workers=0)
     losses = figures(tmp_path, "losses.csv")
     assert losses["class_right"] > 0.5  # of three classes
-    assert losses["class_entropy"] < 1.1
+    assert losses["class_entropy"] < 1.0  # log 3 is 1.1
 
 
 def test_classes_that_no_picture_has_are_an_error(photographs: Path, tmp_path: Path) -> None:
