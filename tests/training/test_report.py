@@ -16,6 +16,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
+import opsin  # noqa: E402
 from opsin.training import report  # noqa: E402
 from opsin.training.curves import Curve, draw, ticks  # noqa: E402
 from opsin.training.page import columns, page, toml, write_report  # noqa: E402
@@ -130,6 +131,13 @@ def test_the_page_shows_everything(run: Path) -> None:
     ):
         assert words in text, words
     assert "<set>" not in text
+
+
+def test_the_curves_are_a_picture_too(run: Path) -> None:
+    plot = opsin.open(run / "losses.png").pixels
+    blue = (plot[..., 2].astype(int) - plot[..., 0]) > 60
+    assert plot.shape[1] == 3 * 360
+    assert blue[:232, :360].sum() > 100  # the training loss is drawn in the first place
 
 
 def test_the_page_needs_nothing_else(run: Path) -> None:

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from opsin.files import write_atomically
-from opsin.training.curves import Curve, draw
+from opsin.training.curves import Curve, draw, sheet_of
 from opsin.training.progress import Progress
 from opsin.training.progress import read as read_progress
 
 FILE: Final = "report.html"
+PLOT: Final = "losses.png"
 MOST_SHEETS: Final = 8
 SHEET_BYTES: Final = 3_300_000  # all of them together; a third more as text
 ASIDE: Final = ("rate", "pictures_per_second")
@@ -31,6 +32,16 @@ ASIDE: Final = ("rate", "pictures_per_second")
 def write_report(out: Path) -> Path:
     """The page of the run in `out`, written into it."""
     return write_atomically(out / FILE, page(out).encode())
+
+
+def write_plot(out: Path) -> Path:
+    """The curves of the run in `out` as one picture, losses.png."""
+    from opsin.formats.vips import vips
+
+    pairs = _pairs(columns(out / "losses.csv"), columns(out / "validation.csv"))
+    charts = [(name, draw(name, training=one, validation=two)) for name, one, two in pairs]
+    image = vips().Image.svgload_buffer(sheet_of(charts).encode())
+    return write_atomically(out / PLOT, image.pngsave_buffer())
 
 
 def page(out: Path) -> str:
@@ -134,24 +145,31 @@ def _figures(held: Mapping[str, list[float]]) -> str:
     return f"<table class=figures><tr><th>{head}{''.join(rows)}</table>"
 
 
-def _curves(losses: Mapping[str, list[float]], held: Mapping[str, list[float]]) -> str:
-    """A chart for each loss and each figure; those of the same name in one."""
+def _pairs(
+    losses: Mapping[str, list[float]], held: Mapping[str, list[float]]
+) -> list[tuple[str, Curve | None, Curve | None]]:
+    """What is drawn: each loss and each figure, training and validation of a name together."""
     steps = losses.get("step", [])
     names = [name for name in losses if name not in ("step", "loss", *ASIDE)]
     names = [name for name in names if losses[name] != losses.get("loss")]
     names += [name for name in held if name not in ("step", "loss", *names)]
     if "loss" in losses or "loss" in held:
         names.insert(0, "loss")
-    charts = [
-        _chart(
-            name,
-            training=Curve(steps, losses[name]) if name in losses else None,
-            validation=Curve(held["step"], held[name]) if name in held else None,
+    return [
+        (
+            name.replace("_", " "),
+            Curve(steps, losses[name]) if name in losses else None,
+            Curve(held["step"], held[name]) if name in held else None,
         )
         for name in names
     ]
+
+
+def _curves(losses: Mapping[str, list[float]], held: Mapping[str, list[float]]) -> str:
+    """A chart for each loss and each figure."""
+    charts = [_chart(name, training=one, validation=two) for name, one, two in _pairs(losses, held)]
     aside = [
-        _chart(name.replace("_", " "), training=Curve(steps, losses[name]))
+        _chart(name.replace("_", " "), training=Curve(losses["step"], losses[name]))
         for name in ASIDE
         if name in losses
     ]
@@ -166,7 +184,7 @@ def _curves(losses: Mapping[str, list[float]], held: Mapping[str, list[float]]) 
 
 def _chart(name: str, *, training: Curve | None = None, validation: Curve | None = None) -> str:
     svg = draw(name, training=training, validation=validation)
-    return f"<figure><figcaption>{html.escape(name.replace('_', ' '))}</figcaption>{svg}</figure>"
+    return f"<figure><figcaption>{html.escape(name)}</figcaption>{svg}</figure>"
 
 
 def _grid(charts: Iterable[str]) -> str:

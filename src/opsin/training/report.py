@@ -1,4 +1,4 @@
-"""What a run writes while it trains: CSVs, TensorBoard events, its times, a page that shows all."""
+"""What a run writes while it trains: CSVs, TensorBoard events, its times, a plot, a page of all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from opsin.training import progress
-from opsin.training.page import write_report
+from opsin.training.page import write_plot, write_report
 
 EVERY = 50
 """Steps that one line of the log sums up."""
@@ -83,6 +83,7 @@ class RunLog:
         self.since = time.monotonic()
         self._keep_time(step)
         write_report(self.out)
+        write_plot(self.out)
         self.since = time.monotonic()
 
     def _keep_time(self, step: int) -> None:
