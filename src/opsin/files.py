@@ -3,7 +3,10 @@
 import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from opsin.errors import SaveError
 
@@ -23,13 +26,20 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> Path:
     >>> write_atomically(Path(tempfile.mkdtemp()) / "note.txt", b"hello").read_bytes()
     b'hello'
     """
-    path = Path(path)
+    with whole_file(path) as file:
+        file.write(data)
+    return Path(path)
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write to, as `write_atomically` does: it gets its name when all is on the disk."""
     final = Path(os.path.realpath(path))
     _make_folder(final.parent)
     temporary = final.parent / f".opsin-{secrets.token_hex(8)}.part"
     try:
         with open(temporary, "xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             _settle(file.fileno())
         os.replace(temporary, final)
@@ -38,7 +48,11 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> Path:
         if isinstance(error, OSError):
             raise _save_error(final, error) from error
         raise
-    return path
+
+
+def cache_folder(kind: str) -> Path:
+    """The folder for what can be made anew: `$XDG_CACHE_HOME/opsin`, or one in the home folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "opsin" / kind
 
 
 def shown(path: str | os.PathLike[str]) -> str:

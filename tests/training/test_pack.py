@@ -244,7 +244,7 @@ def test_a_tar_is_written_and_nothing_else(tmp_path: Path, small: list[bytes]) -
     folder = write(tmp_path / "in", {"a.jpg": small[0]})
     with pytest.raises(SaveError, match=r"out\.zip: the name must end in \.tar"):
         pack(folder, tmp_path / "out.zip")
-    with pytest.raises(SaveError, match="cannot be written"):
+    with pytest.raises(SaveError, match="cannot make this folder"):
         pack(folder, folder / "a.jpg" / "out.tar")
 
 
@@ -413,7 +413,10 @@ def test_a_damaged_batch_is_a_data_error_or_harmless(
         content[place] = int(rng.integers(0, 256))
     write(folder, {"data_batch_1": bytes(content[: int(rng.integers(1, len(content) + 1))])})
     with suppress(DataError):
-        pack(folder, tmp_path / "out.tar", overwrite=True)
+        packed = pack(folder, tmp_path / "out.tar", overwrite=True)
+        with tarfile.open(packed.path) as tar:
+            assert sum(name.endswith(".png") for name in tar.getnames()) == packed.pictures
+    assert not list(tmp_path.glob(".opsin-*"))  # whole, or nothing at all
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -20,10 +20,10 @@ from opsin.color import gray_to_light, rgb_to_lab
 from opsin.colorize.bins import BINS, histogram
 from opsin.errors import DataError
 from opsin.training import augment
+from opsin.training.loop import Batch
 from opsin.training.shards import Listing, Picture, read
 
 Float = NDArray[np.float32]
-Batch = dict[str, torch.Tensor]
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +71,8 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Crops(IterableDataset[Batch]):
     """Batches from number `first` on; worker w of n makes every n-th of them.
 
-    `gives` are the arrays that the batches hold beside light and ab: hints, condition, label.
+    `gives` are the arrays that the batches hold beside light and ab: hints, condition. With
+    `classes` they hold each picture's label among them too.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Crops(IterableDataset[Batch]):
                 "Lower data.size in the recipe, or give larger pictures."
             )
         self.chances = [_chances(listing.groups[pool], settings) for pool in self.pools]
-        self.labels = labels_of(listing, classes)
+        self.labels = labels_of(listing, classes) if classes else None
 
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
@@ -128,7 +129,7 @@ class Crops(IterableDataset[Batch]):
             picture = self.listing.pictures[index]
             crops.append(self.crop(picture, size, rng, whole=bool(small)))
         batch = {key: torch.from_numpy(np.stack([crop[key] for crop in crops])) for key in crops[0]}
-        if "label" in self.gives:
+        if self.labels is not None:
             batch["label"] = torch.from_numpy(self.labels[chosen])
         if variants is not None:
             batch["picture"] = torch.from_numpy(chosen.astype(np.int64))
@@ -207,8 +208,6 @@ def make_crop(
 
 def labels_of(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64]:
     """The number of each picture's class among `classes`, -1 for those of none, (N,)."""
-    if not classes:
-        return np.full(len(listing.pictures), -1)
     numbers = {name: number for number, name in enumerate(classes)}
     names = [*listing.class_names, None]  # label -1 is the last
     labels = np.array([numbers.get(names[label], -1) for label in listing.labels], np.int64)

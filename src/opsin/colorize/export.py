@@ -65,8 +65,8 @@ def export(
     network.load_state_dict(done.weights, strict=True)
     inputs = _inputs(system, network)
     output = "logits" if system.answer == "bins" else "ab"
-    multiple = max(32, int(getattr(network, "multiple", 32)))
-    stride = int(getattr(network, "stride", 4))
+    multiple = max(32, int(network.multiple))  # type: ignore[arg-type]
+    stride = int(network.stride)  # type: ignore[arg-type]
     path = folder / f"{name}.onnx"
     pairs = export_onnx(
         network if system.answer == "bins" else Small(network),

@@ -11,11 +11,12 @@ things that are not in its crop.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from opsin.files import cache_folder
 
 WIDTH = 1000
 
@@ -25,7 +26,7 @@ class FeatureCache:
 
     def __init__(self, key: str, *, pictures: int, variants: int, folder: Path | None = None):
         """`key` says all that the answers depend on: the classifier, the pictures, the crops."""
-        folder = folder or _folder()
+        folder = folder or cache_folder("features")
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.f16"
         shape = (pictures, variants, WIDTH)
@@ -49,7 +50,3 @@ class FeatureCache:
         answers: NDArray[np.float32],
     ) -> None:
         self._answers[pictures, variants] = answers
-
-
-def _folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "opsin" / "features"

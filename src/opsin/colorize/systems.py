@@ -40,7 +40,7 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     target_stride: ClassVar[int] = 1
     """The true color is averaged over squares of so many pixels."""
     gives: ClassVar[frozenset[str]] = frozenset()
-    """What its training pictures carry beside L* and a*b*: hints, condition, label."""
+    """What its training pictures carry beside L* and a*b*: hints, condition."""
     paper: ClassVar[str] = ""
 
     kind: str
@@ -57,6 +57,10 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def thumbnail(self, network: nn.Module) -> int | None:
         """Side of the square to which the whole photograph is squashed for it; None: not seen."""
         return network.size if isinstance(network, fusion.FusionWithClassifier) else None
+
+    def class_names(self) -> tuple[str, ...]:
+        """The classes that it learns to tell apart while it colorizes."""
+        return ()
 
     def classifier_name(self) -> str | None:
         """The frozen classifier whose answers it needs, which may be kept on disk."""
@@ -137,7 +141,6 @@ class GlobalLocal(System, frozen=True, kw_only=True):
     """A5."""
 
     paper: ClassVar[str] = "https://doi.org/10.1145/2897824.2925974"
-    gives: ClassVar[frozenset[str]] = frozenset({"label"})
 
     classes: tuple[str, ...] = ()
     """The scenes' classes, which are the names of the folders that the pictures lie in."""
@@ -153,6 +156,9 @@ class GlobalLocal(System, frozen=True, kw_only=True):
             use_global=self.use_global,
             batch_norm=self.batch_norm,
         )
+
+    def class_names(self) -> tuple[str, ...]:
+        return self.classes
 
     def thumbnail(self, network: nn.Module) -> int | None:
         return self.global_size if self.use_global else None

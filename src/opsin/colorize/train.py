@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -45,14 +45,14 @@ def train(
     goal = section(recipe.objective, system.settings, where="[objective]")
     torch.manual_seed(recipe.seed)
     network = start_network(system)
-    check_sizes(settings, int(getattr(network, "multiple", 32)), system.target_stride)
+    multiple = int(network.multiple)  # type: ignore[arg-type]  # each network says it
+    check_sizes(settings, multiple, system.target_stride)
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_bytes(msgspec.json.format(msgspec.json.encode(recipe)))
-    classes = tuple(getattr(system, "classes", ()))
+    classes = system.class_names()
     listing, held = pictures(recipe, settings, data, validation, show, classes=bool(classes))
     show(describe(listing))
 
-    torch.manual_seed(recipe.seed)
     stepper = loop.make_stepper(recipe)
     cache = _cache(system, settings, listing, seed=recipe.seed)
     objective = system.objective(network, goal, stepper, cache)
@@ -60,26 +60,7 @@ def train(
     if checkpoint.exists():
         first, average = loop.load_checkpoint(checkpoint, objective)
         show(f"going on after step {first} of {recipe.steps}")
-    rank, ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    crops = Crops(
-        listing,
-        settings,
-        seed=recipe.seed,
-        first=first,
-        last=recipe.steps,
-        stride=system.target_stride,
-        gives=system.gives if classes else system.gives - {"label"},
-        classes=classes,
-        rank=rank,
-        ranks=ranks,
-    )
-    on_cpu = stepper.device.type == "cpu"
-    cores = os.cpu_count() or 1
-    batches = loader(
-        crops,
-        workers=workers if workers is not None else min(2, cores) if on_cpu else cores - 1,
-        pin=stepper.device.type == "cuda",
-    )
+    batches = _batches(recipe, settings, system, listing, first, stepper.device.type, workers)
     validate = Validation(
         objective,
         held.pictures,
@@ -105,6 +86,35 @@ def train(
     if dist.is_initialized():
         dist.destroy_process_group()
     return checkpoint
+
+
+def _batches(
+    recipe: Recipe,
+    settings: Data,
+    system: System,
+    listing: Listing,
+    first: int,
+    device: str,
+    workers: int | None,
+) -> Iterable[loop.Batch]:
+    """The run's batches after step `first`, made beside the training."""
+    rank, ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    crops = Crops(
+        listing,
+        settings,
+        seed=recipe.seed,
+        first=first,
+        last=recipe.steps,
+        stride=system.target_stride,
+        gives=system.gives,
+        classes=system.class_names(),
+        rank=rank,
+        ranks=ranks,
+    )
+    if workers is None:
+        cores = os.cpu_count() or 1
+        workers = min(2, cores) if device == "cpu" else cores - 1
+    return loader(crops, workers=workers, pin=device == "cuda")
 
 
 def check_sizes(settings: Data, multiple: int, stride: int) -> None:

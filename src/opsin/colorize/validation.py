@@ -13,8 +13,9 @@ from torch import nn
 from opsin.appearance import colorfulness
 from opsin.color import lab_to_rgb, rgb_to_lab
 from opsin.colorize.bins import BINS
-from opsin.colorize.objectives import Batch, ColorObjective
+from opsin.colorize.objectives import ColorObjective
 from opsin.errors import DataError
+from opsin.training.loop import Batch
 from opsin.training.shards import Picture, read
 
 Float = NDArray[np.float32]

@@ -8,23 +8,21 @@ if splits or classes are known or asked for.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsin.errors import DataError, SaveError
+from opsin.files import whole_file
 from opsin.formats.vips import listening, vips
 from opsin.models.engine import cores
 from opsin.training import splits
@@ -95,7 +93,7 @@ def pack(
     items, classes = _gather([splits.split_of(path) for path in paths], out)
     if not items:
         raise DataError(f"no picture found in {', '.join(map(str, paths))}.")
-    with listening(), _whole_file(out) as file, tarfile.open(fileobj=file, mode="w") as archive:
+    with listening(), whole_file(out) as file, tarfile.open(fileobj=file, mode="w") as archive:
         make = partial(_make, size=size, quality=quality)
         stored, unreadable = _store(archive, items, make, progress)
         if not stored:
@@ -292,22 +290,3 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     member = tarfile.TarInfo(name)  # its time and owner are 0
     member.size = len(data)
     archive.addfile(member, BytesIO(data))
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name when all of it is on the disk, and is gone if that fails."""
-    final = Path(os.path.realpath(path))
-    temporary = final.parent / f".opsin-{secrets.token_hex(8)}.part"
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, final)
-    except OSError as error:
-        raise SaveError(f"{path}: cannot be written ({error.strerror}).") from error
-    finally:
-        with suppress(OSError):  # there is none, if all went well
-            temporary.unlink()

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
 from opsin.errors import DataError
+from opsin.files import cache_folder
 from opsin.training import splits
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -285,7 +286,7 @@ def _cached_looks(
 ) -> NDArray[np.float64]:
     """(N, 3): short side, chroma, and the hash's bits in a float's place."""
     key = hashlib.sha256(f"{_CACHE_VERSION}:{stamp}".encode()).hexdigest()[:32]
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "opsin" / "looks"
+    cache = cache_folder("looks")
     file = cache / f"{key}.npy"
     if file.exists():
         looks: NDArray[np.float64] = np.load(file)

@@ -44,6 +44,9 @@ class ColorBins(nn.Module):
     `widths` are the decoder's channels at 1/32, 1/16, 1/8 and 1/4.
     """
 
+    stride = 4
+    multiple = 32
+
     def __init__(
         self,
         *,

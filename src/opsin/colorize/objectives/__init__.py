@@ -7,21 +7,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-Batch = dict[str, Tensor]
+from opsin.training.loop import Batch, Objective
 
 
-class ColorObjective(Protocol):
-    """An objective of `opsin.training.loop` whose answers are colors."""
-
-    network: nn.Module
-    others: dict[str, nn.Module]
-    optimizers: list[Optimizer]
-
-    def step(self, batch: Batch) -> dict[str, float]:
-        """Updates the networks on one batch; the losses, `loss` among them."""
-        ...
+class ColorObjective(Objective, Protocol):
+    """An objective whose answers are colors."""
 
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, float]:
         """The losses of `network` on a batch of validation pictures; nothing is learned."""

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.colorize.networks.conditional_gan import REACH, Discriminator
-from opsin.colorize.objectives import Batch
 from opsin.colorize.objectives.regression import edge_error
-from opsin.training.loop import Stepper
+from opsin.training.loop import Batch, Stepper
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from opsin.colorize.bins import BIN_OF_CELL, BINS, GRID, REACH
 from opsin.colorize.decode import decode
 from opsin.colorize.networks.color_bins import ColorBins
-from opsin.colorize.objectives import Batch
-from opsin.training.loop import Stepper
+from opsin.training.loop import Batch, Stepper
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from opsin.colorize.features import FeatureCache
 from opsin.colorize.networks.fusion import FusionWithClassifier
 from opsin.colorize.networks.global_local import GlobalLocal
-from opsin.colorize.objectives import Batch
-from opsin.training.loop import Stepper
+from opsin.training.loop import Batch, Stepper
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
