@@ -50,7 +50,7 @@ def main() -> None:
     for (what, name), scores in rows.items():
         right, chroma = bootstrap(np.array(scores))
         print(
-            f"| {what} | {Path(name).stem if '/' in name else name} | {len(scores)} "
+            f"| {what} | {name} | {len(scores)} "
             f"| {right.value:.1%} [{right.low:.1%}, {right.high:.1%}] | {chroma.value:.1f} |"
         )
 

@@ -54,7 +54,7 @@ def main() -> None:
         cells = [f"{one.value:.5f} [{one.low:.5f}, {one.high:.5f}]" for one in figures[:3]]
         larger = figures[3]
         cells.append(f"{larger.value:.2%} [{larger.low:.2%}, {larger.high:.2%}]")
-        print(f"| {Path(name).stem if '/' in name else name} | {' | '.join(cells)} |")
+        print(f"| {name} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

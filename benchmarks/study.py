@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tint import table, tints
 
 from opsin.cli.evaluate import document
 from opsin.evaluate.colorize import evaluate
@@ -49,15 +50,11 @@ SYSTEMS = {  # name: (what it is, changes of recipes/study.toml)
         "A5 global and local, with classes",
         (*GLOBAL, "objective.class_weight=0.00333"),
     ),
-    "a5-no-classes": ("A5 without the class loss", GLOBAL),
-    "a5-no-global": (
-        "A5 without the global branch",
-        ('network.kind="global_local"', "network.use_global=false"),
-    ),
     "a6-gan": ("A6 conditional GAN", GAN),
     "a6-u-net": ("A6 without discriminator", (*GAN, "objective.adversarial=0.0")),
     "a7-color-bins": ("A7 color bins", ('network.kind="color_bins"',)),
 }
+TOGETHER = ("a3-fusion", "a7-color-bins")  # averaged, as one more row
 FIGURES = ("psnr", "ssim", "delta_e", "colorfulness", "auc", "channel")
 FORMS = (".2f", ".3f", ".2f", ".1f", ".1%", ".1%")
 HEADS = ("PSNR", "SSIM", "CIEDE2000", "CF", "AuC", "larger channel")
@@ -77,13 +74,27 @@ def main() -> None:
         train(name, arguments)
     trained = [name for name in SYSTEMS if card_of(name, arguments.runs).exists()]
     for data in arguments.on:
-        for name in (*trained, "default"):
+        for name in rows_of(trained):
             measure(name, data, arguments.runs)
     write_page(trained, arguments)
 
 
 def card_of(name: str, runs: Path) -> Path:
     return runs / "models" / f"{name}.toml"
+
+
+def rows_of(trained: Sequence[str]) -> dict[str, str]:
+    """What is measured, by name, and what the tables call it."""
+    rows = {name: SYSTEMS[name][0] for name in trained}
+    if set(TOGETHER) <= set(trained):
+        rows["+".join(TOGETHER)] = "A3 and A7, averaged"
+    return {**rows, "default": "the default model"}
+
+
+def model_of(name: str, runs: Path) -> str:
+    """What `--model` is given for a row."""
+    models = [str(card_of(part, runs)) for part in name.split("+")]
+    return "default" if name == "default" else ",".join(models)
 
 
 def train(name: str, arguments: argparse.Namespace) -> None:
@@ -155,8 +166,7 @@ def measure(name: str, data: Path, runs: Path) -> dict[str, Any]:
     """The report of a model on an evaluation set, unless it is there."""
     path = runs / "figures" / f"{data.stem}-{name}.json"
     if not path.exists():
-        model = "default" if name == "default" else str(card_of(name, runs))
-        report = evaluate(data, model=model, vividness=0.5)
+        report = evaluate(data, model=model_of(name, runs), vividness=0.5)
         write_json(path, document(report))
         print(f"{name}: measured on {data.stem}", flush=True)
     return dict(json.loads(path.read_text("utf-8")))
@@ -168,6 +178,7 @@ def write_page(trained: Sequence[str], arguments: argparse.Namespace) -> None:
     page = put(page, "networks", networks_table(trained, arguments.runs))
     for data in arguments.on:
         page = put(page, data.stem, figures_table(trained, data, arguments.runs))
+    page = put(page, "tint", tint_table(trained, arguments.on, arguments.runs))
     PAGE.write_text(page, "utf-8")
     models = [str(card_of(name, arguments.runs)) for name in trained]
     sheet(arguments.show, PICTURES, model=[*models, "default"], cell=220, rows=8)
@@ -200,9 +211,8 @@ def figures_table(trained: Sequence[str], data: Path, runs: Path) -> str:
     lines = [f"| system | {' | '.join(HEADS)} |", "|---" * (1 + len(HEADS)) + "|"]
     plain = measure("default", data, runs)["systems"]
     rows = [(row["system"], row) for row in plain if row["system"] in ("gray", "mean color")]
-    for name in trained:
-        rows.append((SYSTEMS[name][0], answered(measure(name, data, runs))))
-    rows.append(("the default model", answered(measure("default", data, runs))))
+    for name, label in rows_of(trained).items():
+        rows.append((label, answered(measure(name, data, runs))))
     for label, row in rows:
         cells = []
         for key, form in zip(FIGURES, FORMS, strict=True):
@@ -212,6 +222,22 @@ def figures_table(trained: Sequence[str], data: Path, runs: Path) -> str:
             )
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def tint_table(trained: Sequence[str], data: Sequence[Path], runs: Path) -> str:
+    """How brown, and how much of one color, the answers are, over all evaluation sets."""
+    path = runs / "figures" / "tint.json"
+    found = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    labels = {"truth": "truth", **rows_of(trained)}
+    missing = [name for name in labels if name not in found]
+    if missing:
+        models = {model_of(name, runs): name for name in missing if name != "truth"}
+        rows = tints(data, list(models))
+        truth = rows.pop("truth")
+        found |= {name: list(row) for name, row in zip(models.values(), rows.values(), strict=True)}
+        found["truth"] = list(truth)
+        write_json(path, found)
+    return table({label: found[name] for name, label in labels.items()})
 
 
 def answered(report: dict[str, Any]) -> dict[str, Any]:

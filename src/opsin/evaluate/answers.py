@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -31,11 +32,13 @@ class Setting:
     model: str
     vividness: float
     size: int | None = None
+    name: str = ""
+    """What the model is called in tables and captions; `settings` finds it."""
 
     @property
     def label(self) -> str:
         """What the answer is called in tables and captions."""
-        return f"{self.model} {self.vividness:g}"
+        return f"{self.name} {self.vividness:g}"
 
 
 class Answered(NamedTuple):
@@ -50,14 +53,24 @@ class Answered(NamedTuple):
 def settings(
     model: str | Sequence[str], vividness: float | Sequence[float], size: int | None = None
 ) -> list[Setting]:
-    """Each model at each vividness, one of a name's kinds written out in full.
+    """Each model at each vividness; a model's file is called by its name, unless two have it.
 
-    >>> [setting.label for setting in settings("mine.toml", (0, 0.5))]
-    ['mine.toml 0', 'mine.toml 0.5']
+    >>> [setting.label for setting in settings("runs/mine.toml", (0, 0.5))]
+    ['mine 0', 'mine 0.5']
     """
     models = [model] if isinstance(model, str) else model
     amounts = vividness if isinstance(vividness, Sequence) else [vividness]
-    return [Setting(name, amount, size) for name in models for amount in amounts]
+    short = [",".join(map(_name_of, name.split(","))) for name in models]
+    names = short if len(set(short)) == len(set(models)) else models
+    return [
+        Setting(asked, amount, size, name)
+        for asked, name in zip(models, names, strict=True)
+        for amount in amounts
+    ]
+
+
+def _name_of(model: str) -> str:
+    return Path(model).stem if Path(model).suffix in (".toml", ".onnx") else model
 
 
 def answers_of(asked: Sequence[Setting], *, threads: int = 1) -> Answers:

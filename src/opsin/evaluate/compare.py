@@ -157,7 +157,7 @@ def _pictures(
     several = len({setting.vividness for setting in asked}) > 1
     for setting, answer, seconds in answered(photo, asked):
         ab = upsample.upsample(answer.ab, answer.light, truth.light)
-        system = setting.label if several else setting.model
+        system = setting.label if several else setting.name
         yield _measured(system, truth, kind, ab, seconds)
 
 

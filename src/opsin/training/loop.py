@@ -89,7 +89,7 @@ class Stepper:
 
 
 def make_stepper(recipe: Recipe) -> Stepper:
-    """The best device at hand: CUDA, Apple's MPS, or the CPU; bfloat16 by itself on CUDA only."""
+    """The best device at hand: CUDA, Apple's MPS, or the CPU; bfloat16 where it is fast."""
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
@@ -98,10 +98,18 @@ def make_stepper(recipe: Recipe) -> Stepper:
         device = torch.device("mps")
     else:
         device = torch.device("cpu")
-    half = recipe.precision == "bfloat16" or (recipe.precision == "auto" and device.type == "cuda")
+    half = recipe.precision == "bfloat16" or (recipe.precision == "auto" and _fast_bfloat16(device))
     if "WORLD_SIZE" in os.environ and not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return Stepper(device, half, recipe.optimizer)
+
+
+def _fast_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 itself: about twice the pictures a second."""
+    if device.type != "cpu":
+        return device.type == "cuda"
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # torch before 2.10 does not tell
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 class Log(Protocol):

@@ -46,6 +46,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     steps: int
     seed: int = 1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the products; weights are float32. By itself bfloat16 where the device has it."""
     validate_every: int = 1000
     """Steps between two validations; each writes a line, a sheet and the report."""
     network: dict[str, Any] = {}

@@ -55,9 +55,11 @@ class AdversarialObjective:
         with self.stepper.autocast():
             answer = self.network(batch["light"])
         parts = self._judge(batch, answer.detach()) if self.settings.adversarial else {}
+        self.discriminator.requires_grad_(False)  # its gradients here would be for nothing
         with self.stepper.autocast():
             loss, own = self.loss(answer, batch)
         self.stepper.step(loss, self.optimizer)
+        self.discriminator.requires_grad_(True)
         return {key: float(value) for key, value in (own | parts).items()}
 
     def loss(self, answer: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
