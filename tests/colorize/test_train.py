@@ -37,6 +37,7 @@ TINY = {
 
 def recipe(steps: int, **changes: object) -> Recipe:
     tables = {key: {**table, **changes.pop(key, {})} for key, table in TINY.items()}  # type: ignore[dict-item]
+    tables["precision"] = "float32"  # type: ignore[assignment]
     return Recipe(task="colorize", name="tiny", steps=steps, **tables, **changes)  # type: ignore[arg-type]
 
 

@@ -7,16 +7,18 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from opsin.colorize.networks.classifiers import Classifier  # noqa: E402
-from opsin.colorize.networks.fusion import VARIANTS, Fusion, FusionWithClassifier  # noqa: E402
+from opsin.colorize.networks.fusion import VARIANTS, Fusion, FusionWithClassifier, leveled  # noqa: E402
+
+RAMP = torch.linspace(-1, 1, 1000)
 
 
 class Mean(Classifier):
-    """A classifier whose thousand numbers are the thumbnail's mean."""
+    """A classifier whose thousand numbers are multiples of the thumbnail's mean."""
 
     size = 8
 
     def forward(self, thumbnail: torch.Tensor) -> torch.Tensor:
-        return thumbnail.mean(dim=(2, 3)).expand(-1, 1000)
+        return thumbnail.mean(dim=(2, 3)) * RAMP
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -33,7 +35,22 @@ def test_the_numbers_are_the_same_at_each_position() -> None:
     features = torch.randn(2, 1000)
     with torch.no_grad():
         fused = Fusion().fused(torch.rand(2, 1, 16, 24) * 100, features)
-    assert torch.equal(fused[:, 256:], features[:, :, None, None].expand(2, 1000, 2, 3))
+    given = leveled(features)[:, :, None, None]
+    assert torch.equal(fused[:, 256:], given.expand(2, 1000, 2, 3))
+
+
+@pytest.mark.parametrize("times", [0.1, 1, 30])
+def test_the_numbers_are_as_large_as_the_local_features(times: float) -> None:
+    """At any scale of the classifier's; in their own size they drown the picture."""
+    torch.manual_seed(0)
+    features = times * (torch.randn(4, 1000) + 3)
+    with torch.no_grad():
+        fused = Fusion().fused(torch.rand(4, 1, 64, 64) * 100, features)
+    local, given = fused[:, :256], fused[:, 256:]
+    assert given.mean(dim=1).abs().max() < 1e-4
+    assert 0.2 < given.std() / local.std() < 1.5
+    order = features.argsort(dim=1)
+    assert torch.equal(given[:, :, 0, 0].argsort(dim=1), order)
 
 
 @pytest.mark.parametrize(("variant", "count"), [("koalarization", 6_578_130), ("faces", 4_771_474)])
@@ -69,7 +86,7 @@ def test_the_classifiers_answer_reaches_the_colors() -> None:
     light, thumbnail = torch.rand(1, 1, 16, 16) * 100, torch.full((1, 1, 8, 8), 3.0)
     with torch.no_grad():
         ab = both.small(light, thumbnail)
-        assert torch.equal(ab, fusion.small(light, torch.full((1, 1000), 3.0)))
+        assert torch.equal(ab, fusion.small(light, 3 * RAMP[None]))
         assert not torch.equal(ab, both.small(light, -thumbnail))
     assert (both.stride, both.multiple, both.size) == (2, 8, 8)
 

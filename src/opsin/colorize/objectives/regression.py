@@ -109,8 +109,8 @@ class RegressionObjective:
         features, missing = self.cache.get(pictures, variants)
         if missing.any():
             light = batch["light"][torch.from_numpy(missing).to(batch["light"].device)]
-            found = network.classifier(squashed(light, network.size)).float().cpu().numpy()
-            features[missing] = found
+            found = network.classifier(squashed(light, network.size)).half().float().cpu().numpy()
+            features[missing] = found  # as the cache will give it, so that a run can be repeated
             self.cache.put(pictures[missing], variants[missing], found)
         return torch.from_numpy(features).to(batch["light"].device)
 
