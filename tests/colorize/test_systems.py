@@ -112,6 +112,14 @@ def test_a_discriminator_gives_its_opinion(
         Judge(done.path.with_suffix(".onnx"))
 
 
+def test_the_absolute_error_is_minimized_where_asked(scenes: Path, tmp_path: Path) -> None:
+    for error in ("squared", "absolute"):
+        goal = {"error": error}
+        train(recipe("a1", 2, objective=goal), [scenes], tmp_path / error, workers=0)
+        losses = figures(tmp_path / error, "losses.csv")
+        assert losses["loss"] == losses[f"{error}_error"]
+
+
 def test_bfloat16_learns_as_float32_does(scenes: Path, tmp_path: Path) -> None:
     losses = {}
     for precision in ("float32", "bfloat16"):

@@ -82,7 +82,10 @@ def find(name: str = "default") -> Model:
                 )
             return model
     available = ", ".join(names()) or "none"
-    raise ModelError(f"unknown model '{name}'. Available: {available}.")
+    raise ModelError(
+        f"unknown model '{name}'. Available: {available}. Others are trained with opsin train, or "
+        f"added: opsin models add CARD.toml."
+    )
 
 
 def add(path: str | Path) -> Model:

@@ -108,7 +108,7 @@ def _fast_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 itself: about twice the pictures a second."""
     if device.type != "cpu":
         return device.type == "cuda"
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # torch before 2.10 does not tell
+    able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch: unknown
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
