@@ -115,13 +115,9 @@ def train(name: str, arguments: argparse.Namespace) -> None:
         validation=arguments.validation,
         show=lambda text: print(f"{name}: {text}", flush=True),
     )
-    done = export(out, arguments.runs / "models", name=name, size=SIZE)
-    facts = {
-        **weigh(recipe.network),
-        "milliseconds": milliseconds(str(done.path)),
-        "minutes": (time.perf_counter() - began) / 60,
-    }
-    write_json(arguments.runs / name / "facts.json", facts)
+    export(out, arguments.runs / "models", name=name, size=SIZE)
+    minutes = (time.perf_counter() - began) / 60
+    write_json(out / "facts.json", {**weigh(recipe.network), "minutes": minutes})
 
 
 def weigh(table: dict[str, Any]) -> dict[str, float]:
@@ -145,6 +141,16 @@ def weigh(table: dict[str, Any]) -> dict[str, float]:
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "macs": counter.get_total_flops() / 2,
     }
+
+
+def speeds(names: Sequence[str], runs: Path) -> dict[str, float]:
+    """`milliseconds` of all models, one after the other so that they can be compared."""
+    path = runs / "figures" / "milliseconds.json"
+    found = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if set(found) != set(names):
+        found = {name: milliseconds(str(card_of(name, runs))) for name in names}
+        write_json(path, found)
+    return dict(found)
 
 
 def milliseconds(model: str) -> float:
@@ -197,11 +203,12 @@ def networks_table(trained: Sequence[str], runs: Path) -> str:
     """Size and cost of each network."""
     lines = ["| system | parameters | GMACs at 256² | ms at 256² | minutes of training |"]
     lines.append("|---|---|---|---|---|")
+    milliseconds = speeds(trained, runs)
     for name in trained:
         facts = json.loads((runs / name / "facts.json").read_text("utf-8"))
         lines.append(
             f"| {SYSTEMS[name][0]} | {facts['parameters'] / 1e6:.2f} M | {facts['macs'] / 1e9:.2f} "
-            f"| {facts['milliseconds']:.0f} | {facts['minutes']:.0f} |"
+            f"| {milliseconds[name]:.0f} | {facts['minutes']:.0f} |"
         )
     return "\n".join(lines)
 
