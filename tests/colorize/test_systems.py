@@ -144,6 +144,13 @@ def test_scenes_are_classified_while_they_are_colorized(scenes: Path, tmp_path: 
     assert losses["class_entropy"] < 1.0  # log 3 is 1.1
 
 
+def test_pictures_to_validate_on_need_no_classes(
+    scenes: Path, photographs: Path, tmp_path: Path
+) -> None:
+    train(recipe("a5", 1), [scenes], tmp_path, validation=[photographs], workers=0)
+    assert "class_right" not in figures(tmp_path, "validation.csv")
+
+
 def test_classes_that_no_picture_has_are_an_error(photographs: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no picture is of one of the classes person, cup, cat"):
         train(recipe("a5", 1), [photographs], tmp_path, workers=0)

@@ -67,7 +67,7 @@ def train(
         out,
         size=settings.validation_size,
         stride=system.target_stride,
-        labels=labels_of(held, classes).tolist() if classes else (),
+        labels=labels_of(held, classes).tolist() if set(classes) & set(held.class_names) else (),
     )
     log = report.RunLog(
         out,
