@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from opsin.color import rgb_to_lab
-from opsin.colorize.data import labels_of
+from opsin.colorize.data import Data, labels_of
 from opsin.colorize.export import read_run
 from opsin.colorize.networks.global_local import GlobalLocal
 from opsin.colorize.objectives.regression import squashed
 from opsin.colorize.systems import system_of
 from opsin.colorize.validation import square
 from opsin.evaluate.statistics import bootstrap
+from opsin.training.recipe import section
 from opsin.training.shards import list_pictures
 
 
@@ -36,10 +37,11 @@ def main() -> None:
         raise SystemExit(f"{arguments.run}: its network does not classify; train A5.")
     network.load_state_dict(done.weights)
     classes = system.class_names()
+    size = section(done.recipe.data, Data, where="[data]").validation_size
     listing = list_pictures(arguments.data, classes=True)
     counts = np.zeros((len(classes), len(classes)), int)
     for picture, label in zip(listing.pictures, labels_of(listing, classes), strict=True):
-        rgb = square(picture, int(done.recipe.data["validation_size"]))
+        rgb = square(picture, size)
         if rgb is None or label < 0:
             continue
         light = torch.from_numpy(np.ascontiguousarray(rgb_to_lab(rgb)[None, None, ..., 0]))
