@@ -1,4 +1,4 @@
-"""The model that is shipped: it is whole, small, and colors real photographs sensibly.
+"""The models that are shipped: they are whole, small, and color real photographs sensibly.
 
 The bounds are loose: they hold for any model that is fit to be the default, so a new one needs no
 new figures here. Its own figures are on its card and in docs/experiments.md.
@@ -27,17 +27,22 @@ def lab(pixels: np.ndarray) -> np.ndarray:
     return rgb_to_lab(pixels.astype(np.float32) / 255)
 
 
-def test_default_is_small_and_has_figures() -> None:
-    model = store.find("default")
-    assert model.path.stat().st_size <= 12_000_000
+SHIPPED = sorted(path.stem for path in store.PACKAGED.glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_model_is_small_and_has_figures(name: str) -> None:
+    model = store.find(name)
+    assert len(model.read()) <= 12_000_000
     assert model.card.figures
     assert model.card.training_data
 
 
-def test_is_nearer_to_the_truth_than_gray(astronaut: np.ndarray) -> None:
-    gray = gray_of(astronaut)
-    colored = opsin.colorize(gray[..., 0], vividness=0).pixels
-    true = lab(astronaut)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_is_nearer_to_the_truth_than_gray(coffee: np.ndarray, name: str) -> None:
+    gray = gray_of(coffee)
+    colored = opsin.colorize(gray[..., 0], model=name, vividness=0).pixels
+    true = lab(coffee)
     assert delta_e_2000(lab(colored), true).mean() < delta_e_2000(lab(gray), true).mean()
 
 
