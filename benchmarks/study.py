@@ -54,7 +54,8 @@ SYSTEMS = {  # name: (what it is, changes of recipes/study.toml)
     "a6-u-net": ("A6 without discriminator", (*GAN, "objective.adversarial=0.0")),
     "a7-color-bins": ("A7 color bins", ('network.kind="color_bins"',)),
 }
-TOGETHER = ("a3-fusion", "a7-color-bins")  # averaged, as one more row
+TOGETHER = "a3-fusion+a7-color-bins"  # averaged, as one more row
+MUTED = "a7-color-bins@0"  # at vividness 0, as one more row
 FIGURES = ("psnr", "ssim", "delta_e", "colorfulness", "auc", "channel")
 FORMS = (".2f", ".3f", ".2f", ".1f", ".1%", ".1%")
 HEADS = ("PSNR", "SSIM", "CIEDE2000", "CF", "AuC", "larger channel")
@@ -86,15 +87,21 @@ def card_of(name: str, runs: Path) -> Path:
 def rows_of(trained: Sequence[str]) -> dict[str, str]:
     """What is measured, by name, and what the tables call it."""
     rows = {name: SYSTEMS[name][0] for name in trained}
-    if set(TOGETHER) <= set(trained):
-        rows["+".join(TOGETHER)] = "A3 and A7, averaged"
+    more = {MUTED: "A7 at vividness 0", TOGETHER: "A3 and A7, averaged"}
+    rows |= {name: label for name, label in more.items() if set(parts_of(name)) <= set(trained)}
     return {**rows, "default": "the default model"}
 
 
-def model_of(name: str, runs: Path) -> str:
-    """What `--model` is given for a row."""
-    models = [str(card_of(part, runs)) for part in name.split("+")]
-    return "default" if name == "default" else ",".join(models)
+def parts_of(name: str) -> list[str]:
+    """The systems of a row."""
+    return name.split("@")[0].split("+")
+
+
+def setting_of(name: str, runs: Path) -> tuple[str, float]:
+    """What `--model` and `--vividness` are given for a row."""
+    models = [str(card_of(part, runs)) for part in parts_of(name)]
+    model = "default" if name == "default" else ",".join(models)
+    return model, 0.0 if name == MUTED else 0.5
 
 
 def train(name: str, arguments: argparse.Namespace) -> None:
@@ -172,7 +179,8 @@ def measure(name: str, data: Path, runs: Path) -> dict[str, Any]:
     """The report of a model on an evaluation set, unless it is there."""
     path = runs / "figures" / f"{data.stem}-{name}.json"
     if not path.exists():
-        report = evaluate(data, model=model_of(name, runs), vividness=0.5)
+        model, vividness = setting_of(name, runs)
+        report = evaluate(data, model=model, vividness=vividness)
         write_json(path, document(report))
         print(f"{name}: measured on {data.stem}", flush=True)
     return dict(json.loads(path.read_text("utf-8")))
@@ -235,16 +243,14 @@ def tint_table(trained: Sequence[str], data: Sequence[Path], runs: Path) -> str:
     """How brown, and how much of one color, the answers are, over all evaluation sets."""
     path = runs / "figures" / "tint.json"
     found = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    labels = {"truth": "truth", **rows_of(trained)}
-    missing = [name for name in labels if name not in found]
-    if missing:
-        models = {model_of(name, runs): name for name in missing if name != "truth"}
-        rows = tints(data, list(models))
-        truth = rows.pop("truth")
-        found |= {name: list(row) for name, row in zip(models.values(), rows.values(), strict=True)}
-        found["truth"] = list(truth)
-        write_json(path, found)
-    return table({label: found[name] for name, label in labels.items()})
+    rows = rows_of(trained)
+    for name in rows:
+        if name not in found:
+            model, vividness = setting_of(name, runs)
+            truth, answer = tints(data, [model], vividness).values()
+            found |= {"truth": list(truth), name: list(answer)}
+            write_json(path, found)
+    return table({label: found[name] for name, label in {"truth": "truth", **rows}.items()})
 
 
 def answered(report: dict[str, Any]) -> dict[str, Any]:
