@@ -14,10 +14,12 @@ import opsin  # noqa: E402
 from opsin.colorize import pipeline  # noqa: E402
 from opsin.colorize.data import Crops, Data, labels_of  # noqa: E402
 from opsin.colorize.export import export, size_of_crops  # noqa: E402
+from opsin.colorize.objectives.regression import RegressionObjective, Settings  # noqa: E402
 from opsin.colorize.systems import SYSTEMS, start_network, system_of  # noqa: E402
 from opsin.colorize.train import same_sets, train  # noqa: E402
 from opsin.errors import DataError, ModelError, RecipeError  # noqa: E402
 from opsin.models import store  # noqa: E402
+from opsin.training.loop import make_stepper  # noqa: E402
 from opsin.training.recipe import Recipe, read_recipe  # noqa: E402
 from opsin.training.shards import list_pictures  # noqa: E402
 
@@ -112,12 +114,29 @@ def test_a_discriminator_gives_its_opinion(
         Judge(done.path.with_suffix(".onnx"))
 
 
-def test_the_absolute_error_is_minimized_where_asked(scenes: Path, tmp_path: Path) -> None:
-    for error in ("squared", "absolute"):
-        goal = {"error": error}
-        train(recipe("a1", 2, objective=goal), [scenes], tmp_path / error, workers=0)
-        losses = figures(tmp_path / error, "losses.csv")
-        assert losses["loss"] == losses[f"{error}_error"]
+@pytest.mark.parametrize("error", ["squared", "absolute", "chebyshev"])
+def test_the_error_that_is_asked_for_is_minimized(scenes: Path, tmp_path: Path, error: str) -> None:
+    train(recipe("a1", 2, objective={"error": error}), [scenes], tmp_path, workers=0)
+    losses = figures(tmp_path, "losses.csv")
+    assert losses["loss"] == losses[f"{error}_error"]
+
+
+def test_the_chebyshev_error_is_that_of_the_sum_and_of_the_difference() -> None:
+    stepper = make_stepper(recipe("a1", 1))
+    answer, truth = torch.randn(2, 1, 2, 4, 4)
+    objective = RegressionObjective(
+        torch.nn.Conv2d(1, 2, 1),
+        Settings(error="chebyshev"),
+        stepper=stepper,
+        reach=1.0,
+        thumbnail=None,
+    )
+    network = torch.nn.Identity()
+    network.forward = lambda light: answer
+    loss, _ = objective.loss(network, {"light": truth[:, :1], "ab": truth})
+    a, b = (answer - truth).unbind(dim=1)
+    turned = ((a + b).abs() + (a - b).abs()).mean() / 2
+    assert float(loss) == pytest.approx(float(turned), rel=1e-6)
 
 
 def test_bfloat16_learns_as_float32_does(scenes: Path, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 The mean of the colors that a thing may have is brownish, so networks that learn it are brown
 (Zhang et al. 2016, arXiv 1603.08511, section 2.1): that is what these are here to show. By the
 absolute error they learn the median instead, which does not follow a few strong colors: it is
-paler, and oftener on the right side.
+paler, and oftener on the right side. The Chebyshev error, max(|a* error|, |b* error|), is half the
+sum of the absolute errors of a* + b* and a* - b*: so it is the median of a* - b* that is learned,
+whose sign is the best guess of which of the two is larger.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ from opsin.training.loop import Batch, Stepper
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[objective]` table of A1 to A5."""
 
-    error: Literal["squared", "absolute"] = "squared"
-    """What is minimized: squared, as in the papers, or absolute."""
+    error: Literal["squared", "absolute", "chebyshev"] = "squared"
+    """What is minimized: squared, as in the papers, absolute, or the larger one of the two."""
     class_weight: float = 0.0
     """Weight of the cross-entropy of the scene's class (alpha of Iizuka et al.); A5 only."""
     edge_weight: float = 0.0
@@ -81,6 +83,9 @@ class RegressionObjective:
         if self.settings.error == "absolute":
             total = F.l1_loss(ab, truth)
             parts["absolute_error"] = total.detach()
+        if self.settings.error == "chebyshev":
+            total = (ab - truth).abs().amax(dim=1).mean()
+            parts["chebyshev_error"] = total.detach()
         if self.settings.edge_weight:
             edges = edge_error(ab, truth)
             parts["edges"] = edges.detach()
