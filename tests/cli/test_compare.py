@@ -65,3 +65,18 @@ def test_an_unknown_model_is_one_line_and_exit_code_1(folder, tmp_path, capsys):
 
 def test_a_wrong_vividness_is_a_wrong_call(folder, capsys):
     assert main(["compare", str(folder), "--vividness", "2"]) == 2
+
+
+@pytest.mark.parametrize("verb", ["compare", "sheet"])
+def test_what_cannot_be_read_is_passed_over_and_told(folder, tmp_path, capsys, verb):
+    (folder / "bad.png").write_bytes(b"no picture")
+    out = tmp_path / "out.png"
+    call = [verb, str(folder), "--model", "tiny", "-o", str(out)]
+    assert main(call) == 1
+    told = capsys.readouterr()
+    assert str(out) in told.out
+    assert "bad.png cannot be read" in told.err
+    assert opsin.open(out).height > 200  # both others are on it
+    assert main([verb, str(folder / "bad.png"), "-o", str(tmp_path / "none.png")]) == 1
+    assert "none of the photographs can be read" in capsys.readouterr().err
+    assert not (tmp_path / "none.png").exists()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from opsin.cli.options import Amounts, Json, Limit, Models, Size, numbers
+from opsin.cli.options import Amounts, Json, Limit, Models, Size, numbers, tell
 
 if TYPE_CHECKING:
     from opsin.evaluate.compare import Compared, Comparison
@@ -42,7 +42,8 @@ def compare(
 
     A row for each photograph: itself, its gray, and the answer of each model of --models (all,
     if none is named) and of each --model. If it is in color, that is the truth, and the answers
-    are measured. The time is from the photograph to the network's answer.
+    are measured. The time is from the photograph to the network's answer. What cannot be read is
+    passed over and reported.
 
     Example: opsin compare photos --models all --model default,mine -o compare.png
     """
@@ -52,6 +53,7 @@ def compare(
 
     asked = [*(models.split(",") if models else []), *(model or [])]
     done = 0
+    failures: list[str] = []
     with Console(stderr=True).status("reading") as status:  # shows nothing if nobody watches
 
         def watch(_: Compared) -> None:
@@ -69,13 +71,15 @@ def compare(
             rows=rows,
             limit=limit,
             watch=watch,
+            passed=failures.append,
         )
     if as_json:
         print(json.dumps(document(found), ensure_ascii=False, indent=2))
-        return
-    _print_table(found)
-    for page in found.pages:
-        print(page)
+    else:
+        _print_table(found)
+        for page in found.pages:
+            print(page)
+    tell(failures)
 
 
 def document(found: Comparison) -> dict[str, Any]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
 import typer
+
+from opsin.cli import FAILED
 
 Size: TypeAlias = Annotated[
     int | None,
@@ -24,6 +28,14 @@ Amounts: TypeAlias = Annotated[
 ]
 Limit: TypeAlias = Annotated[int | None, typer.Option(min=1, help="Only the first photographs.")]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def tell(failures: Sequence[str]) -> None:
+    """What was passed over, a line each on stderr; any such is exit code 1."""
+    for failure in failures:
+        print(f"opsin: {failure}", file=sys.stderr)
+    if failures:
+        raise typer.Exit(FAILED)
 
 
 def numbers(text: str) -> list[float]:

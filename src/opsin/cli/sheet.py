@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from opsin.cli.options import Amounts, Limit, Models, Size, numbers
+from opsin.cli.options import Amounts, Limit, Models, Size, numbers, tell
 
 
 def sheet(
@@ -29,12 +29,14 @@ def sheet(
 ) -> None:
     """
 
-    Each model is shown at each vividness. True colors are not needed: this is for looking.
+    Each model is shown at each vividness. True colors are not needed: this is for looking. What
+    cannot be read is passed over and reported.
 
     Example: opsin sheet scans -o sheet.png --vividness 0.3,0.7
     """
     from opsin.evaluate.sheet import sheet as run
 
+    failures: list[str] = []
     pages = run(
         paths,
         output,
@@ -45,6 +47,8 @@ def sheet(
         cell=cell,
         rows=rows,
         limit=limit,
+        passed=failures.append,
     )
     for page in pages:
         print(page)
+    tell(failures)

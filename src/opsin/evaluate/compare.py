@@ -21,6 +21,7 @@ from opsin.appearance import color_kind
 from opsin.color import rgb_to_lab
 from opsin.colorize import upsample
 from opsin.colorize.ensemble import cards
+from opsin.errors import DataError
 from opsin.evaluate.answers import Setting, answered, gray_photo, settings
 from opsin.evaluate.pictures import Paths, photos, rgb_of
 from opsin.evaluate.scores import Truth, paint, scores_of, truth_of
@@ -86,14 +87,16 @@ def compare(
     rows: int = ROWS,
     limit: int | None = None,
     watch: Callable[[Compared], None] | None = None,
+    passed: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Each photograph in `paths` (see `pictures.read`) beside what each model makes of it.
 
     `models` are "all" or names; a name with commas is an ensemble. `output` is where the sheet
     is written: its second page gets -2 and so on, and no `output` means no sheet. `cell` is the
     longer side of its pictures, `rows` how many photographs are on a page. `watch` is given each
-    photograph's figures as they are there. A system is called as its model, and if several
-    amounts of vividness are asked, with the amount behind.
+    photograph's figures as they are there. `passed` is told of a photograph that cannot be read
+    and is passed over; without it, that is an error. A system is called as its model, and if
+    several amounts of vividness are asked, with the amount behind.
 
     >>> found = compare("photos", "compare.png")  # doctest: +SKIP
     >>> found.photographs[0]["default"].delta_e  # doctest: +SKIP
@@ -104,7 +107,7 @@ def compare(
     described = _described(asked)
     compared: list[Compared] = []
     with Sheet(output or "", cell=cell, rows=rows) as pages:
-        for name, photo in islice(photos(paths), limit):
+        for name, photo in islice(photos(paths, passed=passed), limit):
             truth, kind = _seen(name, photo)
             if not compared:  # a network's first run is slower
                 list(answered(gray_photo(truth.light), asked))
@@ -114,6 +117,8 @@ def compare(
                 pages.add([Cell(pixels, caption(figures, name)) for figures, pixels in found])
             if watch:
                 watch(compared[-1])
+    if not compared:
+        raise DataError("none of the photographs can be read: there is nothing to compare.")
     return Comparison(tuple(compared), tuple(pages.written), described)
 
 

@@ -6,7 +6,7 @@ A folder or tar that holds a splits.json may be given as `SET:SPLIT`; see `train
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
@@ -35,8 +35,13 @@ def read(paths: Paths, *, limit: int | None = None) -> Iterator[tuple[str, Pixel
         yield name, rgb_of(photo)
 
 
-def photos(paths: Paths) -> Iterator[tuple[str, Photo]]:
-    """Name and `Photo` of each picture; see `read`."""
+def photos(
+    paths: Paths, *, passed: Callable[[str], None] | None = None
+) -> Iterator[tuple[str, Photo]]:
+    """Name and `Photo` of each picture; see `read`.
+
+    One that cannot be read is passed over if `passed` is there to be told, else it is an error.
+    """
     for path in listed(paths):
         found = False
         for name, source in _sources(*splits.split_of(path)):
@@ -44,7 +49,10 @@ def photos(paths: Paths) -> Iterator[tuple[str, Photo]]:
             try:
                 yield name, open_photo(source)
             except PhotoError as error:
-                raise DataError(f"{path}: {name} cannot be read ({error})") from error
+                told = f"{path}: {name} cannot be read ({error})"
+                if passed is None:
+                    raise DataError(told) from error
+                passed(told)
         if not found:
             raise DataError(f"{path}: no pictures in it. Kinds: {' '.join(sorted(ENDINGS))}.")
 

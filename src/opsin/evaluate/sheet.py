@@ -8,7 +8,7 @@ name that was asked for, the next ones have -2, -3 ... before the suffix.
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.colorize.pipeline import paint
-from opsin.errors import SaveError
+from opsin.errors import DataError, SaveError
 from opsin.evaluate.answers import answered, settings
 from opsin.evaluate.pictures import Paths, listed, photos, rgb_of
 from opsin.files import shown
@@ -53,21 +53,25 @@ def sheet(
     cell: int = CELL,
     rows: int = ROWS,
     limit: int | None = None,
+    passed: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """The pages, written: each photograph, colorized by each model at each vividness.
 
     `paths` are as for `pictures.read`; true colors are not needed. With `original` the row
-    begins with the photograph as it is. `rows` is how many photographs are on a page.
+    begins with the photograph as it is. `rows` is how many photographs are on a page. `passed`
+    is told of a photograph that cannot be read and is passed over; without it, that is an error.
     """
     spare(paths, output)
     asked = settings(model, vividness, size)
     with Sheet(output, cell=cell, rows=rows) as pages:
-        for name, photo in islice(photos(paths), limit):
+        for name, photo in islice(photos(paths, passed=passed), limit):
             cells = [Cell(rgb_of(photo), name)] if original else []
             for setting, answer, _ in answered(photo, asked):
                 caption = setting.label if original else f"{setting.label}, {name}"
                 cells.append(Cell(rgb_of(paint(photo, answer)), caption))
             pages.add(cells)
+    if not pages.written:
+        raise DataError("none of the photographs can be read: there is nothing to show.")
     return pages.written
 
 
