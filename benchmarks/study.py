@@ -114,7 +114,6 @@ def train(name: str, arguments: argparse.Namespace) -> None:
         return
     changes = (*SYSTEMS[name][1], f'name="{name}"', *arguments.changes)
     recipe = read_recipe(ROOT / "recipes" / "study.toml", changes)
-    began = time.perf_counter()
     run(
         recipe,
         arguments.data,
@@ -123,8 +122,7 @@ def train(name: str, arguments: argparse.Namespace) -> None:
         show=lambda text: print(f"{name}: {text}", flush=True),
     )
     export(out, arguments.runs / "models", name=name, size=SIZE)
-    minutes = (time.perf_counter() - began) / 60
-    write_json(out / "facts.json", {**weigh(recipe.network), "minutes": minutes})
+    write_json(out / "facts.json", weigh(recipe.network))
 
 
 def weigh(table: dict[str, Any]) -> dict[str, float]:
@@ -214,9 +212,11 @@ def networks_table(trained: Sequence[str], runs: Path) -> str:
     milliseconds = speeds(trained, runs)
     for name in trained:
         facts = json.loads((runs / name / "facts.json").read_text("utf-8"))
+        sittings = json.loads((runs / name / "progress.json").read_text("utf-8"))["sittings"]
+        minutes = sum(sitting["training_seconds"] for sitting in sittings) / 60
         lines.append(
             f"| {SYSTEMS[name][0]} | {facts['parameters'] / 1e6:.2f} M | {facts['macs'] / 1e9:.2f} "
-            f"| {milliseconds[name]:.0f} | {facts['minutes']:.0f} |"
+            f"| {milliseconds[name]:.0f} | {minutes:.0f} |"
         )
     return "\n".join(lines)
 
