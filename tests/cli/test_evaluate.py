@@ -46,6 +46,14 @@ def test_json_may_hold_each_picture_and_no_nan(models, tmp_path, capsys, gray_ph
     assert found["systems"][0]["scores"][0]["psnr"] == 60
 
 
+def test_a_gray_photograph_leaves_a_dash_in_the_table(models, tmp_path, capsys, gray_photo):
+    path = opsin.open(gray_photo[::5, ::5]).save(tmp_path / "gray.png")
+    assert main(["evaluate", "colorize", str(path), "--model", "tiny"]) == 0
+    text = capsys.readouterr().out
+    assert " - " in text
+    assert "nan" not in text
+
+
 def test_a_contact_sheet_is_written_beside(folder, tmp_path, capsys):
     sheet = tmp_path / "sheet.png"
     call = ["evaluate", "colorize", str(folder), "--model", "tiny", "--sheet", str(sheet)]

@@ -37,6 +37,19 @@ def test_one_picture_has_an_interval_of_no_width():
     assert (figure.value, figure.low, figure.high) == (4.0, 4.0, 4.0)
 
 
+def test_resamples_without_a_figure_are_left_out():
+    columns = np.array([[1.0, 0.0], [3.0, 2.0]])  # drawn twice, the first has no ratio
+
+    def ratio(means):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(means[..., 1:] > 0, means[..., :1] / means[..., 1:], np.nan)
+
+    [figure] = bootstrap(columns, ratio)
+    assert (figure.value, figure.low, figure.high) == (2.0, 1.5, 2.0)
+    [nowhere] = bootstrap(columns[:1], ratio)
+    assert np.isnan([nowhere.value, nowhere.low, nowhere.high]).all()
+
+
 def test_no_picture_is_refused():
     with pytest.raises(ValueError, match="a row for each picture, got none"):
         bootstrap(np.empty((0, 3)))

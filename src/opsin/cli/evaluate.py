@@ -138,7 +138,12 @@ def _table(report: Report, definitions: Sequence[Definition]) -> Table:
         table.add_column(one.label, justify="right", no_wrap=True)
     for row in report.rows:
         shown = [(row.figures[one.name], one.form) for one in definitions]
-        table.add_row(row.system, *(format(figure.value, form) for figure, form in shown))
-        ranges = (f"{figure.low:{form}} {figure.high:{form}}" for figure, form in shown)
+        table.add_row(row.system, *(_number(figure.value, form) for figure, form in shown))
+        ranges = (f"{_number(one.low, form)} {_number(one.high, form)}" for one, form in shown)
         table.add_row("", *(text.replace("%", "") for text in ranges), style="dim")
     return table
+
+
+def _number(value: float, form: str) -> str:
+    """A figure for the table; a dash where it is not defined."""
+    return "-" if value != value else format(value, form)

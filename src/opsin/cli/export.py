@@ -41,4 +41,5 @@ def export(
         f"{done.path}: '{done.card.name}'; stored form and torch differ by "
         f"{done.difference:.3f} in a* and b* on average",
         highlight=False,
+        soft_wrap=True,
     )

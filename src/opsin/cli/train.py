@@ -70,7 +70,7 @@ def train(
         def advance(step: int, text: str) -> None:
             bar.update(steps, completed=step, description=text or None)
             if text and not console.is_terminal:
-                console.print(f"step {step}: {text}")
+                console.print(f"step {step}: {text}", soft_wrap=True)
 
         checkpoint = run(
             settings,
@@ -78,7 +78,10 @@ def train(
             out,
             validation=validation or (),
             workers=workers,
-            show=lambda text: console.print(text, highlight=False),
+            show=lambda text: console.print(text, highlight=False, soft_wrap=True),
             advance=advance,
         )
-    console.print(f"done: {checkpoint}. Make it a model with: opsin export {out} -o MODEL_FOLDER")
+    console.print(
+        f"done: {checkpoint}. Make it a model with: opsin export {out} -o MODEL_FOLDER",
+        soft_wrap=True,
+    )

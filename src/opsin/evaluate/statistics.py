@@ -7,6 +7,7 @@ of other kinds of pictures. Efron and Tibshirani, An Introduction to the Bootstr
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -41,7 +42,8 @@ def bootstrap(
     """One `Figure` for each of the numbers that `figures` makes of the columns' means.
 
     `columns` (n, k) has a row for each picture. `figures` takes means (..., k) to (..., m), so
-    that a figure may be a mean, or a ratio or a difference of means.
+    that a figure may be a mean, or a ratio or a difference of means; `nan` where it is not
+    defined, and such resamples are left out of its interval.
 
     >>> bootstrap(np.array([[1.0], [2.0], [3.0], [6.0]]))
     [Figure(value=3.0, low=1.5, high=5.0)]
@@ -54,5 +56,7 @@ def bootstrap(
     values = figures(columns.mean(axis=0))
     spread = figures(times @ columns / count)  # (resamples, m)
     tail = (1 - level) / 2
-    low, high = np.quantile(spread, [tail, 1 - tail], axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # defined in no resample: nan
+        low, high = np.nanquantile(spread, [tail, 1 - tail], axis=0)
     return [Figure(*map(float, row)) for row in zip(values, low, high, strict=True)]
