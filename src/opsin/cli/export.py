@@ -41,5 +41,6 @@ def export(
         f"{done.path}: '{done.card.name}'; stored form and torch differ by "
         f"{done.difference:.3f} in a* and b* on average",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )

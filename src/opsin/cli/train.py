@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +57,7 @@ def train(
         from opsin.colorize.train import train as run
     # of several processes under torchrun, one speaks
     console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -70,7 +72,7 @@ def train(
         def advance(step: int, text: str) -> None:
             bar.update(steps, completed=step, description=text or None)
             if text and not console.is_terminal:
-                console.print(f"step {step}: {text}", soft_wrap=True)
+                say(f"step {step}: {text}")
 
         checkpoint = run(
             settings,
@@ -78,10 +80,7 @@ def train(
             out,
             validation=validation or (),
             workers=workers,
-            show=lambda text: console.print(text, highlight=False, soft_wrap=True),
+            show=say,
             advance=advance,
         )
-    console.print(
-        f"done: {checkpoint}. Make it a model with: opsin export {out} -o MODEL_FOLDER",
-        soft_wrap=True,
-    )
+    say(f"done: {checkpoint}. Make it a model with: opsin export {out} -o MODEL_FOLDER")
