@@ -124,7 +124,9 @@ def test_the_discriminator_learns_to_tell_true_from_made() -> None:
     one = objective(0.0)
     learns(one, judge=0.1)
     one.step(batch())
-    assert one.discriminator.liking.item() == pytest.approx(0.1, rel=1e-3)  # red pictures are the true ones
+    assert one.discriminator.liking.item() == pytest.approx(
+        0.1, rel=1e-3
+    )  # red pictures are the true ones
     assert not one.network.color.any()
 
 
