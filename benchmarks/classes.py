@@ -37,7 +37,7 @@ def main() -> None:
         raise SystemExit(f"{arguments.run}: its network does not classify; train A5.")
     network.load_state_dict(done.weights)
     classes = system.class_names()
-    size = section(done.recipe.data, Data, where="[data]").validation_size
+    size = section(done.recipe.data, Data, "data").validation_size
     listing = list_pictures(arguments.data, classes=True)
     counts = np.zeros((len(classes), len(classes)), int)
     for picture, label in zip(listing.pictures, labels_of(listing, classes), strict=True):

@@ -50,7 +50,11 @@ class ModelError(OpsinError):
 
 
 class RecipeError(OpsinError):
-    """A recipe has an unknown or wrong setting."""
+    """A recipe has an unknown or wrong setting; `key` names it, as in "data.size"."""
+
+    def __init__(self, message: str, *, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class DataError(OpsinError):

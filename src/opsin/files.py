@@ -4,7 +4,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,7 +57,9 @@ def cache_folder(kind: str) -> Path:
 
 def shown(path: str | os.PathLike[str]) -> str:
     """A name that can be printed and put into XML, even where the file's own cannot."""
-    text = os.fsencode(path).decode("utf-8", "replace")
+    text = os.fspath(path)
+    with suppress(UnicodeEncodeError):  # half of a pair of code points, which no disk has
+        text = os.fsencode(text).decode("utf-8", "replace")
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )

@@ -15,6 +15,7 @@ from opsin.colorize import pipeline  # noqa: E402
 from opsin.colorize.data import Crops, Data, labels_of  # noqa: E402
 from opsin.colorize.export import export, size_of_crops  # noqa: E402
 from opsin.colorize.objectives.regression import RegressionObjective, Settings  # noqa: E402
+from opsin.colorize.recipe import check_sizes, tables_of  # noqa: E402
 from opsin.colorize.systems import SYSTEMS, start_network, system_of  # noqa: E402
 from opsin.colorize.train import same_sets, train  # noqa: E402
 from opsin.errors import DataError, ModelError, RecipeError  # noqa: E402
@@ -232,26 +233,21 @@ def test_labels_are_the_folders_names(scenes: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_recipes_fit_their_networks(path: Path) -> None:
-    from opsin.colorize.train import check_sizes
-    from opsin.training.recipe import section
-
-    recipe = read_recipe(path)
-    system = system_of({**recipe.network, "start": ""})
-    section(recipe.objective, system.settings, where="[objective]")
-    data = section(recipe.data, Data, where="[data]")
-    check_sizes(data, getattr(system.build(), "multiple", 32), system.target_stride)
+    system, data, _ = tables_of(read_recipe(path))
+    multiple = getattr(system.build(), "multiple", 32)
+    check_sizes(data, multiple=multiple, stride=system.target_stride)
     assert f"recipes/{path.name}" in path.read_text("utf-8")  # its own command
 
 
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ({}, "kind = None is none of encoder_decoder, "),
-        ({"kind": "unet"}, "kind = 'unet' is none of"),
-        ({"kind": "fusion", "variant": "x"}, r"Invalid enum value 'x'.*\$\.variant"),
-        ({"kind": "fusion", "size": 3}, "unknown field `size`"),
-        ({"kind": "conditional_gan", "size": 33}, "unknown size 33. Available: 32"),
-        ({"kind": "global_local", "global_size": 100}, "must be a multiple of 32"),
+        ({}, r"network\.kind = None, but it must be one of \"encoder_decoder\", "),
+        ({"kind": "unet"}, r"network\.kind = 'unet', but"),
+        ({"kind": "fusion", "variant": "x"}, r'variant = "x", but .* "faces", "koala'),
+        ({"kind": "fusion", "size": 3}, r"network\.size is not a setting"),
+        ({"kind": "conditional_gan", "size": 33}, "must be one of 32, 64, 128, 256"),
+        ({"kind": "global_local", "global_size": 100}, "from 32 to 1,024, a multiple of 32"),
     ],
 )
 def test_a_wrong_network_table_is_refused(network: dict, message: str) -> None:

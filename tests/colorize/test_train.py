@@ -180,9 +180,13 @@ def test_export_makes_a_model_that_colorizes(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"data": {"siz": 3}}, r"\[data\]: .*unknown field `siz`.*Known keys: size"),
-        ({"objective": {"uniform": "x"}}, r"\[objective\]: Expected `float`.*\$\.uniform"),
-        ({"network": {"widths": [1, 2]}}, r"\[network\]: Expected `array` of length 4"),
+        (
+            {"data": {"siz": 3}},
+            r"data\.siz is not a setting\. Did you mean size\?.*Known keys: size",
+        ),
+        ({"objective": {"uniform": "x"}}, r'uniform = "x", but it must be a number from 0 to 1\.'),
+        ({"network": {"widths": [1, 2]}}, r"widths = \[1, 2\], but it must be a list of 4, each"),
+        ({"validate_every": 0}, r"validate_every = 0, but it must be a whole number from 1 to"),
     ],
 )
 def test_bad_tables_stop_before_training(

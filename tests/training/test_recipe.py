@@ -1,11 +1,13 @@
 """A wrong recipe stops before anything starts, and says which key."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from opsin.cli import main
 from opsin.errors import RecipeError
-from opsin.training.recipe import read_recipe
+from opsin.training.recipe import read_recipe, told_where
 
 GOOD = 'task = "colorize"\nname = "x"\nsteps = 10\n[data]\nsize = 96\n'
 
@@ -31,11 +33,23 @@ def test_changes_from_the_command_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GOOD + "[optimizer]\nrat = 1\n", r"unknown field `rat`.*\$\.optimizer"),
-        ('steps = "many"\n' + GOOD.replace("steps = 10\n", ""), r"Expected `int`.*\$\.steps"),
-        ('task = "colorize"\nname = "x"\n', "missing required field `steps`"),
+        (GOOD + "[optimizer]\nrat = 1\n", r"line 7: optimizer\.rat is not .* mean rate\? Known"),
+        (
+            GOOD.replace("10", '"many"'),
+            r'line 3: steps = "many", .* 1 to 1,000,000,000\. .* 1000\.',
+        ),
+        ('task = "colorize"\nname = "x"\n', r"steps is missing\. Write for example steps = 1000\."),
         ("steps = = 3", "not valid TOML: .*line 1"),
-        (GOOD.replace("colorize", "paint"), "Invalid enum value 'paint'"),
+        (GOOD.replace("colorize", "paint"), 'line 1: task = "paint", .* one of "colorize"'),
+        (
+            GOOD.replace('"x"', '"../../evil"'),
+            r'line 2: name = "../../evil", .* lower-case letters',
+        ),
+        (GOOD.replace('"x"', '"My Model"'), r'line 2: name = "My Model", .* lower-case letters'),
+        ("optimizer.rate = nan\n" + GOOD, r"line 1: optimizer\.rate = nan, .* above 0, to 10"),
+        (GOOD + "[optimizer]\nbetas = [\n  0.9,\n  1.0]\n", r"line 7: .*betas = \[0\.9, 1\.0\]"),
+        ("optimizer = {rate = -1}\n" + GOOD, r"line 1: optimizer\.rate = -1"),
+        ("optimizer = 3\n" + GOOD, r"line 1: optimizer = 3, but it must be a table"),
     ],
 )
 def test_errors_name_the_key(tmp_path: Path, text: str, message: str) -> None:
@@ -58,3 +72,89 @@ def test_shipped_recipes_are_good() -> None:
     assert recipes
     for path in recipes:
         read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = " + "[" * 100_000, r"cannot be read as a recipe \(it is nested too deeply\)"),
+        ("x = " + "{a=" * 100_000, r"\(it is nested too deeply\)"),
+        ("steps = " + "1" * 5000, r"\(not valid TOML: .*4300 digits"),
+        ("#" * (1 << 21), r"\(it is larger than 1 MB\)"),
+        ("steps = \udcff", r"cannot be read as a recipe \('utf-8' codec"),
+    ],
+    ids=["lists", "tables", "digits", "large", "bytes"],
+)
+def test_hostile_recipes_are_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RecipeError, match=message) as caught:
+        read_recipe(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    for path, message in [
+        (tmp_path, "cannot be read as a recipe"),
+        (tmp_path / "pipe.toml", "it is not a file"),
+        (Path("/dev/zero"), "it is not a file"),
+        (Path("a\0.toml"), "its name holds a NUL"),
+        (tmp_path / ("x" * 300), "cannot be read as a recipe"),
+    ]:
+        with pytest.raises(RecipeError, match=message):
+            read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("steps=0", r"^--set steps=0: steps = 0, but it must be"),
+        ("optimizer.betas=[0.9,2]", r"^--set optimizer\.betas=\[0\.9,2\]: optimizer\.betas = "),
+        ("optimizer={rate=0}", r"^--set optimizer=\{rate=0\}: optimizer\.rate = 0"),
+        ("stepz=3", r"^--set stepz=3: stepz is not a setting\. Did you mean steps\?"),
+        ("name=\x1b[2J", r"^--set name=.\[2J: name = "),
+        ("name.x=3", r"^--set name\.x=3: name is not a table\."),
+        ("=3", r"^--set =3: write KEY=VALUE"),
+        ("steps=" + "[" * 100_000, r"steps = "),
+    ],
+)
+def test_a_wrong_change_is_told_as_such(tmp_path: Path, change: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message) as caught:
+        read_recipe(written(tmp_path, GOOD), ("seed=3", change))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "message"),
+    [
+        ("data.least_area=3", "data.least_area", "must be a number from 0.001 to 1"),
+        ("data.size=40", "data.small_size", "must be at most data.size = 40"),
+        ("objective.class_weight=1", "objective.class_weight", "the network learns no classes"),
+        ("network.kind=nosuch", "network.kind", "must be one of"),
+    ],
+)
+def test_a_task_s_table_is_told_by_file_and_line(
+    tmp_path: Path, change: str, key: str, message: str
+) -> None:
+    pytest.importorskip("torch")
+    from opsin.colorize.recipe import tables_of
+
+    path = written(tmp_path, f'{GOOD}[network]\nkind = "fusion"\n')
+    recipe = read_recipe(path, (change,))
+    with pytest.raises(RecipeError, match=message) as caught, told_where(path, (change,)):
+        tables_of(recipe)
+    assert caught.value.__cause__.key == key  # type: ignore[union-attr]
+    place = f"--set {change}: " if change.startswith(key) or "=40" not in change else str(path)
+    assert str(caught.value).startswith(place)
+
+
+def test_train_tells_file_line_and_value(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    pytest.importorskip("torch")
+    path = written(tmp_path, f'{GOOD}batch = 0\n[network]\nkind = "color_bins"\n')
+    arguments = ["train", str(path), "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"opsin: {path}, line 6: data.batch = 0, but it must be a whole number")
+    assert not (tmp_path / "run").exists()

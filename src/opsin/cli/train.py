@@ -50,7 +50,7 @@ def train(
     )
 
     from opsin.errors import needs_extra
-    from opsin.training.recipe import read_recipe
+    from opsin.training.recipe import read_recipe, told_where
 
     settings = read_recipe(recipe, tuple(changes or ()))
     with needs_extra("training", "train"):
@@ -66,7 +66,7 @@ def train(
         console=console,
         disable=not console.is_terminal,
     )
-    with bar:
+    with bar, told_where(recipe, tuple(changes or ())):
         steps = bar.add_task(settings.name, total=settings.steps)
 
         def advance(step: int, text: str) -> None:

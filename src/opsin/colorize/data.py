@@ -8,11 +8,12 @@ workers and whether the run was interrupted before it. Pictures too small for th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -21,6 +22,8 @@ from opsin.colorize.bins import BINS, histogram
 from opsin.errors import DataError
 from opsin.training import augment
 from opsin.training.loop import Batch
+from opsin.training.recipe import Batch as BatchSize
+from opsin.training.recipe import PartialShare, Pixels, Share
 from opsin.training.shards import Listing, Picture, read
 
 Float = NDArray[np.float32]
@@ -29,42 +32,42 @@ Float = NDArray[np.float32]
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[data]` table of a colorizer's recipe."""
 
-    size: int = 128
+    size: Pixels = 128
     """Height and width of a crop, a multiple of 32."""
-    batch: int = 32
-    small_size: int = 64
+    batch: BatchSize = 32
+    small_size: Pixels = 64
     """Crop size of pictures whose short side is below `size`."""
-    small_batch: int = 128
-    small_share: float = 0.2
+    small_batch: BatchSize = 128
+    small_share: Share = 0.2
     """Share of the batches that are of small pictures."""
-    least_area: float = 0.2
+    least_area: PartialShare = 0.2
     """A crop covers at least this share of the picture's largest square."""
-    stretch: float = 1.1
+    stretch: Annotated[float, Meta(ge=1, le=4)] = 1.1
     """A crop may be up to this factor wider or higher than it is in the picture."""
     order: Literal["drawn", "epochs"] = "drawn"
     """`drawn`: each batch anew, breadth before size; `epochs`: each picture once, then again."""
-    variants: int = 0
+    variants: Annotated[int, Meta(ge=0, le=1000)] = 0
     """How many fixed crops a picture has, so that what a classifier says of them can be kept;
     0: each crop is new."""
-    set_exponent: float = 0.6
+    set_exponent: Annotated[float, Meta(ge=0, le=2)] = 0.6
     """A set of n pictures is drawn in proportion to n to this power: 1 favors the large, 0 none."""
-    least_chroma: float = 5.0
+    least_chroma: Annotated[float, Meta(ge=0, le=100)] = 5.0
     """Pictures with less mean Lab chroma than this are left out."""
-    rotate: float = 0.0
+    rotate: Annotated[float, Meta(ge=0, le=180)] = 0.0
     """Crops are turned by up to so many degrees."""
-    shear: float = 0.0
+    shear: Annotated[float, Meta(ge=0, le=1.5)] = 0.0
     """Crops are sheared by up to this angle, in radians."""
-    zoom: float = 0.0
+    zoom: Annotated[float, Meta(ge=0, le=0.9)] = 0.0
     """Crops are enlarged or made smaller by up to this share."""
-    film: float = 0.4
+    film: Share = 0.4
     """Share of crops whose gray is what some film saw, rather than L*."""
-    wear: float = 0.3
+    wear: Share = 0.3
     """Share of crops worn as old prints are."""
-    hinted: float = 0.2
+    hinted: Share = 0.2
     """Share of crops with color hints, 1 to about 20 points."""
-    conditioned: float = 0.15
+    conditioned: Share = 0.15
     """Share of crops with their a*b* histogram as the condition."""
-    validation_size: int = 192
+    validation_size: Pixels = 192
     """Height and width of the validation pictures."""
 
 

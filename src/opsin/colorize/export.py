@@ -89,7 +89,7 @@ def export(
         license="Apache-2.0",
         paper=system.paper,
         training_data=training_data or about,
-        size=size or size_of_crops(section(done.recipe.data, Data, where="[data]")),
+        size=size or size_of_crops(section(done.recipe.data, Data, "data")),
         multiple=multiple,
         inputs=tuple(inputs.values()),
         output=Output(name=output, kind=system.answer, stride=stride),

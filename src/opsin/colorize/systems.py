@@ -7,10 +7,11 @@ it must be given and how it answers. To add a system: one file in `networks/`, o
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 import torch
+from msgspec import Meta
 from torch import nn
 
 from opsin.colorize.features import FeatureCache
@@ -25,10 +26,14 @@ from opsin.colorize.networks import (
 )
 from opsin.colorize.objectives import ColorObjective, adversarial, bins, regression
 from opsin.errors import DataError, RecipeError, needs_extra
+from opsin.models.card import Line, Text
 from opsin.models.store import find
 from opsin.training.export import read_weights
 from opsin.training.loop import Stepper
 from opsin.training.recipe import section
+
+Width = Annotated[int, Meta(ge=8, le=1024, multiple_of=8)]
+"""Channels; in groups of 8."""
 
 
 class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -43,9 +48,22 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What its training pictures carry beside L* and a*b*: hints, condition."""
     paper: ClassVar[str] = ""
 
-    kind: str
-    start: str = ""
+    kind: Text
+    start: Line = ""
     """A model to go on from (`default`), or a run's checkpoint.pt; empty: from scratch."""
+
+    def check(self, crop: int, objective: Any) -> None:
+        """Refuses what this system cannot be given: crops of so many pixels, or a loss."""
+        if getattr(objective, "class_weight", 0) and not self.class_names():
+            raise RecipeError(
+                f"objective.class_weight = {objective.class_weight}, but the network learns no "
+                "classes. Write class_weight = 0.0, or name them in network.classes.",
+                key="objective.class_weight",
+            )
+        if len(set(self.class_names())) < len(self.class_names()):
+            raise RecipeError(
+                "network.classes names a class twice. Write each once.", key="network.classes"
+            )
 
     def build(self) -> nn.Module:
         """The network; random, but for the pretrained parts that are never trained."""
@@ -99,7 +117,7 @@ class ClassifierDecoder(System, frozen=True, kw_only=True):
     paper: ClassVar[str] = "https://arxiv.org/abs/1712.03400"
 
     variant: Literal["map", "probabilities"] = "map"
-    classifier: str = classifiers.LITE0
+    classifier: Text = classifiers.LITE0
     """Variant "probabilities": `efficientnet-lite0`, or any of timm's."""
     train_classifier: bool = False
 
@@ -125,7 +143,7 @@ class Fusion(System, frozen=True, kw_only=True):
     paper: ClassVar[str] = "https://arxiv.org/abs/1712.03400"
 
     variant: Literal["koalarization", "faces"] = "koalarization"
-    classifier: str = classifiers.LITE0
+    classifier: Text = classifiers.LITE0
     """`efficientnet-lite0`, or any of timm's, as the paper's `inception_resnet_v2`."""
 
     def build(self) -> nn.Module:
@@ -142,9 +160,9 @@ class GlobalLocal(System, frozen=True, kw_only=True):
 
     paper: ClassVar[str] = "https://doi.org/10.1145/2897824.2925974"
 
-    classes: tuple[str, ...] = ()
+    classes: Annotated[tuple[Text, ...], Meta(max_length=1000)] = ()
     """The scenes' classes, which are the names of the folders that the pictures lie in."""
-    global_size: int = 224
+    global_size: Annotated[int, Meta(ge=32, le=1024, multiple_of=32)] = 224
     """Side of the square that the global branch sees."""
     use_global: bool = True
     batch_norm: bool = True
@@ -173,9 +191,23 @@ class ConditionalGan(System, frozen=True, kw_only=True):
     settings: ClassVar[type[msgspec.Struct]] = adversarial.Settings
     paper: ClassVar[str] = "https://arxiv.org/abs/1803.05400"
 
-    size: int = 32
+    size: Literal[32, 64, 128, 256] = 32
     """The size of picture at which the generator's narrowest map is 2x2."""
     residual: bool = False
+
+    def check(self, crop: int, objective: Any) -> None:
+        if objective.adversarial and crop < self.size:
+            raise RecipeError(
+                f"data.size = {crop}, but the discriminator sees {self.size} pixels and more. "
+                f"Write size = {self.size}, or another network.size.",
+                key="data.size",
+            )
+        if not (objective.l1_weight or objective.adversarial or objective.edge_weight):
+            raise RecipeError(
+                "objective.l1_weight = 0, and so are the other weights: nothing would be learned. "
+                "Write for example l1_weight = 100.0.",
+                key="objective.l1_weight",
+            )
 
     def build(self) -> nn.Module:
         return conditional_gan.Generator(size=self.size, residual=self.residual)
@@ -196,9 +228,9 @@ class ColorBins(System, frozen=True, kw_only=True):
     gives: ClassVar[frozenset[str]] = frozenset({"hints", "condition"})
     paper: ClassVar[str] = "https://arxiv.org/abs/1603.08511"
 
-    widths: tuple[int, int, int, int] = (256, 128, 80, 48)
-    attention_blocks: int = 2
-    encoder: str = "imagenet"
+    widths: tuple[Width, Width, Width, Width] = (256, 128, 80, 48)
+    attention_blocks: Annotated[int, Meta(ge=0, le=16)] = 2
+    encoder: Text = "imagenet"
     """`imagenet`, `none` (random), or the path of a .safetensors file of EfficientNet-lite0."""
 
     def build(self) -> nn.Module:
@@ -230,8 +262,11 @@ def system_of(table: dict[str, Any]) -> System:
     """The system that a recipe's `[network]` table describes."""
     kind = table.get("kind")
     if kind not in SYSTEMS:
-        raise RecipeError(f"[network]: kind = {kind!r} is none of {', '.join(SYSTEMS)}.")
-    return section(table, SYSTEMS[kind], where="[network]")
+        known = ", ".join(f'"{name}"' for name in SYSTEMS)
+        raise RecipeError(
+            f"network.kind = {kind!r}, but it must be one of {known}.", key="network.kind"
+        )
+    return section(table, SYSTEMS[kind], "network")
 
 
 def start_network(system: System) -> nn.Module:
@@ -239,7 +274,7 @@ def start_network(system: System) -> nn.Module:
     try:
         network = system.build()
     except ValueError as error:  # a value that its type allows and the network does not
-        raise RecipeError(f"[network]: {error}") from None
+        raise RecipeError(f"[network]: {error}", key="network") from None
     if system.start:
         load_start(network, system.start)
     else:

@@ -13,11 +13,11 @@ import torch.distributed as dist
 
 from opsin.colorize.data import Crops, Data, labels_of, loader
 from opsin.colorize.features import FeatureCache
-from opsin.colorize.systems import System, start_network, system_of
+from opsin.colorize.recipe import check_sizes, tables_of
+from opsin.colorize.systems import System, start_network
 from opsin.colorize.validation import Validation
-from opsin.errors import RecipeError
 from opsin.training import loop, report, splits
-from opsin.training.recipe import Recipe, section
+from opsin.training.recipe import Recipe
 from opsin.training.shards import Listing, list_pictures
 
 VALIDATION_PICTURES = 192
@@ -40,13 +40,11 @@ def train(
     duplicates too; without them some of `data` are held back. `show` is told in words what
     happens, `advance` of each step.
     """
-    settings = section(recipe.data, Data, where="[data]")
-    system = system_of(recipe.network)
-    goal = section(recipe.objective, system.settings, where="[objective]")
+    system, settings, goal = tables_of(recipe)
     torch.manual_seed(recipe.seed)
     network = start_network(system)
     multiple = int(network.multiple)  # type: ignore[arg-type]  # each network says it
-    check_sizes(settings, multiple, system.target_stride)
+    check_sizes(settings, multiple=multiple, stride=system.target_stride)
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_bytes(msgspec.json.format(msgspec.json.encode(recipe)))
     classes = system.class_names()
@@ -115,21 +113,6 @@ def _batches(
         cores = os.cpu_count() or 1
         workers = min(2, cores) if device == "cpu" else cores - 1
     return loader(crops, workers=workers, pin=device == "cuda")
-
-
-def check_sizes(settings: Data, multiple: int, stride: int) -> None:
-    """Refuses crops that the network cannot take."""
-    sizes = {
-        "size": settings.size,
-        "small_size": settings.small_size,
-        "validation_size": settings.validation_size,
-    }
-    for key, size in sizes.items():
-        if size % multiple or size % stride:
-            raise RecipeError(
-                f"[data]: {key} = {size} does not fit the network, which takes multiples of "
-                f"{max(multiple, stride)}."
-            )
 
 
 def pictures(

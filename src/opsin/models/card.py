@@ -40,7 +40,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -48,8 +48,26 @@ from msgspec import Meta
 from opsin.errors import ModelError
 from opsin.files import write_atomically
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-Text = Annotated[str, Meta(min_length=1)]
+# Nothing that a terminal obeys, XML forbids or that turns the direction of writing about.
+LINE: Final = (
+    r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ufeff\ufff0-\uffff\ud800-\udfff]*\Z"
+)
+
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9._-]*(?<!\.toml)\Z",
+        max_length=64,
+        description="lower-case letters, digits, dots, dashes and underscores, at most 64, "
+        "the first a letter or digit",
+        examples=["my-model"],
+    ),
+]
+"""What a model may be called; a recipe too, for it names the model that comes of it."""
+Line = Annotated[str, Meta(pattern=LINE, max_length=1000)]
+"""One line of text without control characters: it is printed, and parts of it go into XMP."""
+Text = Annotated[str, Meta(pattern=LINE, min_length=1, max_length=1000)]
 Positive = Annotated[int, Meta(ge=1)]
 Factor = Annotated[float, Meta(gt=0)]
 

@@ -8,28 +8,32 @@ what remains is the U-Net alone.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
+from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.colorize.networks.conditional_gan import REACH, Discriminator
 from opsin.colorize.objectives.regression import edge_error
 from opsin.training.loop import Batch, Stepper
+from opsin.training.recipe import Weight
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[objective]` table of A6."""
 
-    l1_weight: float = 100.0
+    l1_weight: Weight = 100.0
     """lambda: weight of the mean absolute error of a*b*, in units of the tanh's range."""
-    adversarial: float = 1.0
+    adversarial: Weight = 1.0
     """Weight of the discriminator's opinion; 0 trains the U-Net alone, without a discriminator."""
-    smoothing: float = 0.1
+    smoothing: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
     """How far the discriminator's target for true pictures lies below 1."""
-    edge_weight: float = 0.0
+    edge_weight: Weight = 0.0
     """Weight of an added error of the colors' differences between neighbors, against leaking."""
 
 

@@ -7,10 +7,13 @@ that the mean over the target's bins is exactly the true color. Zhang et al. 201
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
+from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -18,20 +21,21 @@ from opsin.colorize.bins import BIN_OF_CELL, BINS, GRID, REACH
 from opsin.colorize.decode import decode
 from opsin.colorize.networks.color_bins import ColorBins
 from opsin.training.loop import Batch, Stepper
+from opsin.training.recipe import PartialShare, Share, Weight
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[objective]` table of the default's recipe."""
 
-    frozen_blocks: int = 3
+    frozen_blocks: Annotated[int, Meta(ge=0, le=16)] = 3
     """Of the encoder's 16 blocks, how many (and the stem) are not trained."""
-    encoder_rate: float = 0.3
+    encoder_rate: Share = 0.3
     """The encoder's learning rate, as a share of the decoder's."""
-    uniform: float = 0.95
+    uniform: Share = 0.95
     """Rebalancing: how far each bin's weight goes from 1 / prior (0) to equal weights (1)."""
-    positions: float = 0.5
+    positions: PartialShare = 0.5
     """Share of a picture's positions, drawn at random, on which the loss is taken."""
-    mean_weight: float = 0.0
+    mean_weight: Weight = 0.0
     """Weight of an added Huber loss on the mean color."""
 
 

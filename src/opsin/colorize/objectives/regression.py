@@ -23,6 +23,7 @@ from opsin.colorize.features import FeatureCache
 from opsin.colorize.networks.fusion import FusionWithClassifier
 from opsin.colorize.networks.global_local import GlobalLocal
 from opsin.training.loop import Batch, Stepper
+from opsin.training.recipe import Weight
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,9 +31,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     error: Literal["squared", "absolute", "chebyshev"] = "squared"
     """What is minimized: squared, as in the papers, absolute, or the larger one of the two."""
-    class_weight: float = 0.0
+    class_weight: Weight = 0.0
     """Weight of the cross-entropy of the scene's class (alpha of Iizuka et al.); A5 only."""
-    edge_weight: float = 0.0
+    edge_weight: Weight = 0.0
     """Weight of an added error of the colors' differences between neighbors, against leaking."""
 
 
