@@ -35,6 +35,43 @@ def test_lower_temperature_is_more_saturated() -> None:
     assert chroma[0] < chroma[1] < chroma[2]
 
 
+def two(height: float, other: float) -> np.ndarray:
+    """Nothing but the bins (40, 20) and (-20, 30), as likely as exp of these."""
+    logits = np.full((len(BINS), 1, 1), -100, np.float32)
+    for color, value in (((40, 20), height), ((-20, 30), other)):
+        logits[np.flatnonzero((color == BINS).all(axis=1))] = value
+    return logits
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 0.2])
+def test_the_mean_is_of_chances_to_the_power_of_the_inverse_temperature(temperature: float) -> None:
+    ab, _ = decode(two(1.0, 0.4), temperature=temperature)
+    share = 1 / (1 + np.exp(-0.6 / temperature))
+    expected = share * np.array([40, 20]) + (1 - share) * np.array([-20, 30])
+    assert ab[0, 0] == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 0.2])
+@pytest.mark.parametrize("gain", [1.0, 1.7])
+def test_the_entropy_is_of_the_plain_distribution(temperature: float, gain: float) -> None:
+    """Two chances of 2/3 and 1/3, however the color is decoded; and two even ones."""
+    _, entropy = decode(two(float(np.log(2)), 0.0), temperature=temperature, gain=gain)
+    expected = -(2 / 3 * np.log(2 / 3) + 1 / 3 * np.log(1 / 3)) / np.log(313)
+    assert entropy[0, 0] == pytest.approx(expected, abs=1e-5)
+    _, even = decode(two(3.0, 3.0), temperature=temperature, gain=gain)
+    assert even[0, 0] == pytest.approx(np.log(2) / np.log(313), abs=1e-5)
+
+
+def test_each_position_is_decoded_by_itself() -> None:
+    """More positions than are decoded at once, each with its own bin."""
+    places = np.arange(17 * 40).reshape(17, 40) % len(BINS)
+    logits = np.zeros((len(BINS), 17, 40), np.float32)
+    np.put_along_axis(logits, places[None], 60, axis=0)
+    ab, entropy = decode(logits)
+    assert ab == pytest.approx(BINS[places], abs=1e-3)
+    assert entropy == pytest.approx(np.zeros((17, 40)), abs=1e-4)
+
+
 @given(st.floats(-1e4, 1e4, width=32), st.floats(0.05, 2))
 def test_adding_a_constant_to_all_logits_changes_nothing(shift: float, temperature: float) -> None:
     logits = np.random.default_rng(1).normal(size=(313, 1, 2)).astype(np.float32)
