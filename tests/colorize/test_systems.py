@@ -1,4 +1,4 @@
-"""Each system of the documents from the front: it learns, resumes, exports, and colorizes."""
+"""Each system of docs/systems.md from the front: it learns, resumes, exports, and colorizes."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ NETWORKS = {
     "a2": {"kind": "classifier_decoder"},
     "a2, probabilities": {"kind": "classifier_decoder", "variant": "probabilities"},
     "a3": {"kind": "fusion"},
+    "a3, project": {"kind": "fusion", "variant": "project", "fused": "softmax"},
     "a4": {"kind": "fusion", "variant": "faces"},
     "a5": {"kind": "global_local", "classes": CLASSES, "global_size": 32},
     "a5, local": {"kind": "global_local", "use_global": False},
     "a6": {"kind": "conditional_gan"},
+    "a6, edge net": {"kind": "conditional_gan", "edge_net": True, "dropout": 0.5},
 }
 DATA = {"size": 32, "batch": 4, "small_size": 32, "small_share": 0.0, "validation_size": 32}
 
@@ -115,7 +117,7 @@ def test_a_discriminator_gives_its_opinion(
         Judge(done.path.with_suffix(".onnx"))
 
 
-@pytest.mark.parametrize("error", ["squared", "absolute", "chebyshev"])
+@pytest.mark.parametrize("error", ["squared", "absolute", "chebyshev", "logarithmic"])
 def test_the_error_that_is_asked_for_is_minimized(scenes: Path, tmp_path: Path, error: str) -> None:
     train(recipe("a1", 2, objective={"error": error}), [scenes], tmp_path, workers=0)
     losses = figures(tmp_path, "losses.csv")

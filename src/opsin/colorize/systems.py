@@ -20,6 +20,7 @@ from opsin.colorize.networks import (
     classifiers,
     color_bins,
     conditional_gan,
+    edge_net,
     encoder_decoder,
     fusion,
     global_local,
@@ -30,7 +31,7 @@ from opsin.models.card import Line, Text
 from opsin.models.store import find
 from opsin.training.export import read_weights
 from opsin.training.loop import Stepper
-from opsin.training.recipe import section
+from opsin.training.recipe import Decay, section
 
 Width = Annotated[int, Meta(ge=8, le=1024, multiple_of=8)]
 """Channels; in groups of 8."""
@@ -59,6 +60,12 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                 f"objective.class_weight = {objective.class_weight}, but the network learns no "
                 "classes. Write class_weight = 0.0, or name them in network.classes.",
                 key="objective.class_weight",
+            )
+        if getattr(objective, "adversarial", 0) and crop < 32:
+            raise RecipeError(
+                f"data.size = {crop}, but the discriminator sees 32 pixels and more. "
+                "Write size = 32, or objective.adversarial = 0.0.",
+                key="data.size",
             )
         if len(set(self.class_names())) < len(self.class_names()):
             raise RecipeError(
@@ -142,13 +149,17 @@ class Fusion(System, frozen=True, kw_only=True):
 
     paper: ClassVar[str] = "https://arxiv.org/abs/1712.03400"
 
-    variant: Literal["koalarization", "faces"] = "koalarization"
+    variant: Literal["study", "koalarization", "lab", "project", "faces"] = "study"
+    """Whose decoder: ours, the authors', those of two course projects; `faces` is A4."""
+    fused: Literal["leveled", "logits", "softmax"] = "leveled"
+    """What is fused of the classifier's answer: ours, the paper's, the course projects'."""
     classifier: Text = classifiers.LITE0
     """`efficientnet-lite0`, or any of timm's, as the paper's `inception_resnet_v2`."""
 
     def build(self) -> nn.Module:
         return fusion.FusionWithClassifier(
-            fusion.Fusion(variant=self.variant), classifiers.make_classifier(self.classifier)
+            fusion.Fusion(variant=self.variant, fused=self.fused),
+            classifiers.make_classifier(self.classifier),
         )
 
     def classifier_name(self) -> str | None:
@@ -194,6 +205,11 @@ class ConditionalGan(System, frozen=True, kw_only=True):
     size: Literal[32, 64, 128, 256] = 32
     """The size of picture at which the generator's narrowest map is 2x2."""
     residual: bool = False
+    """A residual block after each contracting convolution."""
+    dropout: Decay = 0.0
+    """After the first transposed convolution; 0.5 in the authors' code."""
+    edge_net: bool = False
+    """A small network on the generator's output, against colors that leak (`edge_net.py`)."""
 
     def check(self, crop: int, objective: Any) -> None:
         if objective.adversarial and crop < self.size:
@@ -210,7 +226,10 @@ class ConditionalGan(System, frozen=True, kw_only=True):
             )
 
     def build(self) -> nn.Module:
-        return conditional_gan.Generator(size=self.size, residual=self.residual)
+        generator = conditional_gan.Generator(
+            size=self.size, residual=self.residual, dropout=self.dropout
+        )
+        return edge_net.GeneratorWithEdgeNet(generator) if self.edge_net else generator
 
     def objective(
         self, network: nn.Module, settings: Any, stepper: Stepper, cache: FeatureCache | None

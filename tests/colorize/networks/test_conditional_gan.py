@@ -81,6 +81,13 @@ def test_no_batch_normalization_on_pictures_and_answers() -> None:
         assert normalized == [False, *[True] * (len(convs) - 2), False]
 
 
+def test_dropout_comes_after_the_first_transposed_convolution_only() -> None:
+    ups = on_meta(Generator, dropout=0.5).up
+    dropped = [[m.p for m in up if isinstance(m, torch.nn.Dropout)] for up in ups]
+    assert dropped == [[0.5], [], [], []]
+    assert not any(isinstance(m, torch.nn.Dropout) for m in on_meta(Generator).modules())
+
+
 def test_an_unknown_size_names_the_known() -> None:
     for network in (Generator, Discriminator):
         with pytest.raises(ValueError, match=r"unknown size 48\. Available: 32, 64, 128, 256"):

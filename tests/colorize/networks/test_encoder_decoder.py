@@ -1,4 +1,4 @@
-"""A1, and what all networks of the documents (A1 to A6) have in common."""
+"""A1, and what all networks from A1 to A6 have in common."""
 
 import warnings
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import onnxruntime  # noqa: E402
 from opsin.colorize.networks.classifier_decoder import ClassifierDecoder  # noqa: E402
 from opsin.colorize.networks.classifiers import Lite0  # noqa: E402
 from opsin.colorize.networks.conditional_gan import Generator  # noqa: E402
+from opsin.colorize.networks.edge_net import GeneratorWithEdgeNet  # noqa: E402
 from opsin.colorize.networks.encoder_decoder import EncoderDecoder  # noqa: E402
 from opsin.colorize.networks.fusion import Fusion, FusionWithClassifier  # noqa: E402
 from opsin.colorize.networks.global_local import GlobalLocal  # noqa: E402
@@ -29,6 +30,7 @@ NETWORKS: dict[str, tuple[Callable, tuple[int, ...]]] = {
     ),
     "fusion": (Fusion, (1000,)),
     "fusion, faces": (lambda: Fusion(variant="faces"), (1000,)),
+    "fusion, project": (lambda: Fusion(variant="project", fused="softmax"), (1000,)),
     "fusion with classifier": (lambda: FusionWithClassifier(Fusion(), Lite0()), (1, 224, 224)),
     "global_local": (lambda: GlobalLocal(6, global_size=64), (1, 64, 64)),
     "global_local, no global": (lambda: GlobalLocal(6, use_global=False), ()),
@@ -38,6 +40,7 @@ NETWORKS: dict[str, tuple[Callable, tuple[int, ...]]] = {
     ),
     "conditional_gan": (Generator, ()),
     "conditional_gan, residual": (lambda: Generator(residual=True), ()),
+    "conditional_gan, edge net": (lambda: GeneratorWithEdgeNet(Generator()), ()),
 }
 EVERY = pytest.mark.parametrize("name", NETWORKS)
 
@@ -58,8 +61,9 @@ def inputs(name: str, height: int, width: int, *, batch: int = 2) -> list[torch.
 def vivid(network: torch.nn.Module) -> torch.nn.Module:
     """The network with an answer far from its first, near gray, so that mistakes would show."""
     for part in network.modules():
-        if isinstance(getattr(part, "color", None), torch.nn.Conv2d):
-            torch.nn.init.normal_(part.color.weight, std=0.1)
+        for name in ("color", "change"):
+            if isinstance(getattr(part, name, None), torch.nn.Conv2d):
+                torch.nn.init.normal_(getattr(part, name).weight, std=0.1)
     return network
 
 

@@ -7,7 +7,13 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from opsin.colorize.networks.classifiers import Classifier  # noqa: E402
-from opsin.colorize.networks.fusion import VARIANTS, Fusion, FusionWithClassifier, leveled  # noqa: E402
+from opsin.colorize.networks.fusion import (  # noqa: E402
+    FUSED,
+    VARIANTS,
+    Fusion,
+    FusionWithClassifier,
+    leveled,
+)
 
 RAMP = torch.linspace(-1, 1, 1000)
 
@@ -53,7 +59,31 @@ def test_the_numbers_are_as_large_as_the_local_features(times: float) -> None:
     assert torch.equal(given[:, :, 0, 0].argsort(dim=1), order)
 
 
-@pytest.mark.parametrize(("variant", "count"), [("koalarization", 6_578_130), ("faces", 4_771_474)])
+def test_probabilities_are_fused_if_wished() -> None:
+    """They sum to 1 and keep the classes' order; ours has mean 0, the paper's is untouched."""
+    answers, light = 3 * torch.randn(2, 1000) + 1, torch.zeros(2, 1, 8, 8)
+    with torch.no_grad():
+        given = {
+            name: Fusion(fused=name).fused(light, answers)[:, 256:, 0, 0].double() for name in FUSED
+        }
+    assert torch.allclose(given["softmax"].sum(dim=1), torch.ones(2).double())
+    assert torch.equal(given["softmax"].argsort(dim=1), answers.argsort(dim=1))
+    odds = given["softmax"][0, 5] / given["softmax"][0, 6]
+    assert float(odds.log()) == pytest.approx(float(answers[0, 5] - answers[0, 6]), abs=1e-4)
+    assert torch.equal(given["logits"], answers.double())
+    assert given["leveled"].mean(dim=1).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("variant", "count"),
+    [
+        ("study", 6_578_130),
+        ("koalarization", 6_573_794),
+        ("lab", 6_541_202),
+        ("project", 7_163_874),
+        ("faces", 4_771_474),
+    ],
+)
 def test_number_of_parameters(variant: str, count: int) -> None:
     assert sum(p.numel() for p in Fusion(variant=variant).parameters()) == count
 
@@ -66,8 +96,19 @@ def test_widths_are_the_tables() -> None:
     network, faces = Fusion(), Fusion(variant="faces")
     assert widths(network.encoder) == [64, 128, 128, 256, 256, 512, 512, 256]
     assert widths(network.decoder) == [256, 128, 64, 64, 32, 16, 2]
+    assert widths(Fusion(variant="koalarization").decoder) == [256, 128, 64, 64, 32, 2]
+    assert widths(Fusion(variant="lab").decoder) == [256, 128, 64, 32, 16, 2]
+    assert widths(Fusion(variant="project").decoder) == [256, 256, 128, 64, 64, 32, 2]
     assert widths(faces.encoder) == [64, 128, 128, 256, 256, 512, 256, 256]
     assert widths(faces.decoder) == [256, 128, 64, 32, 16, 2]
+
+
+def test_the_projects_decoder_enlarges_after_its_first_third_and_fifth() -> None:
+    climb = Fusion(variant="project").decoder.climb
+    names = [type(layer).__name__ for layer in climb if not isinstance(layer, nn.ReLU)]
+    one, two = ["Conv2d", "Upsample"], ["Conv2d", "Conv2d", "Upsample"]
+    assert names == one + two + two
+    assert Fusion(variant="project").stride == 1
 
 
 def test_dropout_is_where_the_faces_have_it() -> None:
@@ -76,7 +117,7 @@ def test_dropout_is_where_the_faces_have_it() -> None:
         return [module.p for module in modules if isinstance(module, nn.Dropout)]
 
     assert dropped("faces") == [0.35] * 5
-    assert dropped("koalarization") == []
+    assert dropped("study") == dropped("koalarization") == dropped("lab") == []
 
 
 def test_the_classifiers_answer_reaches_the_colors() -> None:
@@ -92,5 +133,7 @@ def test_the_classifiers_answer_reaches_the_colors() -> None:
 
 
 def test_an_unknown_variant_names_the_known() -> None:
-    with pytest.raises(ValueError, match=r"unknown variant 'x'\. Available: koalarization, faces"):
+    with pytest.raises(ValueError, match=r"unknown variant 'x'\. Available: study, koala"):
         Fusion(variant="x")
+    with pytest.raises(ValueError, match=r"unknown fused 'x'\. Available: leveled, logits"):
+        Fusion(fused="x")

@@ -1,7 +1,7 @@
 """A2, a classifier's features straight into a decoder: no encoder of its own.
 
-The decoder of A3 (`fusion.py`, Deep Koalarization, arXiv 1712.03400) behind an ImageNet
-classifier, in two variants. Both are here to show why A3 has an encoder.
+The decoder of A3's variant "study" (`fusion.py`, Deep Koalarization, arXiv 1712.03400) behind an
+ImageNet classifier, in two variants. Both are here to show why A3 has an encoder.
 
 "map": the last feature map of EfficientNet-lite0 (weights as in `color_bins.py`), 320 channels
 at 1/32, frozen unless `train_classifier`. The decoder enlarges it by 4, to 1/8; the rest up to
@@ -22,13 +22,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from opsin.colorize.networks.classifiers import CLASSES
 from opsin.colorize.networks.color_bins import TAPS, Encoder
 from opsin.colorize.networks.fusion import VARIANTS as FUSION_VARIANTS
-from opsin.colorize.networks.fusion import Decoder
+from opsin.colorize.networks.fusion import Decoder, probabilities, repeated
 
 
 class Source(NamedTuple):
@@ -55,14 +54,13 @@ class ClassifierDecoder(nn.Module):
             )
         source = VARIANTS[variant]
         self.multiple = source.grid
-        self.stride = source.grid // 4
         self.classifier = Encoder().requires_grad_(train_classifier) if variant == "map" else None
-        self.decoder = Decoder(source.channels, FUSION_VARIANTS["koalarization"].decoder)
+        self.decoder = Decoder(source.channels, FUSION_VARIANTS["study"].decoder)
+        self.stride = source.grid // self.decoder.times
 
     def forward(self, light: Tensor, features: Tensor | None = None) -> Tensor:
         """a*, b* (B, 2, H, W) of L* (B, 1, H, W); "probabilities" needs `features` (B, 1000)."""
-        small = self.small(light, features)
-        return F.interpolate(small, scale_factor=float(self.stride), mode="nearest")
+        return repeated(self.small(light, features), self.stride)
 
     def small(self, light: Tensor, features: Tensor | None = None) -> Tensor:
         """The same before the last enlargement: (B, 2, H/8, W/8), or /2 for "probabilities"."""
@@ -77,5 +75,5 @@ class ClassifierDecoder(nn.Module):
                 "variant 'probabilities' needs features: a classifier's answer (B, 1000)."
             )
         height, width = light.shape[2] // self.multiple, light.shape[3] // self.multiple
-        chances = F.softmax(features, dim=1)  # (B, 1000)
+        chances = probabilities(features)  # (B, 1000)
         return chances[:, :, None, None].expand(-1, -1, height, width)

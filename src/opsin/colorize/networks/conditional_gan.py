@@ -4,14 +4,18 @@ Image Colorization using Generative Adversarial Networks (Nazeri, Ng and Ebrahim
 1803.05400), at 32x32 for CIFAR-10 and deeper for larger pictures, so that the bottleneck is 2x2
 at each training size. No noise goes in: the paper's generator sees the gray picture alone.
 
-Differences from the paper: the generator answers a* and b*, not L*a*b* (L* is known); it uses
-ReLU throughout (the paper: leaky ReLU, slope 0.2, in the contracting half; the discriminator here
-keeps it); the first layers and the last have no batch normalization; normalization comes before
-the ReLU, and skips are joined after it. `residual` (not in the paper, wished for) puts a
-residual block (He et al. 2016, arXiv 1512.03385) after each contracting convolution.
+As in the authors' code (github.com/ImagingLab/Colorizing-with-GANs), L* goes in as L*/50 - 1, a*
+and b* are 110 tanh, divided by 110 for the discriminator, and `dropout` (there 0.5) comes after the
+first transposed convolution.
 
-As in the authors' code (github.com/ImagingLab/Colorizing-with-GANs), L* goes in as L*/50 - 1, and
-a* and b* are 110 tanh, divided by 110 for the discriminator.
+Differences: the generator answers a* and b*, not L*a*b* (L* is known); it uses ReLU throughout (the
+paper: leaky ReLU, slope 0.2, in the contracting half; the discriminator here keeps it); the first
+layers and the last have no batch normalization; normalization comes before the ReLU, and uses the
+averages of training once trained (the code: those of the batch); skips are joined after it; the
+first convolution is 3x3 (the code: 4x4) and the weights start as He et al. say (the code: deviation
+0.02). The discriminator's last convolution has stride 2 and ends in 2x2 (the code: 1 and 4x4, at
+32 pixels). `residual` (not in the paper, wished for) puts a residual block (He et al. 2016, arXiv
+1512.03385) after each contracting convolution.
 
                                parameters   GMACs at its training size
     Generator, 32              16,651,778   0.336
@@ -48,7 +52,7 @@ class Generator(nn.Module):
 
     stride = 1
 
-    def __init__(self, *, size: int = 32, residual: bool = False) -> None:
+    def __init__(self, *, size: int = 32, residual: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
         widths = channels_at(size)
         self.multiple = size // 2
@@ -57,8 +61,9 @@ class Generator(nn.Module):
             [Down(before, after, residual=residual) for before, after in pairwise(widths)]
         )
         below = [widths[-1], *(2 * width for width in widths[-2:0:-1])]  # 2: a skip beside it
+        pairs = list(zip(below, reversed(widths[:-1]), strict=True))
         self.up = nn.ModuleList(
-            [Up(before, after) for before, after in zip(below, reversed(widths[:-1]), strict=True)]
+            [Up(*pairs[0], dropout=dropout), *(Up(*pair) for pair in pairs[1:])]
         )
         self.color = nn.Conv2d(2 * widths[0], 2, 1)
         nn.init.normal_(self.color.weight, std=0.01)  # starts near gray
@@ -118,11 +123,12 @@ class Down(nn.Sequential):
 
 
 class Up(nn.Sequential):
-    """Twice the size: a 4x4 transposed convolution of stride 2."""
+    """Twice the size: a 4x4 transposed convolution of stride 2, and dropout if wished."""
 
-    def __init__(self, before: int, after: int) -> None:
+    def __init__(self, before: int, after: int, *, dropout: float = 0.0) -> None:
         conv = he(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False))
-        super().__init__(conv, nn.BatchNorm2d(after), nn.ReLU())
+        extra = [nn.Dropout(dropout)] if dropout else []
+        super().__init__(conv, nn.BatchNorm2d(after), nn.ReLU(), *extra)
 
 
 class Residual(nn.Module):

@@ -6,10 +6,18 @@ absolute error they learn the median instead, which does not follow a few strong
 paler, and oftener on the right side. The Chebyshev error, max(|a* error|, |b* error|), is half the
 sum of the absolute errors of a* + b* and a* - b*: so it is the median of a* - b* that is learned,
 whose sign is the best guess of which of the two is larger.
+
+The squared logarithmic error is that of Keras, (log(1 + y) - log(1 + t))^2 of the answer y and the
+truth t, both a* or b* divided by the network's reach (128: -1..1), and all below 1e-7 counted as
+1e-7. It is meant for counts, not for colors: green (a* < 0) and blue (b* < 0) are gray to it, and
+an answer below 0 has no gradient at all.
+
+With `adversarial` any of these networks learns to deceive a discriminator too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -20,8 +28,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.colorize.features import FeatureCache
+from opsin.colorize.networks.conditional_gan import Discriminator
 from opsin.colorize.networks.fusion import FusionWithClassifier
 from opsin.colorize.networks.global_local import GlobalLocal
+from opsin.colorize.objectives.adversary import Adversary, Smoothing
 from opsin.training.loop import Batch, Stepper
 from opsin.training.recipe import Weight
 
@@ -29,19 +39,25 @@ from opsin.training.recipe import Weight
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[objective]` table of A1 to A5."""
 
-    error: Literal["squared", "absolute", "chebyshev"] = "squared"
-    """What is minimized: squared, as in the papers, absolute, or the larger one of the two."""
+    error: Literal["squared", "absolute", "chebyshev", "logarithmic"] = "squared"
+    """What is minimized: squared, as in the papers, absolute, the larger one of the two, or
+    Keras' mean squared logarithmic error."""
     class_weight: Weight = 0.0
     """Weight of the cross-entropy of the scene's class (alpha of Iizuka et al.); A5 only."""
     edge_weight: Weight = 0.0
     """Weight of an added error of the colors' differences between neighbors, against leaking."""
+    adversarial: Weight = 0.0
+    """Weight of a discriminator's opinion (`adversary.py`); 0 has none."""
+    smoothing: Smoothing = 0.1
+    """How far the discriminator's target for true pictures lies below 1."""
 
 
 class RegressionObjective:
     """A network that answers with a*b*, its mean squared error and its optimizer.
 
     a* and b* are divided by `reach` before the error is taken. `thumbnail` is the side of the
-    square to which the whole picture is squashed for the network, None if it takes none.
+    square to which the whole picture is squashed for the network, None if it takes none. The
+    discriminator, if the settings ask for one, is A6's; it sees 32 x 32 pixels at once.
     """
 
     def __init__(
@@ -60,13 +76,22 @@ class RegressionObjective:
         self.others: dict[str, nn.Module] = {}
         self.optimizer = stepper.adamw([(list(self.network.parameters()), 1)])
         self.optimizers: list[torch.optim.Optimizer] = [self.optimizer]
+        self.adversary: Adversary | None = None
+        if settings.adversarial:
+            self.adversary = Adversary(Discriminator(), stepper, smoothing=settings.smoothing)
+            self.others["discriminator"] = self.adversary.discriminator
+            self.optimizers.append(self.adversary.optimizer)
 
     def step(self, batch: Batch) -> dict[str, float]:
-        """One optimizer step on a batch; the losses for the log."""
+        """One optimizer step on a batch, the discriminator's first; the losses for the log."""
+        batch = self.stepper.to_device(batch)
         with self.stepper.autocast():
-            loss, parts = self.loss(self.network, self.stepper.to_device(batch))
+            ab, logits = self._answer(self.network, batch)
+        judged = self._judge(ab.detach(), batch) if self.adversary else {}
+        with self.stepper.autocast():
+            loss, parts = self._loss(ab, logits, batch)
         self.stepper.step(loss, self.optimizer)
-        return {key: float(value) for key, value in parts.items()}
+        return {key: float(value) for key, value in (parts | judged).items()}
 
     @torch.no_grad()
     def losses(self, network: nn.Module, batch: Batch) -> dict[str, float]:
@@ -76,17 +101,17 @@ class RegressionObjective:
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss to minimize, and its parts."""
-        ab, logits = self._answer(network, batch)
-        ab, truth = ab.float() / self.reach, batch["ab"] / self.reach
-        squared = F.mse_loss(ab, truth)
-        parts = {"squared_error": squared.detach()}
-        total = squared
-        if self.settings.error == "absolute":
-            total = F.l1_loss(ab, truth)
-            parts["absolute_error"] = total.detach()
-        if self.settings.error == "chebyshev":
-            total = (ab - truth).abs().amax(dim=1).mean()
-            parts["chebyshev_error"] = total.detach()
+        return self._loss(*self._answer(network, batch), batch)
+
+    def _loss(
+        self, answer: Tensor, logits: Tensor | None, batch: Batch
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        ab, truth = answer.float() / self.reach, batch["ab"] / self.reach
+        total = ERRORS[self.settings.error](ab, truth)
+        parts = {
+            "squared_error": F.mse_loss(ab.detach(), truth),
+            f"{self.settings.error}_error": total.detach(),
+        }
         if self.settings.edge_weight:
             edges = edge_error(ab, truth)
             parts["edges"] = edges.detach()
@@ -95,6 +120,10 @@ class RegressionObjective:
             entropy, right = class_error(logits.float(), batch["label"])
             parts |= {"class_entropy": entropy.detach(), "class_right": right}
             total = total + self.settings.class_weight * entropy
+        if self.adversary:
+            caught = self.adversary.caught(batch["light"], answer)
+            parts["generator"] = caught.detach()
+            total = total + self.settings.adversarial * caught
         parts["loss"] = total.detach()
         return total, parts
 
@@ -103,6 +132,16 @@ class RegressionObjective:
         with self.stepper.autocast():
             ab, _ = self._answer(network, self.stepper.to_device({"light": light}))
         return {"": ab.float().permute(0, 2, 3, 1).cpu().numpy()}
+
+    def _judge(self, ab: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """One step of the discriminator; the truth is as coarse as the network's answers are.
+
+        Otherwise it would know an answer by its squares, which no learning can change.
+        """
+        assert self.adversary is not None
+        stride = int(self.network.stride)  # each network says it
+        truth = enlarged(F.avg_pool2d(batch["ab"], stride), batch["light"])
+        return self.adversary.learn(batch["light"], truth, ab)
 
     def _answer(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """a*b* (B, 2, H, W), and the classes' logits of a network that has them."""
@@ -140,6 +179,24 @@ def squashed(light: Tensor, size: int) -> Tensor:
 def enlarged(small: Tensor, light: Tensor) -> Tensor:
     """Each position of a*b* repeated up to the size of the picture."""
     return F.interpolate(small, size=light.shape[2:], mode="nearest")
+
+
+def logarithmic_error(answer: Tensor, truth: Tensor) -> Tensor:
+    """Keras' mean squared logarithmic error; all below 1e-7 counts as 1e-7."""
+    return F.mse_loss(torch.log1p(answer.clamp(min=1e-7)), torch.log1p(truth.clamp(min=1e-7)))
+
+
+def chebyshev_error(answer: Tensor, truth: Tensor) -> Tensor:
+    """Mean of the larger one of the absolute errors of a* and b*."""
+    return (answer - truth).abs().amax(dim=1).mean()
+
+
+ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "squared": F.mse_loss,
+    "absolute": F.l1_loss,
+    "chebyshev": chebyshev_error,
+    "logarithmic": logarithmic_error,
+}
 
 
 def edge_error(one: Tensor, other: Tensor) -> Tensor:
