@@ -84,16 +84,16 @@ def test_crops_are_turned_both_ways_about_the_middle(tmp_path: Path) -> None:
     assert middle == pytest.approx(50, abs=1)
 
 
-def test_crops_are_sheared_by_an_angle(tmp_path: Path) -> None:
+def test_crops_are_sheared_by_degrees(tmp_path: Path) -> None:
     """Upright things lean; what lies level stays level."""
     upright = ramp(tmp_path / "upright.png", 48, 60, 0)
-    across, down, middle = steepness(upright, 100, shear=0.3)
-    angles = np.arctan(down / across)
-    assert -0.31 < angles.min() < -0.25
-    assert 0.25 < angles.max() < 0.31
+    across, down, middle = steepness(upright, 100, shear=17.0)
+    angles = np.degrees(np.arctan(down / across))
+    assert -17.5 < angles.min() < -14
+    assert 14 < angles.max() < 17.5
     assert np.abs(across) == pytest.approx(60, rel=0.03)
     assert middle == pytest.approx(50, abs=1)
-    across, down, _ = steepness(ramp(tmp_path / "level.png", 48, 0, 60), 40, shear=0.3)
+    across, down, _ = steepness(ramp(tmp_path / "level.png", 48, 0, 60), 40, shear=17.0)
     assert down == pytest.approx(60, rel=0.03)
     assert across == pytest.approx(0, abs=1.5)
 

@@ -204,7 +204,7 @@ def test_what_a_classifier_says_is_kept(
 
 def test_variants_come_again_as_they_were(photographs: Path) -> None:
     listing = list_pictures([photographs])
-    settings = Data(**DATA, variants=2, order="epochs", rotate=20.0, zoom=0.2, shear=0.1)
+    settings = Data(**DATA, variants=2, order="epochs", rotate=20.0, zoom=0.2, shear=6.0)
     crops = Crops(listing, settings, seed=1, first=0, last=40)
     seen: dict[tuple[int, int], torch.Tensor] = {}
     for number in range(40):

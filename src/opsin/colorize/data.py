@@ -55,8 +55,8 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Pictures with less mean Lab chroma than this are left out."""
     rotate: Annotated[float, Meta(ge=0, le=180)] = 0.0
     """Crops are turned by up to so many degrees."""
-    shear: Annotated[float, Meta(ge=0, le=1.5)] = 0.0
-    """Crops are sheared by up to this angle, in radians."""
+    shear: Annotated[float, Meta(ge=0, le=85)] = 0.0
+    """Crops are sheared by up to so many degrees."""
     zoom: Annotated[float, Meta(ge=0, le=0.9)] = 0.0
     """Crops are enlarged or made smaller by up to this share."""
     film: Share = 0.4
@@ -260,7 +260,7 @@ def _warped(rgb: Float, settings: Data, rng: np.random.Generator) -> Float:
     import pyvips
 
     angle = np.radians(rng.uniform(-settings.rotate, settings.rotate))
-    shear = np.tan(rng.uniform(-settings.shear, settings.shear))
+    shear = np.tan(np.radians(rng.uniform(-settings.shear, settings.shear)))
     scale = rng.uniform(1 - settings.zoom, 1 + settings.zoom)
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
     matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, shear], [0, 1]])

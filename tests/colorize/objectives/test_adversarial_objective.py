@@ -108,7 +108,7 @@ def test_the_discriminators_loss_has_smoothed_truth_and_plain_falsehood(smoothin
         one.network.color[0, 0] = -22.0
     losses = one.step(batch())
     true, made = 4 * 0.3, 4 * -0.2
-    expected = (cross_entropy(true, 1 - smoothing) + cross_entropy(made, 0.0)) / 2
+    expected = cross_entropy(true, 1 - smoothing) + cross_entropy(made, 0.0)
     assert losses["discriminator"] == pytest.approx(expected, rel=1e-5)
     assert (losses["true_taken_for_true"], losses["made_taken_for_true"]) == (1, 0)
 

@@ -48,9 +48,10 @@ class AdversarialObjective:
         self.settings, self.stepper = settings, stepper
         self.network = network.to(memory_format=torch.channels_last).to(stepper.device)  # type: ignore[call-overload]
         self.adversary = Adversary(discriminator, stepper, smoothing=settings.smoothing)
+        self.discriminator = self.adversary.discriminator
         self.optimizer = stepper.adamw([(list(self.network.parameters()), 1)])
         judged = settings.adversarial > 0
-        self.others: dict[str, nn.Module] = {"discriminator": discriminator} if judged else {}
+        self.others: dict[str, nn.Module] = {"discriminator": self.discriminator} if judged else {}
         self.optimizers: list[torch.optim.Optimizer] = [self.optimizer]
         self.optimizers += [self.adversary.optimizer] if judged else []
 

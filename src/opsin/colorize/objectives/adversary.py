@@ -34,7 +34,6 @@ class Adversary:
 
     def learn(self, light: Tensor, truth: Tensor, made: Tensor) -> dict[str, Tensor]:
         """One step of the discriminator; its loss, and the shares that it took for true."""
-        self.discriminator.train()
         with self.stepper.autocast():
             true = self.discriminator(light, truth).float()
             false = self.discriminator(light, made).float()
@@ -55,4 +54,5 @@ class Adversary:
         self.discriminator.requires_grad_(False)  # gradients of its own would be for nothing
         logits = self.discriminator(light, made).float()
         self.discriminator.requires_grad_(True)
+        self.discriminator.train()
         return F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
