@@ -18,7 +18,6 @@ from torch import Tensor
 from opsin.colorize.networks.conditional_gan import Discriminator
 from opsin.training.loop import Stepper
 
-
 Smoothing = Annotated[float, Meta(ge=0, le=0.5)]
 
 
