@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -50,6 +51,23 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
 
 
+def read_regular(path: str | os.PathLike[str], *, most: int) -> bytes:
+    """The bytes of a file, of which there are at most so many.
+
+    Raises `OSError` if it cannot be read, and `ValueError` if it is no file (a pipe, a device) or
+    too large; neither waits for a pipe.
+    """
+    if "\0" in os.fspath(path):
+        raise ValueError("its name holds a NUL")
+    with open(path, "rb", opener=_without_waiting) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is not a file")
+        if found.st_size > most:
+            raise ValueError(f"it is larger than {most >> 10:,} KB")
+        return file.read()
+
+
 def cache_folder(kind: str) -> Path:
     """The folder for what can be made anew: `$XDG_CACHE_HOME/opsin`, or one in the home folder."""
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "opsin" / kind
@@ -63,6 +81,11 @@ def shown(path: str | os.PathLike[str]) -> str:
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a pipe that nobody writes to at once, so that it can be refused."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _settle(descriptor: int) -> None:

@@ -6,15 +6,16 @@ and what a parser may stumble over (nesting too deep, numbers too long) is a fau
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-MOST_BYTES: Final = 1 << 20
+from opsin.files import read_regular
+
+MOST_BYTES: Final = 1 << 18
 """Cards and recipes are a page; more is something else."""
+DEEPEST: Final = 200  # tables in tables that one key may name: Python's parser takes their square
 _HEADER: Final = re.compile(r"\s*\[+\s*([^\[\]]+?)\s*\]+")
 _ENTRY: Final = re.compile(r"""\s*((?:[\w.-]|"[^"]*"|'[^']*'|\s)+?)\s*=""")
 
@@ -24,13 +25,7 @@ def read_text(path: Path) -> str:
 
     Raises `OSError` if there is none that can be read, and `ValueError` if it is something else.
     """
-    with open(_no_null(path), "rb", opener=_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("it is not a file")
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"it is larger than {MOST_BYTES >> 20} MB")
-    return data.decode("utf-8")
+    return read_regular(path, most=MOST_BYTES).decode("utf-8")
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -39,6 +34,9 @@ def parse(text: str) -> dict[str, Any]:
     >>> parse("size = 96")
     {'size': 96}
     """
+    parts = (part for line in text.splitlines() for part in line.split("="))
+    if any(part.count(".") > DEEPEST and not part.lstrip().startswith("#") for part in parts):
+        raise ValueError("it is nested too deeply")
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -72,14 +70,3 @@ def line_of(text: str, key: str) -> int | None:
 
 def _parts(text: str) -> list[str]:
     return [part.strip().strip("\"'") for part in text.split(".")]
-
-
-def _no_null(path: Path) -> Path:
-    if "\0" in os.fspath(path):
-        raise ValueError("its name holds a NUL")
-    return path
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Opens a pipe that nobody writes to at once, so that it can be refused."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -21,10 +21,10 @@ def test_a_card_comes_back_as_it_was_written(tmp_path):
 
 
 def test_text_with_quotes_and_umlauts_survives(tmp_path):
-    path = changed(write_tiny_model(tmp_path), 'paper = "none"', 'paper = "Über \\"Farben\\"\\n"')
+    path = changed(write_tiny_model(tmp_path), 'paper = "none"', 'paper = "Über \\"Farben\\""')
     card = read_card(path)
     path.write_text(card_to_toml(card), "utf-8")
-    assert read_card(path).paper == card.paper == 'Über "Farben"\n'
+    assert read_card(path).paper == card.paper == 'Über "Farben"'
 
 
 @pytest.mark.parametrize(

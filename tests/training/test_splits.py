@@ -96,6 +96,9 @@ def test_folders_are_classes_if_there_are_several() -> None:
         (b"[1, 2]", "no split 'val'. Available: none."),
         (b'{"train": [', "splits.json is not valid JSON"),
         (b"\xff\xfe{", "splits.json is not valid JSON"),
+        (b"[" * 100_000, "splits.json is nested too deeply"),
+        (b'{"a":' * 100_000, "splits.json is nested too deeply"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "splits.json is not valid JSON"),
         (b'{"classes": 3, "val": []}', "must be a list of folders, or a table of them"),
     ],
 )

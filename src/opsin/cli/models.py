@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from opsin.cli.options import Json
+from opsin.cli.options import Json, tell
+from opsin.errors import ModelError
+from opsin.files import shown
 from opsin.models import store
-from opsin.models.card import card_to_toml
+from opsin.models.card import Card, card_to_toml
 
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -23,11 +26,21 @@ def list_models(as_json: Json = False) -> None:
 
     Example: opsin models list
     """
-    cards = [store.find(name).card for name in store.names()]
+    cards, failures = [], []
+    for name in store.names():
+        try:
+            cards.append(store.find(name).card)
+        except ModelError as error:  # one broken card hides no other
+            failures.append(str(error))
     if as_json:
         fields = ("name", "version", "task", "network", "license", "size")
         print(json.dumps([{key: getattr(card, key) for key in fields} for card in cards], indent=2))
-        return
+    else:
+        _print_table(cards)
+    tell(failures)
+
+
+def _print_table(cards: Sequence[Card]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -64,7 +77,8 @@ def add(
     Example: opsin models add runs/mine/mine.toml
     """
     model = store.add(card)
-    print(f"{model.card.name}: added to {model.path.parent}")
+    name = model.card.name
+    print(f"{name}: added to {shown(model.path.parent)}. Use it with --model {name}")
 
 
 @models.command()

@@ -309,7 +309,7 @@ def load_start(network: nn.Module, start: str) -> None:
         state = torch.load(start, map_location="cpu", weights_only=True)["average"]
     else:
         named = set(network.state_dict())
-        weights = read_weights(find(start).path)
+        weights = read_weights(find(start))
         renamed = {name.removeprefix("network."): value for name, value in weights.items()}
         state = {name: value for name, value in renamed.items() if name in named}
     try:

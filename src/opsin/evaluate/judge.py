@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
 from opsin.errors import ModelError
-from opsin.models.engine import runtime
+from opsin.files import read_regular, shown
+from opsin.models.engine import first_line, session_of
+from opsin.models.store import MOST_BYTES
 
 Floats: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[np.uint8]
+
+SIZES = (8, 1024)  # the side of the square that a discriminator may see
 
 
 class Judge:
@@ -43,8 +47,14 @@ class Judge:
         """Above 0 if the colors of the picture (H, W, 3) look true."""
         lab = rgb_to_lab(_middle(pixels, self.size).astype(np.float32) / 255)
         planes = np.ascontiguousarray(lab.transpose(2, 0, 1))[None]
-        (logit,) = self._session.run(None, {"light": planes[:, :1], "ab": planes[:, 1:]})
-        return float(logit.ravel()[0])
+        try:
+            (logit,) = self._session.run(None, {"light": planes[:, :1], "ab": planes[:, 1:]})
+            opinion = float(np.ravel(logit)[0])
+        except Exception as error:  # the runtime's errors have no common parent but this
+            raise ModelError(f"the discriminator failed: {first_line(error)}") from error
+        if not np.isfinite(opinion):
+            raise ModelError("the discriminator gave no finite answer.")
+        return opinion
 
 
 def _middle(pixels: Pixels, size: int) -> Pixels:
@@ -57,13 +67,16 @@ def _middle(pixels: Pixels, size: int) -> Pixels:
 
 def _load(path: Path) -> Any:
     try:
-        session = runtime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's errors have no common parent but this
-        raise ModelError(f"{path}: cannot be loaded as a discriminator ({error}).") from error
-    names = [entry.name for entry in session.get_inputs()]
-    if names != ["light", "ab"]:
+        data = read_regular(path, most=MOST_BYTES)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{shown(path)}: cannot be read as a discriminator ({error}).") from error
+    session = session_of(data, path)
+    shapes = {entry.name: list(entry.shape) for entry in session.get_inputs()}
+    size = shapes.get("light", [0])[-1]
+    wanted = {"light": [1, 1, size, size], "ab": [1, 2, size, size]}
+    if shapes != wanted or not isinstance(size, int) or not SIZES[0] <= size <= SIZES[1]:
         raise ModelError(
-            f"{path}: not a discriminator, its inputs are {', '.join(names)}. Give the "
-            "NAME-discriminator.onnx that opsin export wrote beside a conditional GAN."
+            f"{shown(path)}: not a discriminator, its inputs are {shown(str(shapes)[:200])}. Give "
+            "the NAME-discriminator.onnx that opsin export wrote beside a conditional GAN."
         )
     return session

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from opsin.colorize.pipeline import Said, ask_engines
 from opsin.errors import ModelError, needs_extra
-from opsin.models.engine import MOST_THREADS, Engine, cores
+from opsin.files import shown
+from opsin.models.engine import MOST_THREADS, Engine, cores, first_line
 from opsin.models.store import Model, find
 from opsin.photo import Photo
 
@@ -100,7 +101,13 @@ def look(
 
 def graph_of(model: Model) -> Any:
     """The ONNX model."""
-    return _onnx().load_from_string(model.read())
+    data, onnx = model.read(), _onnx()
+    try:
+        return onnx.load_from_string(data)
+    except Exception as error:  # protobuf's errors are of no package that is always there
+        raise ModelError(
+            f"{shown(model.path)}: not a network in ONNX ({first_line(error)})."
+        ) from error
 
 
 def stages(layers: Sequence[Layer]) -> list[Layer]:

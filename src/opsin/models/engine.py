@@ -9,18 +9,22 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsin.errors import ModelError
-from opsin.models.card import Card
+from opsin.files import shown
+from opsin.models.card import CHANNELS, Card
 from opsin.models.store import Model, find
 
 # Small networks at 256 pixels gain little from a fifth core, and ONNX Runtime would take all.
 MOST_THREADS = 4
+MOST = 1e4  # no logit and no a* or b* of a sound network comes near it
+OUTSIDE = ("External data", "external data", "should be stored in")  # ONNX Runtime's words
 
 
 def cores() -> int:
@@ -35,13 +39,16 @@ class Engine:
 
     def __init__(self, model: Model, *, threads: int) -> None:
         self.card: Card = model.card
-        self._session = _session(model, threads)
-        self._check_names(model)
+        self._session = session_of(model.read(), model.path, threads=threads)
+        self._check(model)
 
     def run(
         self, inputs: Mapping[str, NDArray[np.float32]], outputs: Sequence[str] = ()
     ) -> dict[str, NDArray[np.float32]]:
-        """The output that the card names, and other `outputs`, for arrays in the card's units."""
+        """The output that the card names, and other `outputs`, for arrays in the card's units.
+
+        The output is as the card promises: its shape, finite, and not beyond all colors.
+        """
         feeds = {
             entry.name: (
                 inputs[entry.name]
@@ -53,22 +60,76 @@ class Engine:
         try:
             values = self._session.run([self.card.output.name, *outputs], feeds)
         except Exception as error:  # the runtime's errors have no common parent but this
-            raise ModelError(f"model '{self.card.name}' failed: {_first_line(error)}") from error
+            raise ModelError(f"model '{self.card.name}' failed: {first_line(error)}") from error
+        self._check_answer(values[0], inputs["light"].shape[2:])
         return dict(zip([self.card.output.name, *outputs], values, strict=True))
 
-    def _check_names(self, model: Model) -> None:
-        given = {entry.name for entry in self._session.get_inputs()}
-        if given != set(self.card.input_names()):
+    def _check_answer(self, answer: NDArray[np.float32], seen_hw: tuple[int, ...]) -> None:
+        card = self.card
+        expected = (
+            1,
+            CHANNELS[card.output.kind],
+            *(side // card.output.stride for side in seen_hw),
+        )
+        if answer.shape != expected:
             raise ModelError(
-                f"{model.path}: the network's inputs are {sorted(given)}, "
-                f"but its card names {sorted(self.card.input_names())} in `inputs`."
+                f"model '{card.name}' gave an answer of shape {answer.shape}, "
+                f"its card promises {expected}."
             )
-        outputs = {entry.name for entry in self._session.get_outputs()}
-        if self.card.output.name not in outputs:
+        if not np.isfinite(answer).all():
+            raise ModelError(f"model '{card.name}' gave no finite answer for this photograph.")
+        if np.abs(answer).max() > MOST:
             raise ModelError(
-                f"{model.path}: the network's outputs are {sorted(outputs)}, "
-                f"but its card names '{self.card.output.name}' in `output.name`."
+                f"model '{card.name}' gave numbers beyond {MOST:,.0f}, which are no colors."
             )
+
+    def _check(self, model: Model) -> None:
+        """The network must take and give what its card says."""
+        given = {entry.name: entry for entry in self._session.get_inputs()}
+        if given.keys() != set(self.card.input_names()):
+            raise ModelError(
+                f"{shown(model.path)}: the network's inputs are {_listed(given)}, "
+                f"but its card names {_listed(self.card.input_names())} in `inputs`."
+            )
+        outputs = {entry.name: entry for entry in self._session.get_outputs()}
+        name = self.card.output.name
+        if name not in outputs:
+            raise ModelError(
+                f"{shown(model.path)}: the network's outputs are {_listed(outputs)}, "
+                f"but its card names '{name}' in `output.name`."
+            )
+        for entry in (*given.values(), outputs[name]):
+            if entry.type != "tensor(float)":
+                raise ModelError(
+                    f"{shown(model.path)}: the network's '{entry.name}' is a {entry.type}, "
+                    "and must be a tensor of float32."
+                )
+        for promised in self.card.inputs:
+            shape = given[promised.name].shape
+            if shape and not _same_shape(shape, promised.shape):
+                raise ModelError(
+                    f"{shown(model.path)}: the network takes '{promised.name}' of shape "
+                    f"{_listed(shape)}, its card says {_listed(promised.shape)}."
+                )
+
+
+def try_out(model: Model) -> None:
+    """Runs a model on a made picture, upright and across; a `ModelError` if it does not work."""
+    engine = Engine(model, threads=min(cores(), MOST_THREADS))
+    side = model.card.multiple * -(-32 // model.card.multiple)  # 32 or more
+    for height, width in ((side, 2 * side), (2 * side, side)):
+        engine.run(
+            {
+                entry.name: _ramp(
+                    [
+                        axis if isinstance(axis, int) else free
+                        for axis, free in zip(entry.shape, (1, 1, height, width), strict=False)
+                    ],
+                    top=100 if entry.name in ("light", "thumbnail") else 0,
+                )
+                for entry in model.card.inputs
+            }
+        )
 
 
 def load_engine(name: str = "default", *, threads: int | None = None) -> Engine:
@@ -100,21 +161,49 @@ def _loaded(model: Model, threads: int) -> Engine:
     return Engine(model, threads=threads)
 
 
-def _session(model: Model, threads: int) -> Any:
-    data = model.read()
+def session_of(data: bytes, path: Path, *, threads: int = MOST_THREADS) -> Any:
+    """ONNX Runtime's session of a network; `path` is where it came from, for the errors."""
     ort = runtime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong is raised, nothing is printed
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # weights in other files are looked for below a file, where there can be none
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", str(path / "none")
+    )
     try:
         return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's errors have no common parent but this
+        if any(words in str(error) for words in OUTSIDE):
+            raise ModelError(
+                f"{shown(path)}: its weights lie in another file, which the SHA-256 of its "
+                "card does not cover. Save the network as one file."
+            ) from error
         raise ModelError(
-            f"{model.path}: ONNX Runtime cannot load this network: {_first_line(error)}"
+            f"{shown(path)}: ONNX Runtime cannot load this network: {first_line(error)}"
         ) from error
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _ramp(shape: Sequence[int], *, top: float) -> NDArray[np.float32]:
+    """Numbers from 0 to `top`, rising to the right."""
+    line = np.linspace(0, top, shape[-1], dtype=np.float32)
+    return np.ascontiguousarray(np.broadcast_to(line, shape))
+
+
+def _same_shape(shape: Sequence[Any], promised: Sequence[int | str]) -> bool:
+    """Whether a network takes all that its card promises; a free axis has no number."""
+    return len(shape) == len(promised) and all(
+        one == other or not isinstance(one, int) for one, other in zip(shape, promised, strict=True)
+    )
+
+
+def _listed(values: Iterable[Any]) -> str:
+    """Names or sides in brackets, as they may be printed."""
+    return shown(f"[{', '.join(map(repr, list(values)[:8]))}]")
+
+
+def first_line(error: Exception) -> str:
+    """What ONNX Runtime says, as it may be printed."""
+    return shown((str(error).splitlines() or [type(error).__name__])[0][:300])

@@ -9,16 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from opsin.errors import ModelError
-from opsin.files import write_atomically
-from opsin.models.card import Card, card_to_toml, read_card
+from opsin.errors import ModelError, SaveError
+from opsin.files import read_regular, shown, write_atomically
+from opsin.models.card import NAME, Card, read_card, write_card
 
 PACKAGED = Path(__file__).parent / "weights"
 DEFAULT = "color-bins"  # what "default" means
+MOST_BYTES = 2 << 30  # of an ONNX file: protobuf holds no more
+OLD = 24 * 3600  # seconds after which what a killed process left is cleared away
+STAGED = ".opsin-model-"
 
 
 @dataclass(frozen=True)
@@ -31,14 +40,15 @@ class Model:
     def read(self) -> bytes:
         """The ONNX file, after its hash was checked."""
         try:
-            data = self.path.read_bytes()
-        except OSError as error:
+            data = read_regular(self.path, most=MOST_BYTES)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
             raise ModelError(
-                f"{self.path}: cannot read the weights of '{self.card.name}' ({error.strerror})."
+                f"{shown(self.path)}: cannot read the weights of '{self.card.name}' ({reason})."
             ) from error
         if hashlib.sha256(data).hexdigest() != self.card.sha256:
             raise ModelError(
-                f"{self.path}: damaged or changed, its SHA-256 is not the card's. "
+                f"{shown(self.path)}: damaged or changed, its SHA-256 is not the card's. "
                 f"Install '{self.card.name}' again."
             )
         return data
@@ -48,18 +58,23 @@ def folder() -> Path:
     """The folder of the user's own models; it need not exist."""
     if chosen := os.environ.get("OPSIN_MODELS"):
         return Path(chosen)
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without one, as in some containers
+        home = Path(os.path.abspath(os.sep)) / "nonexistent"
     if sys.platform == "win32":
-        data = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        data = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     elif sys.platform == "darwin":
-        data = Path.home() / "Library" / "Application Support"
+        data = home / "Library" / "Application Support"
     else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     return data / "opsin" / "models"
 
 
 def names() -> list[str]:
     """All models by name, the default first."""
-    found = {path.stem for place in (PACKAGED, folder()) for path in place.glob("*.toml")}
+    stems = {path.stem for place in (PACKAGED, folder()) for path in place.glob("*.toml")}
+    found = (stem for stem in stems if re.search(NAME, stem))
     return sorted(found, key=lambda name: (name != DEFAULT, name))
 
 
@@ -72,35 +87,38 @@ def find(name: str = "default") -> Model:
     if name.endswith(".toml"):
         return _model(Path(name))
     wanted = DEFAULT if name == "default" else name
-    for place in (PACKAGED, folder()):
-        if (path := place / f"{wanted}.toml").is_file() and wanted in names():
+    known = names()
+    for place in (PACKAGED, folder()) if wanted in known else ():
+        if (path := place / f"{wanted}.toml").is_file():
             model = _model(path)
             if model.card.name != wanted:
                 raise ModelError(
-                    f"{path}: wrong card: `name` says '{model.card.name}'; "
+                    f"{shown(path)}: wrong card: `name` says '{model.card.name}'; "
                     f"it must be the card's file name, '{wanted}'."
                 )
             return model
-    available = ", ".join(names()) or "none"
     raise ModelError(
-        f"unknown model '{name}'. Available: {available}. Others are trained with opsin train, or "
-        f"added: opsin models add CARD.toml."
+        f"unknown model '{shown(name)}'. Available: {', '.join(known) or 'none'}. Others are "
+        "trained with opsin train, or added: opsin models add CARD.toml."
     )
 
 
 def add(path: str | Path) -> Model:
-    """Copy the model whose card is at `path` into the user's folder."""
+    """Copy the model whose card is at `path` into the user's folder, if its network works."""
+    from opsin.models.engine import try_out  # it builds on this module
+
     model = _model(Path(path))
     if model.card.name in names():
         raise ModelError(
             f"a model '{model.card.name}' exists already. "
             f"Remove it first, or give the new one another `name` in its card."
         )
+    try_out(model)
     place = folder()
-    if (place / model.card.file).exists():
-        raise ModelError(f"{place / model.card.file} exists already. Give `file` another name.")
-    write_atomically(place / model.card.file, model.read())
-    write_atomically(place / f"{model.card.name}.toml", card_to_toml(model.card).encode())
+    with staging(place) as staged:
+        write_atomically(staged / model.card.file, model.read())
+        write_card(model.card, staged / f"{model.card.name}.toml")
+        publish(staged, [model.card.file, f"{model.card.name}.toml"], place)
     return find(model.card.name)
 
 
@@ -108,12 +126,71 @@ def remove(name: str) -> None:
     """Delete a model from the user's folder; the packaged ones stay."""
     model = find(name)
     if model.path.parent != folder():
-        raise ModelError(f"'{name}' is not in {folder()}; only models there can be removed.")
+        raise ModelError(f"'{shown(name)}' is not in {folder()}; only models there can be removed.")
     try:
         (model.path.parent / f"{model.card.name}.toml").unlink()
         model.path.unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(f"{model.path}: cannot remove it ({error.strerror}).") from error
+
+
+@contextmanager
+def staging(place: Path) -> Iterator[Path]:
+    """A folder in the folder `place` to make a model's files in, which goes away again.
+
+    What a killed process left there is cleared away after a day.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for left in place.glob(f"{STAGED}*"):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > OLD:
+                    shutil.rmtree(left, ignore_errors=True)
+        made = tempfile.TemporaryDirectory(prefix=STAGED, dir=place, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise SaveError(
+            f"{shown(place)}: cannot make files in this folder ({error.strerror}). "
+            "Choose a folder you may write to."
+        ) from error
+    with made as name:
+        yield Path(name)
+
+
+def publish(
+    staged: Path, names: Sequence[str], place: Path, *, overwrite: bool = False
+) -> list[Path]:
+    """Moves files into the folder `place`, all or none; the card is the last of `names`.
+
+    A file that is there already is a `ModelError`, and stays, unless `overwrite` says otherwise;
+    then the old card goes first, so that no card ever speaks of another's network.
+    """
+    placed: list[Path] = []
+    try:
+        if overwrite:
+            (place / names[-1]).unlink(missing_ok=True)
+        for name in names:
+            (os.replace if overwrite else _place_new)(staged / name, place / name)
+            placed.append(place / name)
+    except OSError as error:
+        for path in placed:
+            path.unlink(missing_ok=True)
+        name = shown(place / names[len(placed)])
+        if isinstance(error, FileExistsError):
+            raise ModelError(f"{name} exists already. Choose another name, or remove it.") from None
+        raise SaveError(f"{name}: cannot be written ({error.strerror}).") from error
+    return placed
+
+
+def _place_new(source: Path, target: Path) -> None:
+    """Gives a file its name if nobody has it: of several processes at once, one succeeds."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without hard links, such as an SD card
+        if target.exists():
+            raise FileExistsError(target) from None
+        os.rename(source, target)
 
 
 def _model(path: Path) -> Model:

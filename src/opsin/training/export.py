@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.errors import ModelError, needs_extra
-from opsin.models.engine import runtime
+from opsin.files import shown
+from opsin.models.engine import first_line, runtime
+from opsin.models.store import Model
 
 TOLERANCE: Final = 1e-3
 """Largest difference between torch's answer and the float32 graph's, as a share of the largest."""
@@ -78,15 +80,21 @@ def export_onnx(
     return list(zip(expected, answers, strict=True))
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(model: Model) -> dict[str, Tensor]:
     """The parameters of an exported network by their names in torch, as float32."""
     with needs_extra("starting from an exported model", "train"):
         import onnx
         from onnx import numpy_helper
-    return {
-        weight.name.removesuffix(_HALF): torch.tensor(numpy_helper.to_array(weight)).float()
-        for weight in onnx.load(str(path)).graph.initializer
-    }
+    data = model.read()
+    try:
+        return {
+            weight.name.removesuffix(_HALF): torch.tensor(numpy_helper.to_array(weight)).float()
+            for weight in onnx.load_from_string(data).graph.initializer
+        }
+    except Exception as error:  # protobuf's errors and onnx's have no common parent but this
+        raise ModelError(
+            f"{shown(model.path)}: its weights cannot be read ({first_line(error)})."
+        ) from error
 
 
 def store_half(model: Any) -> None:

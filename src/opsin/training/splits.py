@@ -107,6 +107,8 @@ def parse(data: bytes, path: Path) -> Splits:
     """The content of the splits.json of the set at `path`."""
     try:
         document = json.loads(data)
+    except RecursionError:
+        raise DataError(f"{path}: {FILE} is nested too deeply.") from None
     except ValueError as error:
         raise DataError(f"{path}: {FILE} is not valid JSON ({error}).") from error
     document = document if isinstance(document, dict) else {}
