@@ -1,0 +1,228 @@
+"""Do the tests notice? Puts deliberate errors into the source, one at a time, and runs the tests.
+
+    python benchmarks/mutations.py                        # each error against its own tests
+    python benchmarks/mutations.py --all                  # each against the whole suite
+    python benchmarks/mutations.py --only data --jobs 2   # those whose kind, file or name has it
+
+The errors stand in `mutations.toml`: a file, a text in it, what it becomes, and the tests that
+should notice. Each is made in a scratch copy of the tree, never in the tree itself. An error is
+killed if a test fails (or hangs for ten minutes), and survives if all pass. The tests are first
+run without any error. What was found is kept in `runs/mutations.json` until the file, the error
+or its tests change, so a run that was stopped goes on where it was; `--fresh` begins anew.
+
+The exit code is 0 if none survives, 1 if some do, 2 if the table is out of date: a text that is
+not in its file exactly once, or tests that are not there or fail without an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = ROOT / "benchmarks" / "mutations.toml"
+RESULTS = ROOT / "runs" / "mutations.json"
+LONGEST = 600  # seconds that the tests of one error may take
+
+
+class Mutation(NamedTuple):
+    """A deliberate error."""
+
+    kind: str
+    name: str
+    """What is wrong with it, in words."""
+    file: str
+    """Below `src/opsin`."""
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    """Below `tests`: files, or single tests as pytest names them."""
+
+    @property
+    def path(self) -> str:
+        return f"src/opsin/{self.file}"
+
+
+def main() -> int:
+    """Runs what is asked for; the exit code."""
+    options = _options()
+    # Behind a shell's & it is ignored, and with it what tests do with Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    table = [one for one in read_table() if options.only in f"{one.kind} {one.path} {one.name}"]
+    stale = [problem for one in table if (problem := out_of_date(one))]
+    print("".join(f"out of date: {problem}\n" for problem in stale), end="")
+    table = [one for one in table if not out_of_date(one)]
+    if options.all:
+        table = [one._replace(tests=("",)) for one in table]
+    known = {} if options.fresh or not RESULTS.exists() else json.loads(RESULTS.read_text())
+    todo = [one for one in table if key_of(one) not in known]
+    print(f"{len(table)} errors, {len(table) - len(todo)} of them known from before", flush=True)
+    if todo and not _pass_without(todo):
+        return 2
+    try_all(todo, known, jobs=options.jobs)
+    survivors = tell(table, known)
+    return 2 if stale else 1 if survivors else 0
+
+
+def read_table() -> list[Mutation]:
+    """All deliberate errors."""
+    rows = tomllib.loads(TABLE.read_text("utf-8"))["error"]
+    return [Mutation(**{**row, "tests": tuple(row["tests"])}) for row in rows]
+
+
+def out_of_date(one: Mutation) -> str:
+    """Why an error cannot be made any more, or nothing."""
+    path = ROOT / one.path
+    found = path.read_text("utf-8").count(one.old) if path.is_file() else 0
+    if found != 1:
+        return f"{one.path}: {one.name}: its text is there {found} times"
+    for test in one.tests:
+        if not (ROOT / "tests" / test.split("::")[0]).exists():
+            return f"{one.path}: {one.name}: tests/{test} is not there"
+    return ""
+
+
+def key_of(one: Mutation) -> str:
+    """Changes with all that the result depends on: the error, its file and its tests."""
+    files = [ROOT / one.path]
+    for test in one.tests:
+        path = ROOT / "tests" / test.split("::")[0]
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    digest = hashlib.sha256(repr(one).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def try_all(todo: Sequence[Mutation], known: dict[str, str], *, jobs: int) -> None:
+    """Makes each error and notes in `known`, and on disk, which test saw it, or "" if none."""
+    lock = threading.Lock()
+    with tempfile.TemporaryDirectory(prefix="mutations-") as scratch:
+        trees: SimpleQueue[Path] = SimpleQueue()
+        for number in range(jobs):
+            trees.put(copy_tree(Path(scratch) / str(number)))
+
+        def attempt(one: Mutation) -> None:
+            tree, began = trees.get(), time.monotonic()
+            try:
+                seen = seen_by(one, tree)
+            finally:
+                trees.put(tree)
+            with lock:
+                known[key_of(one)] = seen
+                RESULTS.parent.mkdir(exist_ok=True)
+                RESULTS.write_text(json.dumps(known, indent=1))
+                word = "killed  " if seen else "SURVIVED"
+                seconds = time.monotonic() - began
+                print(f"{word} {seconds:4.0f} s  {one.kind}: {one.name}  {seen}", flush=True)
+
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(attempt, todo))
+
+
+def seen_by(one: Mutation, tree: Path) -> str:
+    """Makes the error in a scratch tree and takes it back; the test that failed, or ""."""
+    file = tree / one.path
+    text = file.read_text("utf-8")
+    file.write_text(text.replace(one.old, one.new), "utf-8")
+    try:
+        code, output = run_tests(tree, one.tests, LONGEST)
+    except subprocess.TimeoutExpired:
+        return "(hangs)"
+    finally:
+        file.write_text(text, "utf-8")
+    if code == 0:
+        return ""
+    failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return failed[0].split(" - ")[0].split(maxsplit=1)[-1] if failed else f"(exit code {code})"
+
+
+def run_tests(tree: Path, tests: Sequence[str], limit: float | None) -> tuple[int, str]:
+    """The exit code and the output of pytest in a tree, stopped at the first failure."""
+    cache = tree / "cache"
+    shutil.rmtree(cache, ignore_errors=True)  # what an error has put there is wrong
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tree / "src"),
+        "PYTHONDONTWRITEBYTECODE": "1",  # a file changed twice in a second looks unchanged
+        "XDG_CACHE_HOME": str(cache),
+    }
+    paths = [f"tests/{test}" for test in tests]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider", *paths],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=limit,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def copy_tree(tree: Path) -> Path:
+    """A copy of what git knows of, or would, as it stands in the working tree."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tree / name)
+    return tree
+
+
+def tell(table: Sequence[Mutation], known: dict[str, str]) -> list[Mutation]:
+    """Prints what became of all; those that no test saw."""
+    survivors = [one for one in table if not known[key_of(one)]]
+    tried, lived = Counter(one.kind for one in table), Counter(one.kind for one in survivors)
+    print("\nkind, errors, survivors")
+    for kind, count in tried.items():
+        print(f"{kind:12} {count:3} {lived[kind]:3}")
+    print(f"{'all':12} {len(table):3} {len(survivors):3}")
+    for one in survivors:
+        print(f"survived: {one.path}: {one.name}")
+    return survivors
+
+
+def _pass_without(todo: Sequence[Mutation]) -> bool:
+    """Whether the tests pass as the tree is; else a failure would say nothing of an error."""
+    tests = sorted({test for one in todo for test in one.tests})
+    with tempfile.TemporaryDirectory(prefix="mutations-") as scratch:
+        code, output = run_tests(copy_tree(Path(scratch) / "plain"), tests, None)
+    if code:
+        print(f"the tests fail without an error (exit code {code}):\n{output[-3000:]}")
+    return code == 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", default="", help="a word in their kind, file or name")
+    parser.add_argument("--all", action="store_true", help="run the whole suite for each")
+    parser.add_argument("--jobs", type=int, default=1, help="how many at a time")
+    parser.add_argument("--fresh", action="store_true", help="forget what was found before")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
