@@ -42,16 +42,19 @@ class Known:
         return {name: make(lab[..., 1:]) for name, make in self.made.items()}
 
 
-@pytest.fixture
-def squares(tmp_path: Path, astronaut: np.ndarray, coffee: np.ndarray) -> list[Picture]:
+@pytest.fixture(scope="module")
+def squares(
+    tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray, coffee: np.ndarray
+) -> list[Picture]:
     """18 square pictures, two batches, of the size that is validated on."""
-    folder = tmp_path / "pictures"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("pictures")
     for number in range(18):
         photo = (astronaut, coffee)[number % 2]
         x = 12 * number
         Image.fromarray(photo[100 : 100 + SIZE, x : x + SIZE]).save(folder / f"{number:02}.png")
-    return sorted(list_pictures([folder]).pictures, key=lambda picture: picture.name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        return sorted(list_pictures([folder]).pictures, key=lambda picture: picture.name)
 
 
 def rgb_of(pictures: list[Picture]) -> np.ndarray:
