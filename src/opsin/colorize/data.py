@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from opsin.color import gray_to_light, rgb_to_lab
 from opsin.colorize.bins import BINS, histogram
+from opsin.colorize.touch import touch
 from opsin.errors import DataError
 from opsin.training import augment
 from opsin.training.loop import Batch
@@ -64,7 +65,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wear: Share = 0.3
     """Share of crops worn as old prints are."""
     hinted: Share = 0.2
-    """Share of crops with color hints, 1 to about 20 points."""
+    """Share of crops with color hints: points in one or a few things (`colorize.touch`)."""
     conditioned: Share = 0.15
     """Share of crops with their a*b* histogram as the condition."""
     validation_size: Pixels = 192
@@ -181,7 +182,8 @@ def make_crop(
 ) -> dict[str, Float]:
     """One training example: light (1, S, S) and ab (2, S/stride, S/stride).
 
-    If `gives` names them: hints (3, S, S) and condition (313,).
+    If `gives` names them: hints (3, S, S) with the things that they are about, (1, S/stride,
+    S/stride) of 0 and 1, whose color in `ab` is the hints'; and condition (313,).
     """
     area = 1.0 if whole else settings.least_area
     rgb = _random_square(picture, size, area, settings.stretch, rng)
@@ -195,17 +197,18 @@ def make_crop(
     light = gray_to_light(gray)
     cells = size // stride
     small = ab.reshape(cells, stride, cells, stride, 2).mean(axis=(1, 3))
-    crop = {
-        "light": light[None].astype(np.float32),
-        "ab": np.ascontiguousarray(small.transpose(2, 0, 1), np.float32),
-    }
+    crop = {"light": light[None].astype(np.float32)}
     if "hints" in gives:
         crop["hints"] = np.zeros((3, size, size), np.float32)
+        crop["things"] = np.zeros((1, cells, cells), np.float32)
         if rng.random() < settings.hinted:
-            _draw_hints(crop["hints"], ab, rng)
+            seen = light.reshape(cells, stride, cells, stride).mean(axis=(1, 3))
+            crop["hints"], small, things = touch(small, seen, stride, rng)
+            crop["things"] = things[None].astype(np.float32)
     if "condition" in gives:
         known = rng.random() < settings.conditioned
-        crop["condition"] = histogram(ab) if known else np.zeros(len(BINS), np.float32)
+        crop["condition"] = histogram(small) if known else np.zeros(len(BINS), np.float32)
+    crop["ab"] = np.ascontiguousarray(small.transpose(2, 0, 1), np.float32)
     return crop
 
 
@@ -276,17 +279,6 @@ def _warped(rgb: Float, settings: Data, rng: np.random.Generator) -> Float:
         extend="copy",
     )
     return np.clip(np.asarray(image.numpy(), np.float32), 0, 1)
-
-
-def _draw_hints(hints: Float, ab: Float, rng: np.random.Generator) -> None:
-    """Writes 1 to about 20 small squares of their true mean color into `hints`, in place."""
-    size = ab.shape[0]
-    for _ in range(min(20, int(rng.geometric(0.2)))):
-        patch = int(rng.integers(1, 10))
-        y, x = rng.integers(0, size - patch + 1, 2)
-        color = ab[y : y + patch, x : x + patch].mean(axis=(0, 1))
-        hints[:2, y : y + patch, x : x + patch] = color[:, None, None]
-        hints[2, y : y + patch, x : x + patch] = 1
 
 
 def _chances(groups: NDArray[np.int32], settings: Data) -> NDArray[np.float64]:

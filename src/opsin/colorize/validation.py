@@ -79,6 +79,7 @@ class Validation:
             "light": np.ascontiguousarray(lab[..., 0][:, None]),
             "ab": np.ascontiguousarray(cells.mean(axis=(2, 4)).transpose(0, 3, 1, 2)),
             "hints": np.zeros((count, 3, height, width), np.float32),
+            "things": np.zeros((count, 1, height // stride, width // stride), np.float32),
             "condition": np.zeros((count, len(BINS)), np.float32),
         }
         tensors = {key: torch.from_numpy(value) for key, value in batch.items()}

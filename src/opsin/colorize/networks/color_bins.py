@@ -82,7 +82,11 @@ class ColorBins(nn.Module):
 
     def features(self, light: Tensor, hints: Tensor, condition: Tensor) -> Tensor:
         """What the head sees, (B, 48, H/4, W/4)."""
-        fourth, eighth, sixteenth, coarsest = self.encoder(light)
+        return self.decode(self.encoder(light), hints, condition)
+
+    def decode(self, maps: list[Tensor], hints: Tensor, condition: Tensor) -> Tensor:
+        """What the head sees, from the encoder's maps: hints need no second look."""
+        fourth, eighth, sixteenth, coarsest = maps
         code = self.condition(condition * 10)  # (B, 128)
         pyramid = hint_pyramid(hints)  # at 1/4, 1/8, 1/16, 1/32
         x = self.enter(coarsest) + self.hint_enter(pyramid[3])  # (B, 256, H/32, W/32)

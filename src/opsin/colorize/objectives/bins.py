@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of a picture's positions, drawn at random, on which the loss is taken."""
     mean_weight: Weight = 0.0
     """Weight of an added Huber loss on the mean color."""
+    local: float = 2.0
+    """Weight of what hints change beyond the thing that they are about."""
 
 
 class BinsObjective:
@@ -74,19 +76,49 @@ class BinsObjective:
         return {key: float(value) for key, value in parts.items()}
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss to minimize, and its parts."""
+        """The loss to minimize, and its parts.
+
+        Where hints are given they are to change their things and nothing else: beyond those, what
+        the network says without the hints is what it shall say with them.
+        """
         assert isinstance(network, ColorBins)
         batch = self.stepper.to_device(batch)
-        features = network.features(batch["light"], batch["hints"], batch["condition"])
-        rows = features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])  # (B h w, C)
-        ab = batch["ab"].permute(0, 2, 3, 1).reshape(-1, 2)
+        maps = network.encoder(batch["light"])
+        features = _rows(network.decode(maps, batch["hints"], batch["condition"]))
+        ab = _rows(batch["ab"])
+        hinted = batch["hints"][:, 2].amax(dim=(1, 2)) > 0  # (B,)
+        things = batch["things"].flatten() > 0  # (B h w,)
+        beyond = hinted.repeat_interleave(batch["things"][0].numel()) & ~things
+        inside = (~beyond).nonzero()[:, 0]
         if network.training and self.settings.positions < 1:
-            count = round(len(rows) * self.settings.positions)
-            chosen = torch.randint(len(rows), (count,), device=rows.device)
-            rows, ab = rows[chosen], ab[chosen]
-        head = network.head
-        logits = F.linear(rows, head.weight.flatten(1), head.bias).float()
-        return self.rows_loss(logits, ab)
+            count = round(len(inside) * self.settings.positions)
+            chosen = torch.randint(len(inside), (count,), device=inside.device)
+            inside = torch.cat([inside[chosen], things.nonzero()[:, 0]])
+        total, parts = self.rows_loss(_logits(network, features[inside]), ab[inside])
+        if self.settings.local and bool(beyond.any()):
+            change = self._change(network, batch, maps, features, hinted, beyond)
+            parts["beyond_hints"] = change.detach()
+            total = total + self.settings.local * change
+        parts["loss"] = total.detach()
+        return total, parts
+
+    def _change(
+        self,
+        network: ColorBins,
+        batch: Batch,
+        maps: list[Tensor],
+        features: Tensor,
+        hinted: Tensor,
+        beyond: Tensor,
+    ) -> Tensor:
+        """How much hints change what they are not about: Kullback-Leibler divergence, in nats."""
+        with torch.no_grad():
+            none = torch.zeros_like(batch["hints"][hinted])
+            plain = network.decode([one[hinted] for one in maps], none, batch["condition"][hinted])
+            cells = beyond.reshape(len(hinted), -1)[hinted].flatten()
+            before = F.log_softmax(_logits(network, _rows(plain)[cells]), dim=1)
+        after = F.log_softmax(_logits(network, features[beyond]), dim=1)
+        return F.kl_div(after, before, reduction="batchmean", log_target=True)
 
     def rows_loss(self, logits: Tensor, ab: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of logits (N, 313) against true colors (N, 2), and its parts."""
@@ -102,7 +134,6 @@ class BinsObjective:
             error = F.huber_loss(mean / 10, ab / 10)
             parts["mean_color"] = error.detach()
             total = total + self.settings.mean_weight * error
-        parts["loss"] = total.detach()
         return total, parts
 
     def soft_bins(self, ab: Tensor) -> tuple[Tensor, Tensor]:
@@ -136,6 +167,16 @@ class BinsObjective:
             .repeat(4, axis=2)
             for name, temperature in (("muted", 1.0), ("T=0.4", 0.4))
         }
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """A row for each position: (B, C, h, w) -> (B h w, C)."""
+    return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+
+
+def _logits(network: ColorBins, rows: Tensor) -> Tensor:
+    """The head's answer on rows of features: (N, C) -> (N, 313)."""
+    return F.linear(rows, network.head.weight.flatten(1), network.head.bias).float()
 
 
 def rebalancing(uniform: float) -> NDArray[np.float32]:
