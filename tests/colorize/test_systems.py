@@ -82,22 +82,6 @@ def test_a_system_is_trained_exported_and_used(
     assert pipeline.paint(opsin.open(gray), seen).pixels.shape == (100, 150, 3)
 
 
-def test_a_gan_resumes_with_its_discriminator(scenes: Path, tmp_path: Path) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(recipe("a6", 4), [scenes], whole, workers=0)
-
-    def stop(step: int, _: str) -> None:
-        if step == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe("a6", 4), [scenes], parts, workers=0, advance=stop)
-    train(recipe("a6", 4), [scenes], parts, workers=0)
-    one, other = (torch.load(run / "checkpoint.pt", weights_only=True) for run in (whole, parts))
-    for key, value in one["others"]["discriminator"].items():
-        assert torch.equal(value, other["others"]["discriminator"][key]), key
-
-
 def test_a_discriminator_gives_its_opinion(
     scenes: Path, tmp_path: Path, coffee: np.ndarray, astronaut: np.ndarray
 ) -> None:

@@ -48,7 +48,7 @@ class Tags(HTMLParser):
 
 @pytest.fixture(autouse=True)
 def no_tensorboard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "_tensorboard", lambda out: None)
+    monkeypatch.setattr(report, "_tensorboard", lambda out, first: None)
 
 
 def open_log(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from opsin.cli import STOPPED
 
 
 def train(
@@ -31,7 +34,8 @@ def train(
         typer.Option("--set", help="Changes a value of the recipe: --set data.size=96."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that prepare pictures. [default: by the machine]")
+        int | None,
+        typer.Option(help="Processes that prepare pictures. [default: chosen automatically]"),
     ] = None,
 ) -> None:
     """Trains a network by a recipe; a stopped run goes on when called again.
@@ -55,6 +59,7 @@ def train(
     settings = read_recipe(recipe, tuple(changes or ()))
     with needs_extra("training", "train"):
         from opsin.colorize.train import train as run
+        from opsin.training.interrupt import Stopped, as_interrupts
     # of several processes under torchrun, one speaks
     console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
@@ -66,7 +71,7 @@ def train(
         console=console,
         disable=not console.is_terminal,
     )
-    with bar, told_where(recipe, tuple(changes or ())):
+    with bar, told_where(recipe, tuple(changes or ())), as_interrupts():
         steps = bar.add_task(settings.name, total=settings.steps)
 
         def advance(step: int, text: str) -> None:
@@ -74,13 +79,18 @@ def train(
             if text and not console.is_terminal:
                 say(f"step {step}: {text}")
 
-        checkpoint = run(
-            settings,
-            data,
-            out,
-            validation=validation or (),
-            workers=workers,
-            show=say,
-            advance=advance,
-        )
+        try:
+            checkpoint = run(
+                settings,
+                data,
+                out,
+                validation=validation or (),
+                workers=workers,
+                show=say,
+                advance=advance,
+            )
+        except Stopped as stop:
+            bar.stop()
+            print(f"opsin: stopped; {stop}. The same command again goes on there.", file=sys.stderr)
+            raise typer.Exit(STOPPED) from None
     say(f"done: {checkpoint}. Make it a model with: opsin export {out} -o MODEL_FOLDER")

@@ -21,6 +21,7 @@ from opsin.color import gray_to_light, rgb_to_lab
 from opsin.colorize.bins import BINS, histogram
 from opsin.colorize.touch import touch
 from opsin.errors import DataError
+from opsin.formats import small
 from opsin.training import augment
 from opsin.training.loop import Batch
 from opsin.training.recipe import Batch as BatchSize
@@ -37,7 +38,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Height and width of a crop, a multiple of 32."""
     batch: BatchSize = 32
     small_size: Pixels = 64
-    """Crop size of pictures whose short side is below `size`."""
+    """Crop size of pictures whose short side is below 0.8 `size`."""
     small_batch: BatchSize = 128
     small_share: Share = 0.2
     """Share of the batches that are of small pictures."""
@@ -105,6 +106,7 @@ class Crops(IterableDataset[Batch]):
             )
         self.chances = [_chances(listing.groups[pool], settings) for pool in self.pools]
         self.labels = labels_of(listing, classes) if classes else None
+        self._counts = [0]  # small batches before each one
 
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
@@ -116,13 +118,13 @@ class Crops(IterableDataset[Batch]):
     def batch(self, number: int) -> Batch:
         """Batch `number` of the run."""
         s = self.settings
-        rng = np.random.default_rng((self.seed, number))  # the same on every rank: sizes agree
-        small = len(self.pools[1]) > 0 and rng.random() < s.small_share
-        size, count = (s.small_size, s.small_batch) if small else (s.size, s.batch)
+        tiny = self._is_small(number)
+        size, count = (s.small_size, s.small_batch) if tiny else (s.size, s.batch)
         rng = np.random.default_rng((self.seed, number, self.rank))
-        pool, chances = self.pools[small], self.chances[small]
+        pool, chances = self.pools[tiny], self.chances[tiny]
         if s.order == "epochs":
-            chosen = pool[self._in_turn(number, count, len(pool))]
+            before = self._before(number, tiny) * self.ranks + self.rank
+            chosen = pool[_in_turn(before * count, count, len(pool), self.seed)]
         else:
             chosen = rng.choice(pool, count, p=chances)
         variants = rng.integers(0, s.variants, count) if s.variants else None
@@ -131,7 +133,7 @@ class Crops(IterableDataset[Batch]):
             if variants is not None:  # the same crop whenever this variant's turn comes
                 rng = np.random.default_rng((self.seed, int(index), int(variants[place])))
             picture = self.listing.pictures[index]
-            crops.append(self.crop(picture, size, rng, whole=bool(small)))
+            crops.append(self.crop(picture, size, rng, whole=tiny))
         batch = {key: torch.from_numpy(np.stack([crop[key] for crop in crops])) for key in crops[0]}
         if self.labels is not None:
             batch["label"] = torch.from_numpy(self.labels[chosen])
@@ -139,6 +141,20 @@ class Crops(IterableDataset[Batch]):
             batch["picture"] = torch.from_numpy(chosen.astype(np.int64))
             batch["variant"] = torch.from_numpy(variants)
         return batch
+
+    def _is_small(self, number: int) -> bool:
+        """Whether a batch is of small pictures; the same on every rank, so that sizes agree."""
+        chance = np.random.default_rng((self.seed, number)).random()
+        return len(self.pools[1]) > 0 and bool(chance < self.settings.small_share)
+
+    def _before(self, number: int, tiny: bool) -> int:
+        """How many earlier batches of the run came from the same pool."""
+        if not (len(self.pools[1]) and self.settings.small_share):
+            return number
+        while len(self._counts) <= number:
+            self._counts.append(self._counts[-1] + self._is_small(len(self._counts) - 1))
+        small = self._counts[number]
+        return small if tiny else number - small
 
     def crop(
         self, picture: Picture, size: int, rng: np.random.Generator, *, whole: bool = False
@@ -148,14 +164,16 @@ class Crops(IterableDataset[Batch]):
             picture, size, self.settings, rng, whole=whole, stride=self.stride, gives=self.gives
         )
 
-    def _in_turn(self, number: int, count: int, pictures: int) -> NDArray[np.intp]:
-        """Which of the pool's pictures a batch holds, when all have their turn in each epoch."""
-        count = min(count, pictures)
-        per_epoch = pictures // count
-        step = number * self.ranks + self.rank
-        epoch, place = divmod(step, per_epoch)
-        order = np.random.default_rng((self.seed, 13, epoch)).permutation(pictures)
-        return np.asarray(order[place * count : (place + 1) * count])
+
+def _in_turn(start: int, count: int, pictures: int, seed: int) -> NDArray[np.intp]:
+    """The pictures whose turn it is: all have theirs once in each epoch, in another order each."""
+    epochs, places = np.divmod(np.arange(start, start + count), pictures)
+    chosen = np.empty(count, np.intp)
+    for epoch in np.unique(epochs):
+        now = epochs == epoch
+        order = np.random.default_rng((seed, 13, int(epoch))).permutation(pictures)
+        chosen[now] = order[places[now]]
+    return chosen
 
 
 def loader(crops: Crops, *, workers: int, pin: bool) -> DataLoader[Any]:
@@ -196,19 +214,19 @@ def make_crop(
         gray = augment.wear(gray, rng)
     light = gray_to_light(gray)
     cells = size // stride
-    small = ab.reshape(cells, stride, cells, stride, 2).mean(axis=(1, 3))
+    coarse = ab.reshape(cells, stride, cells, stride, 2).mean(axis=(1, 3))
     crop = {"light": light[None].astype(np.float32)}
     if "hints" in gives:
         crop["hints"] = np.zeros((3, size, size), np.float32)
         crop["things"] = np.zeros((1, cells, cells), np.float32)
         if rng.random() < settings.hinted:
             seen = light.reshape(cells, stride, cells, stride).mean(axis=(1, 3))
-            crop["hints"], small, things = touch(small, seen, stride, rng)
+            crop["hints"], coarse, things = touch(coarse, seen, stride, rng)
             crop["things"] = things[None].astype(np.float32)
     if "condition" in gives:
         known = rng.random() < settings.conditioned
-        crop["condition"] = histogram(small) if known else np.zeros(len(BINS), np.float32)
-    crop["ab"] = np.ascontiguousarray(small.transpose(2, 0, 1), np.float32)
+        crop["condition"] = histogram(coarse) if known else np.zeros(len(BINS), np.float32)
+    crop["ab"] = np.ascontiguousarray(coarse.transpose(2, 0, 1), np.float32)
     return crop
 
 
@@ -229,12 +247,8 @@ def labels_of(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64]:
 def _random_square(
     picture: Picture, size: int, least_area: float, stretch: float, rng: np.random.Generator
 ) -> Float:
-    """A random square of a picture, (S, S, 3) in [0, 1], mirrored by half a chance."""
-    import pyvips
-
-    image = pyvips.Image.new_from_buffer(read(picture), "").colourspace("srgb")
-    if image.hasalpha():
-        image = image.flatten(background=255)
+    """A random square of a picture, (S, S, 3) in [0, 1], mirrored with probability 1/2."""
+    image = small.whole(read(picture))
     image = image.copy_memory() if min(image.width, image.height) <= 4 * size else image
     side = min(image.width, image.height) * np.sqrt(rng.uniform(least_area, 1))
     ratio = np.exp(rng.uniform(-1, 1) * np.log(stretch) / 2)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,11 +16,17 @@ from opsin.colorize.features import FeatureCache
 from opsin.colorize.recipe import check_sizes, tables_of
 from opsin.colorize.systems import System, start_network
 from opsin.colorize.validation import Validation
+from opsin.errors import DataError, RecipeError
+from opsin.files import write_atomically
+from opsin.models.engine import cores
 from opsin.training import loop, report, splits
 from opsin.training.recipe import Recipe
 from opsin.training.shards import Listing, list_pictures
 
 VALIDATION_PICTURES = 192
+RECIPE = "recipe.json"
+MAY_CHANGE = ("steps", "validate_every")
+"""What a run that goes on may have changed: how long it is, and how often it is looked at."""
 
 
 def train(
@@ -36,54 +42,105 @@ def train(
     """Trains by a recipe on folders and tars of photographs; the run's checkpoint.
 
     A run that was stopped goes on where its last checkpoint is: call it again with the same
-    arguments. `validation` are pictures to validate on, which are kept out of training, near-
-    duplicates too; without them some of `data` are held back. `show` is told in words what
-    happens, `advance` of each step.
+    arguments; a finished one is left as it is. `validation` are pictures to validate on, which
+    are kept out of training, near-duplicates too; without them some of `data` are held back.
+    `show` is told in words what happens, `advance` of each step.
+
+    Raises `RecipeError` and `DataError` before anything in `out` is changed, and
+    `opsin.training.interrupt.Stopped` after a stop, when everything is saved.
     """
     system, settings, goal = tables_of(recipe)
+    checkpoint, changed = out / "checkpoint.pt", _check_run(recipe, out)
+    stepper = loop.make_stepper(recipe)
+    lead = loop.is_lead()
+    show = show if lead else _silent
     torch.manual_seed(recipe.seed)
     network = start_network(system)
     multiple = int(network.multiple)  # type: ignore[arg-type]  # each network says it
     check_sizes(settings, multiple=multiple, stride=system.target_stride)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.json").write_bytes(msgspec.json.format(msgspec.json.encode(recipe)))
     classes = system.class_names()
     listing, held = pictures(recipe, settings, data, validation, show, classes=bool(classes))
     show(describe(listing))
 
-    stepper = loop.make_stepper(recipe)
     cache = _cache(system, settings, listing, seed=recipe.seed)
     objective = system.objective(network, goal, stepper, cache)
-    checkpoint, first, average = out / "checkpoint.pt", 0, None
+    state = loop.State(loop.start_average(objective.network))
     if checkpoint.exists():
-        first, average = loop.load_checkpoint(checkpoint, objective)
-        show(f"going on after step {first} of {recipe.steps}")
-    batches = _batches(recipe, settings, system, listing, first, stepper.device.type, workers)
-    validate = Validation(
-        objective,
-        held.pictures,
-        out,
-        size=settings.validation_size,
-        stride=system.target_stride,
-        labels=labels_of(held, classes).tolist() if set(classes) & set(held.class_names) else (),
-    )
-    log = report.RunLog(
-        out,
-        steps=recipe.steps,
-        first=first,
-        validate=validate,
-        show=show,
-        advance=advance,
-        about={
-            "training": describe(listing),
-            "validation": describe(held),
-            "sheets": "the photograph, gray, then the answers",
-        },
-    )
-    loop.train(recipe, objective, batches, out=out, log=log, average=average, first=first)
+        state = loop.load_checkpoint(checkpoint, objective)
+        if state.step >= recipe.steps and not changed:
+            show(f"{out}: this run is finished, all {recipe.steps} steps are done.")
+            return checkpoint
+        show(f"going on after step {state.step} of {recipe.steps}")
+    batches = _batches(recipe, settings, system, listing, state.step, stepper.device.type, workers)
+    log = None
+    if lead:
+        validate = Validation(
+            objective,
+            held.pictures,
+            out,
+            size=settings.validation_size,
+            stride=system.target_stride,
+            labels=labels_of(held, classes).tolist()
+            if set(classes) & set(held.class_names)
+            else (),
+        )
+        write_atomically(out / RECIPE, msgspec.json.format(msgspec.json.encode(recipe)))
+        log = report.RunLog(
+            out,
+            steps=recipe.steps,
+            first=state.step,
+            validate=validate,
+            show=show,
+            advance=advance,
+            about={
+                "training": describe(listing),
+                "validation": describe(held),
+                "sheets": "the photograph, gray, then the answers",
+            },
+        )
+    loop.train(recipe, objective, batches, state, out=out, log=log, tell=show)
     if dist.is_initialized():
         dist.destroy_process_group()
     return checkpoint
+
+
+def _silent(text: str) -> None:
+    """Of several processes under torchrun one speaks."""
+
+
+def _check_run(recipe: Recipe, out: Path) -> bool:
+    """Refuses a folder that holds the run of another recipe; whether its length was changed."""
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out}: this is a file. Give the name of a folder as --out.")
+    if not (out / "checkpoint.pt").exists():
+        return False
+    try:
+        before = msgspec.json.decode((out / RECIPE).read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise DataError(
+            f"{out}: there is a checkpoint and no {RECIPE} that says what it is of ({error}). "
+            "Train into another --out, or move the folder away."
+        ) from error
+    now = msgspec.json.decode(msgspec.json.encode(recipe))
+    differ = [key for key in _differing(before, now) if key not in MAY_CHANGE]
+    if differ:
+        raise RecipeError(
+            f"{out}: this folder holds a run of the recipe '{before.get('name')}', which has other "
+            f"values for {', '.join(differ)}. Nothing was changed. Train into another --out, or "
+            "call it with the recipe and the --set that it began with."
+        )
+    return bool(before.get("steps") != recipe.steps)
+
+
+def _differing(one: Any, other: Any, key: str = "") -> list[str]:
+    """The keys, with their tables, at which two recipes differ."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return [] if one == other else [key]
+    return [
+        found
+        for name in dict.fromkeys((*one, *other))
+        for found in _differing(one.get(name), other.get(name), f"{key}.{name}".lstrip("."))
+    ]
 
 
 def _batches(
@@ -110,8 +167,8 @@ def _batches(
         ranks=ranks,
     )
     if workers is None:
-        cores = os.cpu_count() or 1
-        workers = min(2, cores) if device == "cpu" else cores - 1
+        mine = max(1, cores() // ranks)
+        workers = min(2, mine) if device == "cpu" else max(1, mine - 1)
     return loader(crops, workers=workers, pin=device == "cuda")
 
 
@@ -129,13 +186,12 @@ def pictures(
     Two splits of one set are as far apart as its makers wished: portraits alike in framing count
     as near-duplicates by their hashes, and would be left out for nothing.
     """
-    cores = os.cpu_count() or 1
-    shown = list_pictures(validation, workers=cores, classes=classes) if validation else None
+    shown = list_pictures(validation, workers=cores(), classes=classes) if validation else None
     listing = list_pictures(
         data,
         least_chroma=settings.least_chroma,
         apart_from=shown.hashes if shown and not same_sets(data, validation) else None,
-        workers=cores,
+        workers=cores(),
         classes=classes,
         progress=_counter(show),
     )
@@ -157,7 +213,7 @@ def hold_back(listing: Listing, count: int, *, seed: int) -> tuple[Listing, List
     count = min(count, len(usable) // 10)
     chosen = np.random.default_rng((seed, 77)).choice(usable, count, replace=False)
     rest = np.setdiff1d(np.arange(len(listing.pictures)), chosen)
-    return listing.take(rest), listing.take(chosen)
+    return listing.take(rest), listing.take(chosen)._replace(left_out={})
 
 
 def describe(listing: Listing) -> str:
@@ -166,7 +222,8 @@ def describe(listing: Listing) -> str:
     named = zip(listing.group_names, counts, strict=True)
     sets = ", ".join(f"{name} {count}" for name, count in named)
     left = ", ".join(f"{count} {reason}" for reason, count in listing.left_out.items())
-    return f"{len(listing.pictures)} pictures ({sets}); left out: {left}"
+    found = f"{len(listing.pictures)} pictures ({sets})"
+    return f"{found}; left out: {left}" if left else found
 
 
 def _cache(system: System, settings: Data, listing: Listing, *, seed: int) -> FeatureCache | None:

@@ -15,6 +15,9 @@ from opsin.color import lab_to_rgb, rgb_to_lab
 from opsin.colorize.bins import BINS
 from opsin.colorize.objectives import ColorObjective
 from opsin.errors import DataError
+from opsin.files import write_atomically
+from opsin.formats import small
+from opsin.formats.vips import vips
 from opsin.training.loop import Batch
 from opsin.training.shards import Picture, read
 
@@ -40,7 +43,7 @@ class Validation:
         *,
         size: int,
         stride: int,
-        labels: Sequence[int] = (),
+        labels: Sequence[int] | NDArray[np.int64] = (),
     ) -> None:
         squares = [square(picture, size) for picture in pictures]
         good = [index for index, one in enumerate(squares) if one is not None]
@@ -107,17 +110,10 @@ class Validation:
 
 def square(picture: Picture, size: int) -> Float | None:
     """The middle square of a picture, (size, size, 3) in [0, 1]; None if it cannot be read."""
-    import pyvips
-
     try:
-        image = pyvips.Image.thumbnail_buffer(
-            read(picture), size, height=size, crop="centre"
-        ).colourspace("srgb")
-    except pyvips.Error:
+        pixels = small.thumbnail(read(picture), size, size, crop="centre").numpy()
+    except (vips().Error, OSError):
         return None
-    if image.hasalpha():
-        image = image.flatten(background=255)
-    pixels = image.numpy()
     if pixels.shape != (size, size, 3):
         return None
     return np.asarray(pixels, np.float32) / np.float32(255)
@@ -125,12 +121,9 @@ def square(picture: Picture, size: int) -> Float | None:
 
 def save_sheet(rows: list[Float], path: Path) -> None:
     """Rows of truth, gray and answers, three rows side by side."""
-    import pyvips
-
-    path.parent.mkdir(exist_ok=True)
     thirds = [np.concatenate(rows[i::3][: len(rows) // 3 or 1]) for i in range(min(3, len(rows)))]
     sheet = (np.concatenate(thirds, axis=1) * 255).round().astype(np.uint8)
-    pyvips.Image.new_from_array(sheet).jpegsave(str(path), Q=88)
+    write_atomically(path, vips().Image.new_from_array(sheet).jpegsave_buffer(Q=88))
 
 
 def _psnr(one: Float, other: Float) -> float:

@@ -2,27 +2,32 @@
 
 It knows no task. An objective owns its networks, losses and optimizers and does one step on one
 batch; the loop sets the learning rate, keeps an average of the weights (EMA), writes the log and
-the checkpoints. Batches are numbered, so a run resumed at step n sees what it would have seen.
+the checkpoints. Batches are numbered, and so is chance: what torch draws in a step depends on the
+seed and the step's number alone, on every device, so a resumed run is the run that never stopped.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import cos, pi
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from opsin.errors import DataError
+from opsin.files import whole_file
+from opsin.training.interrupt import Stopped, asked_to_stop, uninterrupted
 from opsin.training.recipe import Optimizer as Schedule
 from opsin.training.recipe import Recipe
 
@@ -115,47 +120,106 @@ def _fast_bfloat16(device: torch.device) -> bool:
 class Log(Protocol):
     """Told of every step and every validation."""
 
+    last_validation: int
+    """The last step that was validated, by this sitting or an earlier one."""
+    sums: dict[str, tuple[float, int]]
+    """What no line of the log holds yet: each loss summed, and of how many steps."""
+
     def step(self, step: int, rate: float, losses: dict[str, float], pictures: int) -> None: ...
 
     def validation(self, step: int, network: nn.Module) -> None: ...
+
+
+@dataclass
+class State:
+    """How far a run is."""
+
+    average: nn.Module
+    """The network with its weights averaged over the steps (EMA)."""
+    step: int = 0
+    """Steps done."""
+    sums: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """As `Log.sums`."""
+
+
+def is_lead() -> bool:
+    """Whether this process writes the run's files: of several under torchrun, the first."""
+    return not dist.is_initialized() or dist.get_rank() == 0
 
 
 def train(
     recipe: Recipe,
     objective: Objective,
     batches: Iterable[Batch],
+    state: State,
     *,
     out: Path,
-    log: Log,
-    average: nn.Module | None = None,
-    first: int = 0,
+    log: Log | None,
+    tell: Callable[[str], None] = lambda text: None,
     checkpoint_minutes: float = 3.0,
-) -> nn.Module:
-    """Runs the steps from `first` to the recipe's last; the averaged network."""
-    average = average or start_average(objective.network)
-    lead = not dist.is_initialized() or dist.get_rank() == 0
-    saved = time.monotonic()
+) -> None:
+    """Runs the steps from `state` to the recipe's last.
+
+    `log` is None in processes that write nothing. Asked to stop (see `interrupt`), the run ends
+    its step, saves and raises `Stopped`.
+    """
     for network in (objective.network, *objective.others.values()):
         network.train()
-    step = first
-    for step, batch in enumerate(batches, start=first + 1):
-        rate = one_cycle(step, recipe.steps, recipe.optimizer)
-        for optimizer in objective.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate * group["share"]
-        losses = objective.step(batch)
-        update_average(average, objective.network, decay=recipe.optimizer.ema, step=step)
-        if lead:
-            pictures = len(next(iter(batch.values())))
-            log.step(step, rate, losses, pictures)
-            if step % recipe.validate_every == 0 or step == recipe.steps:
-                log.validation(step, average)
-            if time.monotonic() - saved > 60 * checkpoint_minutes or step == recipe.steps:
-                save_checkpoint(out / "checkpoint.pt", objective, average, step=step)
+    if log:
+        log.sums = state.sums
+        if state.step > log.last_validation and _is_due(state.step, recipe):
+            log.validation(state.step, state.average)  # a stop came in between
+    checkpoint, saved = out / "checkpoint.pt", time.monotonic()
+    with uninterrupted():
+        batches = iter(batches)  # its processes start here
+    with asked_to_stop(tell) as asked:
+        for batch in batches:
+            state.step += 1
+            losses = _one_step(recipe, objective, state, batch)
+            due = _is_due(state.step, recipe)
+            if log:
+                pictures = len(next(iter(batch.values())))
+                rate = one_cycle(state.step, recipe.steps, recipe.optimizer)
+                log.step(state.step, rate, losses, pictures)
+                state.sums = log.sums
+            stop = _anybody(asked())
+            if log and (due or stop or time.monotonic() - saved > 60 * checkpoint_minutes):
+                save_checkpoint(checkpoint, objective, state)
                 saved = time.monotonic()
-        if step >= recipe.steps:
-            break
-    return average
+            if stop:
+                raise Stopped(f"step {state.step} of {recipe.steps} is saved in {checkpoint}")
+            if log and due:
+                log.validation(state.step, state.average)
+            if state.step >= recipe.steps:
+                break
+
+
+def _is_due(step: int, recipe: Recipe) -> bool:
+    return step % recipe.validate_every == 0 or step == recipe.steps
+
+
+def _anybody(asked: bool) -> bool:
+    """Whether any of the processes of a run was asked to stop: all stop after the same step."""
+    if not dist.is_initialized():
+        return asked
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    flag = torch.tensor([float(asked)], device=device)
+    dist.all_reduce(flag)
+    return bool(flag.item())
+
+
+def _one_step(recipe: Recipe, objective: Objective, state: State, batch: Batch) -> dict[str, float]:
+    """One step of the objective, at its learning rate, with chance of its own; the losses."""
+    step = state.step
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    torch.manual_seed(int(np.random.SeedSequence((recipe.seed, step, rank)).generate_state(1)[0]))
+    rate = one_cycle(step, recipe.steps, recipe.optimizer)
+    for optimizer in objective.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["share"]
+    losses = objective.step(batch)
+    update_average(state.average, objective.network, decay=recipe.optimizer.ema, step=step)
+    return losses
 
 
 def one_cycle(step: int, steps: int, schedule: Schedule) -> float:
@@ -184,38 +248,44 @@ def update_average(average: nn.Module, network: nn.Module, *, decay: float, step
         kept.copy_(current)
 
 
-def save_checkpoint(path: Path, objective: Objective, average: nn.Module, *, step: int) -> None:
+def save_checkpoint(path: Path, objective: Objective, state: State) -> None:
     """Everything that the run needs to go on, written under another name and renamed."""
-    state = {
-        "step": step,
+    content = {
+        "step": state.step,
         "network": objective.network.state_dict(),
         "others": {name: other.state_dict() for name, other in objective.others.items()},
-        "average": average.state_dict(),
+        "average": state.average.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in objective.optimizers],
-        "random": torch.get_rng_state(),
+        "sums": {name: list(sum) for name, sum in state.sums.items()},
     }
-    temporary = path.with_suffix(".part")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    with whole_file(path) as file:
+        torch.save(content, file)
 
 
-def load_checkpoint(path: Path, objective: Objective) -> tuple[int, nn.Module]:
-    """Puts a run back where it was: the step it had done, and the averaged network."""
+def load_checkpoint(path: Path, objective: Objective) -> State:
+    """Puts a run back where it was, and says how far that is."""
+    average = start_average(objective.network)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        average = start_average(objective.network)
-        objective.network.load_state_dict(state["network"])
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        objective.network.load_state_dict(saved["network"])
         for name, other in objective.others.items():
-            other.load_state_dict(state["others"][name])
-        average.load_state_dict(state["average"])
-        for optimizer, saved in zip(objective.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        torch.set_rng_state(state["random"])
-        return int(state["step"]), average
-    except (RuntimeError, KeyError, ValueError, EOFError) as error:
-        raise DataError(
-            f"{path}: does not fit this recipe ({error}). Use another --out, or delete it."
-        ) from error
+            other.load_state_dict(saved["others"][name])
+        average.load_state_dict(saved["average"])
+        for optimizer, kept in zip(objective.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        sums = {name: (float(sum), int(count)) for name, (sum, count) in saved["sums"].items()}
+        return State(average, int(saved["step"]), sums)
+    except (RuntimeError, KeyError, ValueError, TypeError, EOFError, OSError) as error:
+        raise _does_not_fit(path) from error
+    except (pickle.UnpicklingError, AttributeError) as error:
+        raise _does_not_fit(path) from error
+
+
+def _does_not_fit(path: Path) -> DataError:
+    return DataError(
+        f"{path}: this checkpoint is damaged, or it is of another recipe or another version of "
+        "opsin. Nothing was changed. Train into another --out, or move the folder away."
+    )
 
 
 def _average_gradients(parameters: Sequence[nn.Parameter]) -> None:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from opsin.errors import DataError, SaveError
 from opsin.files import whole_file
+from opsin.formats import small
 from opsin.formats.vips import listening, vips
 from opsin.models.engine import cores
 from opsin.training import splits
@@ -197,10 +198,7 @@ def _make(item: _Item, *, size: int | None, quality: int) -> _Made:
             image.avg()  # decodes all of it
             return nothing._replace(data=data)
         width, height = _box(image, size)
-        image = pyvips.Image.thumbnail_buffer(
-            data, width, height=height, export_profile="srgb", fail_on="truncated"
-        ).colourspace("srgb")
-        image = image.flatten(background=255) if image.hasalpha() else image
+        image = small.thumbnail(data, width, height, fail_on="truncated")
         return _Made(image.jpegsave_buffer(Q=quality, keep="none"), ".jpg")
     except (pyvips.Error, OSError, ValueError):
         return nothing

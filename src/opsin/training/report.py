@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from opsin.files import write_atomically
 from opsin.training import progress
 from opsin.training.page import write_plot, write_report
 
 EVERY = 50
 """Steps that one line of the log sums up."""
+EARLY = 10
+"""Steps after which it is told how long the run will take."""
 
 
 class RunLog:
@@ -38,27 +42,29 @@ class RunLog:
     ) -> None:
         self.out, self.steps = out, steps
         self.validate, self.show, self.advance = validate, show, advance
-        self.events = _tensorboard(out)
-        self.sums: dict[str, float] = {}
-        self.counts: dict[str, int] = {}
+        self.events = _tensorboard(out, first)
+        self.sums: dict[str, tuple[float, int]] = {}
         self.pictures = 0
         self.progress = progress.begin(out, steps=steps, first=first, about=about or {})
         self.sitting = self.progress.sittings[-1]
         self.began = self.since = time.monotonic()
+        self.first = first
         _drop_after(out / "losses.csv", first)
-        _drop_after(out / "validation.csv", first)
+        self.last_validation = _drop_after(out / "validation.csv", first)
+        _drop_sheets(out / "sheets", first)
 
     def step(self, step: int, rate: float, losses: dict[str, float], pictures: int) -> None:
         """Adds a step; every `EVERY` steps their mean goes into losses.csv."""
         for key, value in losses.items():
-            self.sums[key] = self.sums.get(key, 0.0) + value
-            self.counts[key] = self.counts.get(key, 0) + 1
+            total, count = self.sums.get(key, (0.0, 0))
+            self.sums[key] = total + value, count + 1
         self.pictures += pictures
-        if step % EVERY and step != self.steps:
-            self.advance(step, "")
-            return
         seconds = time.monotonic() - self.since
-        means = {key: value / self.counts[key] for key, value in self.sums.items()}
+        if step % EVERY and step != self.steps:
+            early = step - self.first == EARLY
+            self.advance(step, self._outlook(step, seconds) if early else "")
+            return
+        means = {key: total / count for key, (total, count) in self.sums.items()}
         row = {"step": step, **means, "rate": rate, "pictures_per_second": self.pictures / seconds}
         _append(self.out / "losses.csv", row)
         for key, value in row.items():
@@ -67,13 +73,20 @@ class RunLog:
         shown = "loss" if "loss" in means else next(iter(means))
         self.advance(step, f"{shown} {means[shown]:.4f}  {self.pictures / seconds:.0f} pictures/s")
         self._keep_time(step)
-        self.sums, self.counts = {}, {}
+        self.sums = {}
+
+    def _outlook(self, step: int, seconds: float) -> str:
+        """How long it will take, as soon as that can be told."""
+        minutes = seconds / EARLY * (self.steps - step) / 60
+        left = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
+        return f"{self.pictures / seconds:.0f} pictures/s, about {left} to go"
 
     def validation(self, step: int, network: nn.Module) -> None:
         """Runs the validation and puts its figures into validation.csv and onto the page."""
         self._keep_time(step)
         figures = self.validate(step, network)
         _append(self.out / "validation.csv", {"step": step, **figures})
+        self.last_validation = step
         for key, value in figures.items():
             if self.events:
                 self.events.add_scalar(f"validation/{key}", value, step)
@@ -99,28 +112,45 @@ class RunLog:
 
 def _append(path: Path, row: Mapping[str, Any]) -> None:
     """Adds a line under the file's own columns: what is not there is nan, what is new left out."""
-    new = not path.exists()
-    with path.open("a+", newline="", encoding="utf-8") as file:
-        file.seek(0)
-        head = list(row) if new else next(csv.reader(file), list(row))
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(head)
-        values = (row.get(name, float("nan")) for name in head)
-        writer.writerow(f"{v:.6g}" if isinstance(v, float) else v for v in values)
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    head = next(csv.reader(lines[:1])) if lines else list(row)
+    values = (row.get(name, float("nan")) for name in head)
+    new = [] if lines else [_line(head)]
+    line = _line(f"{value:.6g}" if isinstance(value, float) else value for value in values)
+    _write(path, [*lines, *new, line])
 
 
-def _drop_after(path: Path, step: int) -> None:
-    """Takes back the lines of steps that a resumed run will do again."""
-    if path.exists():
-        header, *lines = path.read_text().splitlines()
-        kept = [line for line in lines if int(line.split(",")[0]) <= step]
-        path.write_text("\n".join([header, *kept]) + "\n")
+def _line(values: Iterable[Any]) -> str:
+    text = StringIO()
+    csv.writer(text, lineterminator="").writerow(values)
+    return text.getvalue()
 
 
-def _tensorboard(out: Path) -> Any:
+def _write(path: Path, lines: Sequence[str]) -> None:
+    write_atomically(path, ("\n".join(lines) + "\n").encode())
+
+
+def _drop_after(path: Path, step: int) -> int:
+    """Takes back the lines of steps that a resumed run will do again; the last step that stays."""
+    if not path.exists():
+        return 0
+    header, *lines = path.read_text("utf-8").splitlines()
+    kept = [line for line in lines if int(line.split(",")[0]) <= step]
+    _write(path, [header, *kept])
+    return int(kept[-1].split(",")[0]) if kept else 0
+
+
+def _drop_sheets(folder: Path, step: int) -> None:
+    """Takes back the pictures of validations that a resumed run will do again."""
+    for sheet in folder.glob("step-*.jpg"):
+        number = sheet.stem.removeprefix("step-")
+        if number.isdigit() and int(number) > step:
+            sheet.unlink()
+
+
+def _tensorboard(out: Path, first: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(out / "events"))
+    return SummaryWriter(str(out / "events"), purge_step=first + 1 if first else None)

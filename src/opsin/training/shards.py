@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib import resources
@@ -19,18 +18,22 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
 from opsin.errors import DataError
-from opsin.files import cache_folder
+from opsin.files import cache_folder, write_atomically
+from opsin.formats import small
+from opsin.formats.vips import vips
 from opsin.training import splits
+from opsin.training.interrupt import uninterrupted
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 NEAR: Final = 8
 """Two pictures whose difference hashes differ in at most this many of 64 bits count as one."""
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 
 Progress = Callable[[int, int], None]
 
@@ -42,6 +45,8 @@ class Picture(NamedTuple):
     offset: int
     bytes: int
     name: str
+    changed: int = 0
+    """When its file was last changed, in nanoseconds."""
 
 
 class Listing(NamedTuple):
@@ -82,8 +87,6 @@ class Source(NamedTuple):
     pictures: list[Picture]
     names: list[str]
     """What splits.json would call each picture."""
-    stamp: str
-    """Changes with the content."""
     classes: dict[str, str] | None
     """Folders that are classes, if its splits.json says so, and what they are called."""
 
@@ -156,27 +159,29 @@ def difference_hash(gray: NDArray[np.floating]) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def look(picture: Picture) -> tuple[float, float, int]:
-    """Short side in pixels (0: unreadable), mean chroma and difference hash of a picture."""
-    import pyvips
+class Look(NamedTuple):
+    """What one look at a picture has shown."""
 
+    short_side: int
+    """In pixels; 0 if the picture cannot be read."""
+    chroma: float
+    """Mean Lab chroma of the picture made small."""
+    hash: int
+    """Difference hash."""
+
+
+def look(picture: Picture) -> Look:
+    """Reads a picture once, and measures it."""
     try:
-        image = pyvips.Image.new_from_buffer(read(picture), "")
-        short = min(image.width, image.height)
-        small = pyvips.Image.thumbnail_buffer(
-            read(picture), 36, height=32, size="force", export_profile="srgb"
-        )
-        small = small.colourspace("srgb")
-        if small.hasalpha():
-            small = small.flatten(background=255)
-        rgb = small.numpy().astype(np.float32) / 255
-    except (pyvips.Error, OSError, ValueError):
-        return 0.0, 0.0, 0
-    if rgb.ndim != 3 or rgb.shape[2] != 3:
-        return 0.0, 0.0, 0
+        data = read(picture)
+        header = vips().Image.new_from_buffer(data, "")
+        pixels = small.thumbnail(data, 36, 32, size="force").numpy()
+    except (vips().Error, OSError, ValueError):
+        return Look(0, 0.0, 0)
+    rgb = pixels.astype(np.float32) / 255
     chroma = float(np.hypot(*np.moveaxis(rgb_to_lab(rgb)[..., 1:], -1, 0)).mean())
     gray = (rgb @ np.array([0.299, 0.587, 0.114], np.float32)).reshape(8, 4, 9, 4).mean((1, 3))
-    return float(short), chroma, difference_hash(gray)
+    return Look(min(header.width, header.height), chroma, difference_hash(gray))
 
 
 def sources(path: Path) -> Iterable[Source]:
@@ -200,35 +205,43 @@ def _folder(path: Path) -> Iterable[Source]:
         yield Source(
             path,
             path.name,
-            [Picture(str(f), 0, f.stat().st_size, f.name) for f in files],
-            [f.relative_to(path).as_posix() for f in files],
-            f"{path.resolve()}:{len(files)}:{max(f.stat().st_mtime_ns for f in files)}",
+            [_picture(file) for file in files],
+            [file.relative_to(path).as_posix() for file in files],
             told.classes if told else None,
         )
+
+
+def _picture(file: Path) -> Picture:
+    status = file.stat()
+    return Picture(str(file), 0, status.st_size, file.name, _changed(status))
+
+
+def _changed(status: os.stat_result) -> int:
+    """A file that took another's name and time is noticed by when it took the name."""
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _tar(path: Path) -> Source:
     told = None
     pictures = []
     try:
+        changed = _changed(path.stat())
         with tarfile.open(path, "r:") as archive:
             for member in archive:
                 if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                    place = member.offset_data, member.size, member.name
+                    place = member.offset_data, member.size, member.name, changed
                     pictures.append(Picture(str(path), *place))
                 elif splits.plain(member.name) == splits.FILE:
                     content = archive.extractfile(member)
                     told = splits.parse(content.read(), path) if content else None
     except (OSError, tarfile.TarError) as error:
         raise DataError(f"{path}: cannot be read as a plain tar ({error}).") from error
-    status = path.stat()
     return Source(
         path,
         # SET-000.tar, SET-001.tar ... are one set
         path.stem.rstrip("0123456789").rstrip("-_") or path.stem,
         pictures,
         [picture.name for picture in pictures],
-        f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}",
         told.classes if told else None,
     )
 
@@ -244,25 +257,28 @@ def _look_at_all(
     class_names: list[str] = []
     pictures: list[Picture] = []
     groups: list[int] = []
-    looks: list[NDArray[np.float64]] = []
+    looks: list[Look] = []
     labels: list[NDArray[np.int32]] = []
     # Spawned, not forked: libvips and torch have threads. Its processes start with the first task.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    try:
         for done, (source, chosen) in enumerate(found):
-            pictures += [source.pictures[index] for index in chosen]
+            wanted = [source.pictures[index] for index in chosen]
+            pictures += wanted
             groups += [group_names.index(source.group)] * len(chosen)
-            looks.append(_cached_looks(source.pictures, source.stamp, pool)[chosen])
+            looks += _cached_looks(source.path, wanted, pool)
             labels.append(_labels(source, class_names, classes)[chosen])
             if progress:
                 progress(done + 1, len(found))
-    table = np.concatenate(looks)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return Listing(
         pictures,
         np.array(groups, np.int32),
         group_names,
-        table[:, 0].astype(np.int32),
-        table[:, 1].astype(np.float32),
-        table[:, 2].copy().view(np.uint64),
+        np.array([one.short_side for one in looks], np.int32),
+        np.array([one.chroma for one in looks], np.float32),
+        np.array([one.hash for one in looks], np.uint64),
         {},
         np.concatenate(labels),
         tuple(class_names),
@@ -281,27 +297,32 @@ def _labels(source: Source, class_names: list[str], by_folder: bool) -> NDArray[
     return np.array([-1 if name is None else numbers[name] for name in shown], np.int32)
 
 
-def _cached_looks(
-    pictures: list[Picture], stamp: str, pool: ProcessPoolExecutor
-) -> NDArray[np.float64]:
-    """(N, 3): short side, chroma, and the hash's bits in a float's place."""
-    key = hashlib.sha256(f"{_CACHE_VERSION}:{stamp}".encode()).hexdigest()[:32]
-    cache = cache_folder("looks")
-    file = cache / f"{key}.npy"
-    if file.exists():
-        looks: NDArray[np.float64] = np.load(file)
-        if len(looks) == len(pictures):
-            return looks
-    looks = np.empty((len(pictures), 3))
-    for index, (short, chroma, bits) in enumerate(pool.map(look, pictures, chunksize=32)):
-        looks[index, :2] = short, chroma
-        looks[index, 2:].view(np.uint64)[0] = bits
-    cache.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=cache, suffix=".npy")
-    with os.fdopen(handle, "wb") as out:
-        np.save(out, looks)
-    os.replace(name, file)
-    return looks
+def _cached_looks(path: Path, pictures: Sequence[Picture], pool: ProcessPoolExecutor) -> list[Look]:
+    """A look at each picture; what an earlier call has seen of the set at `path` is not done again.
+
+    Looks are kept by picture: by its name, its place, its size and when its file was changed.
+    """
+    name = hashlib.sha256(f"{_CACHE_VERSION}:{path.resolve()}".encode()).hexdigest()[:32]
+    file = cache_folder("looks") / f"{name}.json"
+    known = _read_looks(file)
+    keys = [f"{one.path}:{one.name}:{one.offset}:{one.bytes}:{one.changed}" for one in pictures]
+    new = [index for index, key in enumerate(keys) if key not in known]
+    if new:
+        try:
+            with uninterrupted():  # the processes that start here are not stopped by Ctrl-C
+                seen = pool.map(look, [pictures[index] for index in new], chunksize=32)
+            for index, one in zip(new, seen, strict=True):
+                known[keys[index]] = one
+        finally:  # so that a stop loses no look
+            write_atomically(file, msgspec.json.encode(known))
+    return [known[key] for key in keys]
+
+
+def _read_looks(file: Path) -> dict[str, Look]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Look])
+    except (OSError, msgspec.DecodeError):
+        return {}
 
 
 def _near_any(hashes: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -37,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of a picture's positions, drawn at random, on which the loss is taken."""
     mean_weight: Weight = 0.0
     """Weight of an added Huber loss on the mean color."""
-    local: float = 2.0
+    local: Weight = 2.0
     """Weight of what hints change beyond the thing that they are about."""
 
 
