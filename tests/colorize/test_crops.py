@@ -186,7 +186,7 @@ def test_shares_of_film_wear_hints_and_conditions_are_those_told(colored: Pictur
 
 
 def test_hints_are_true_colors_at_their_places(colored: Picture) -> None:
-    """Of crops with a single hint: a small square, of the mean color of the crop there."""
+    """Of crops with a single hint: a small patch, of a color that its thing has there."""
     single = 0
     for crop in crops(colored, 150, size=48, hinted=1.0):
         color, mask = crop["hints"][:2], crop["hints"][2] == 1
@@ -198,9 +198,10 @@ def test_hints_are_true_colors_at_their_places(colored: Picture) -> None:
         if not mask[here].all() or np.ptp(inside, axis=(1, 2)).any():
             continue  # more than one
         single += 1
-        true = crop["ab"][:, here[0], here[1]].mean(axis=(1, 2))
-        assert inside[:, 0, 0] == pytest.approx(true, abs=0.01)
-        assert len(rows) == len(columns) <= 9
+        true = crop["ab"][:, here[0], here[1]]
+        assert np.hypot(*(true - inside)).min() < 0.01
+        assert crop["things"][0, here[0], here[1]].all()
+        assert max(len(rows), len(columns)) <= 9
     assert single > 15
 
 

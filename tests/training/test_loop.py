@@ -46,6 +46,8 @@ class Told:
     """A log that keeps what it is told."""
 
     def __init__(self) -> None:
+        self.last_validation = 0
+        self.sums: dict[str, tuple[float, int]] = {}
         self.rates: list[float] = []
         self.losses: list[float] = []
         self.validated: list[int] = []
@@ -72,8 +74,9 @@ def run(
         optimizer=Optimizer(**schedule),
     )
     batches = [{"light": torch.zeros(1)}] * (steps + 3)
-    average = loop.train(recipe, toy, batches, out=folder, log=told)
-    return toy, told, average
+    state = loop.State(loop.start_average(toy.network))
+    loop.train(recipe, toy, batches, state, out=folder, log=told)
+    return toy, told, state.average
 
 
 def test_the_rate_climbs_in_a_line_and_falls_along_a_cosine_to_its_floor() -> None:

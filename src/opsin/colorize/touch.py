@@ -48,7 +48,8 @@ def touch(ab: Float, light: Float, stride: int, rng: np.random.Generator) -> Tou
     height, width = light.shape
     hints = np.zeros((3, height * stride, width * stride), np.float32)
     touched, things = ab.copy(), np.zeros((height, width), bool)
-    for _ in range(min(MOST_THINGS, int(rng.geometric(0.5)))):
+    wanted = min(MOST_THINGS, int(rng.geometric(0.5)))
+    for _ in range(4 * wanted):
         thing = grow(ab, light, rng) & ~things
         if not 0 < thing.mean() < LARGEST_THING:
             continue
@@ -57,6 +58,9 @@ def touch(ab: Float, light: Float, stride: int, rng: np.random.Generator) -> Tou
         things |= thing
         for _ in range(min(MOST_POINTS, int(rng.geometric(0.5)))):
             _draw_point(hints, touched, thing, stride, rng)
+        wanted -= 1
+        if not wanted:
+            break
     return Touched(hints, touched, things)
 
 

@@ -34,6 +34,7 @@ def batch(astronaut: np.ndarray) -> Batch:
         "light": torch.from_numpy(np.ascontiguousarray(light)),
         "ab": torch.from_numpy(ab.reshape(1, 2, 16, 4, 16, 4).mean(axis=(3, 5))),
         "hints": torch.zeros(1, 3, 64, 64),
+        "things": torch.zeros(1, 1, 16, 16),
         "condition": torch.zeros(1, 313),
     }
 
@@ -140,3 +141,36 @@ def test_its_answers_are_the_mean_color_and_a_sharper_one(astronaut: np.ndarray)
         logits = one.network(light, torch.zeros(1, 3, 64, 64), torch.zeros(1, 313))
     mean = (logits[0].softmax(dim=0).flatten(1).T @ torch.from_numpy(BINS)).reshape(16, 16, 2)
     assert muted[0, ::4, ::4] == pytest.approx(mean.numpy(), abs=1e-3)
+
+
+def hinted(astronaut: np.ndarray) -> Batch:
+    """The batch with one blue point, about the upper half of the picture."""
+    given = batch(astronaut)
+    given["hints"][0, :, 8:13, 30:35] = torch.tensor([20.0, -60.0, 1.0])[:, None, None]
+    given["things"][0, 0, :8] = 1
+    return given
+
+
+def test_what_lies_beyond_a_thing_is_to_stay_as_it_was(astronaut: np.ndarray) -> None:
+    """There the target is the network's own answer without hints, whatever the true color is."""
+    one, given = objective(positions=1.0, local=3.0), hinted(astronaut)
+    one.network.eval()
+    with torch.no_grad():  # a new network says about the same of everything
+        one.network.head.weight.mul_(100)
+    total, parts = one.loss(one.network, given)
+    assert parts["beyond_hints"] > 1e-5
+    assert float(total) == pytest.approx(float(parts["cross_entropy"] + 3 * parts["beyond_hints"]))
+    given["ab"][:, :, 8:] = 90.0  # not looked at, where no hint is meant
+    assert float(one.loss(one.network, given)[0]) == pytest.approx(float(total))
+    given["ab"][:, :, :8] = 90.0
+    assert float(one.loss(one.network, given)[0]) != pytest.approx(float(total))
+
+
+def test_hints_that_change_nothing_cost_nothing_beyond(astronaut: np.ndarray) -> None:
+    one, given = objective(positions=1.0), hinted(astronaut)
+    one.network.eval()
+    with torch.no_grad():
+        for name, parameter in one.network.named_parameters():
+            if "hint" in name and name.endswith("weight"):
+                parameter.zero_()
+    assert float(one.loss(one.network, given)[1]["beyond_hints"]) == pytest.approx(0, abs=1e-6)

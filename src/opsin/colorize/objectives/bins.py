@@ -134,6 +134,7 @@ class BinsObjective:
             error = F.huber_loss(mean / 10, ab / 10)
             parts["mean_color"] = error.detach()
             total = total + self.settings.mean_weight * error
+        parts["loss"] = total.detach()
         return total, parts
 
     def soft_bins(self, ab: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,81 @@
+"""Hints for training: a thing is recolored, the points lie in it, and the rest stays as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opsin.color import rgb_to_lab
+from opsin.colorize.touch import GRAYED, LARGEST_THING, RECOLORED, Touched, grow, touch
+
+STRIDE = 4
+
+
+def cells(photo: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    lab = rgb_to_lab(photo[: 40 * 8, : 40 * 8].astype(np.float32) / 255)
+    small = lab.reshape(40, 8, 40, 8, 3).mean(axis=(1, 3))
+    return np.ascontiguousarray(small[..., 1:]), np.ascontiguousarray(small[..., 0])
+
+
+@pytest.fixture(scope="module")
+def touched(coffee: np.ndarray) -> list[tuple[np.ndarray, Touched]]:
+    ab, light = cells(coffee)
+    return [(ab, touch(ab, light, STRIDE, np.random.default_rng(seed))) for seed in range(120)]
+
+
+def test_only_things_are_recolored(touched: list[tuple[np.ndarray, Touched]]) -> None:
+    for ab, one in touched:
+        assert np.array_equal(one.ab[~one.things], ab[~one.things])
+        assert 0 < one.things.mean() < 4 * LARGEST_THING
+
+
+def test_points_lie_in_their_things_and_have_their_colors(
+    touched: list[tuple[np.ndarray, Touched]],
+) -> None:
+    for _, one in touched:
+        mask = one.hints[2].astype(bool)
+        assert mask.any()
+        rows, columns = np.nonzero(mask)
+        assert one.things[rows // STRIDE, columns // STRIDE].all()
+        there = one.ab[rows // STRIDE, columns // STRIDE]
+        assert np.hypot(*(one.hints[:2, rows, columns].T - there).T).max() < 40
+        assert np.median(np.hypot(*(one.hints[:2, rows, columns].T - there).T)) < 6
+        assert not one.hints[:, ~mask].any()
+
+
+def test_most_things_get_another_color_and_some_none(
+    touched: list[tuple[np.ndarray, Touched]],
+) -> None:
+    changed = [not np.array_equal(one.ab, ab) for ab, one in touched]
+    gray = [(one.ab[one.things] == 0).all(axis=-1).any() for _, one in touched]
+    assert RECOLORED - 0.1 < np.mean(changed) <= 1
+    assert GRAYED / 3 < np.mean(gray) < 4 * GRAYED
+
+
+def test_a_thing_ends_where_the_color_does() -> None:
+    ab, light = np.zeros((20, 20, 2), np.float32), np.full((20, 20), 50, np.float32)
+    ab[5:15, 5:15] = 60, 40
+    for seed in range(40):
+        inside = grow(ab, light, np.random.default_rng(seed))[5:15, 5:15]
+        assert inside.all() or not inside.any()
+
+
+def test_a_shade_does_not_end_a_thing_as_a_color_would() -> None:
+    ab, light = np.zeros((20, 20, 2), np.float32), np.full((20, 20), 50, np.float32)
+    light[:, 10:] = 54
+    ab[10:, :, 0] = 30
+    for seed in range(20):
+        thing = grow(ab, light, np.random.default_rng(seed))
+        assert thing.sum() == 200
+
+
+@given(seed=st.integers(0, 10**6), height=st.integers(1, 12), width=st.integers(1, 12))
+def test_any_shape_of_noise_is_touched(seed: int, height: int, width: int) -> None:
+    rng = np.random.default_rng(seed)
+    ab = rng.normal(0, 30, (height, width, 2)).astype(np.float32)
+    one = touch(ab, rng.uniform(0, 100, (height, width)).astype(np.float32), STRIDE, rng)
+    assert one.hints.shape == (3, height * STRIDE, width * STRIDE)
+    assert np.isfinite(one.hints).all()
+    assert np.isfinite(one.ab).all()
