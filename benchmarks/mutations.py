@@ -25,12 +25,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -71,12 +70,21 @@ def main() -> int:
     if options.all:
         table = [one._replace(tests=("",)) for one in table]
     known = {} if options.fresh or not RESULTS.exists() else json.loads(RESULTS.read_text())
-    todo = [one for one in table if key_of(one) not in known]
+    keys = {one: key_of(one) for one in table}
+    todo = [one for one in table if keys[one] not in known]
     print(f"{len(table)} errors, {len(table) - len(todo)} of them known from before", flush=True)
-    if todo and not _pass_without(todo):
-        return 2
-    try_all(todo, known, jobs=options.jobs)
-    survivors = tell(table, known)
+    with tempfile.TemporaryDirectory(prefix="mutations-") as scratch:
+        trees = [copy_tree(Path(scratch) / str(number)) for number in range(options.jobs)]
+        if todo and not pass_without(todo, trees[0]):
+            return 2
+        for one, seen, seconds in try_all(todo, trees):
+            known[keys[one]] = seen
+            RESULTS.parent.mkdir(exist_ok=True)
+            RESULTS.write_text(json.dumps(known, indent=1))
+            word = "killed  " if seen else "SURVIVED"
+            print(f"{word} {seconds:4.0f} s  {one.kind}: {one.name}  {seen}", flush=True)
+    survivors = [one for one in table if not known[keys[one]]]
+    tell(table, survivors)
     return 2 if stale else 1 if survivors else 0
 
 
@@ -110,30 +118,32 @@ def key_of(one: Mutation) -> str:
     return digest.hexdigest()[:16]
 
 
-def try_all(todo: Sequence[Mutation], known: dict[str, str], *, jobs: int) -> None:
-    """Makes each error and notes in `known`, and on disk, which test saw it, or "" if none."""
-    lock = threading.Lock()
-    with tempfile.TemporaryDirectory(prefix="mutations-") as scratch:
-        trees: SimpleQueue[Path] = SimpleQueue()
-        for number in range(jobs):
-            trees.put(copy_tree(Path(scratch) / str(number)))
+def pass_without(todo: Sequence[Mutation], tree: Path) -> bool:
+    """Whether the tests pass as the tree is; else a failure would say nothing of an error."""
+    code, output = run_tests(tree, sorted({test for one in todo for test in one.tests}), None)
+    if code:
+        print(f"the tests fail without an error (exit code {code}):\n{output[-3000:]}")
+    return code == 0
 
-        def attempt(one: Mutation) -> None:
-            tree, began = trees.get(), time.monotonic()
-            try:
-                seen = seen_by(one, tree)
-            finally:
-                trees.put(tree)
-            with lock:
-                known[key_of(one)] = seen
-                RESULTS.parent.mkdir(exist_ok=True)
-                RESULTS.write_text(json.dumps(known, indent=1))
-                word = "killed  " if seen else "SURVIVED"
-                seconds = time.monotonic() - began
-                print(f"{word} {seconds:4.0f} s  {one.kind}: {one.name}  {seen}", flush=True)
 
-        with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(attempt, todo))
+def try_all(
+    todo: Sequence[Mutation], trees: Sequence[Path]
+) -> Iterator[tuple[Mutation, str, float]]:
+    """Makes each error in one of the scratch trees; which test saw it, "" if none, and seconds."""
+    free: SimpleQueue[Path] = SimpleQueue()
+    for tree in trees:
+        free.put(tree)
+
+    def attempt(one: Mutation) -> tuple[Mutation, str, float]:
+        tree, began = free.get(), time.monotonic()
+        try:
+            return one, seen_by(one, tree), time.monotonic() - began
+        finally:
+            free.put(tree)
+
+    with ThreadPoolExecutor(len(trees)) as pool:
+        for future in as_completed([pool.submit(attempt, one) for one in todo]):
+            yield future.result()
 
 
 def seen_by(one: Mutation, tree: Path) -> str:
@@ -192,9 +202,8 @@ def copy_tree(tree: Path) -> Path:
     return tree
 
 
-def tell(table: Sequence[Mutation], known: dict[str, str]) -> list[Mutation]:
-    """Prints what became of all; those that no test saw."""
-    survivors = [one for one in table if not known[key_of(one)]]
+def tell(table: Sequence[Mutation], survivors: Sequence[Mutation]) -> None:
+    """Prints what became of all, and those that no test saw."""
     tried, lived = Counter(one.kind for one in table), Counter(one.kind for one in survivors)
     print("\nkind, errors, survivors")
     for kind, count in tried.items():
@@ -202,17 +211,6 @@ def tell(table: Sequence[Mutation], known: dict[str, str]) -> list[Mutation]:
     print(f"{'all':12} {len(table):3} {len(survivors):3}")
     for one in survivors:
         print(f"survived: {one.path}: {one.name}")
-    return survivors
-
-
-def _pass_without(todo: Sequence[Mutation]) -> bool:
-    """Whether the tests pass as the tree is; else a failure would say nothing of an error."""
-    tests = sorted({test for one in todo for test in one.tests})
-    with tempfile.TemporaryDirectory(prefix="mutations-") as scratch:
-        code, output = run_tests(copy_tree(Path(scratch) / "plain"), tests, None)
-    if code:
-        print(f"the tests fail without an error (exit code {code}):\n{output[-3000:]}")
-    return code == 0
 
 
 def _options() -> argparse.Namespace:

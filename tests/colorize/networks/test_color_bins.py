@@ -1,10 +1,14 @@
 """The default network: shapes, size, and that hints and condition reach the answer."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from opsin.color import rgb_to_light  # noqa: E402
 from opsin.colorize.networks.color_bins import ColorBins, hint_pyramid  # noqa: E402
+from opsin.colorize.systems import start_network, system_of  # noqa: E402
+from opsin.models.engine import load_engine  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +74,21 @@ def test_frozen_blocks_get_no_gradient() -> None:
     trained = {name for name, p in network.named_parameters() if p.requires_grad}
     assert not any(name.startswith(("encoder.stem", "encoder.blocks.2.")) for name in trained)
     assert any(name.startswith("encoder.blocks.3.") for name in trained)
+
+
+def test_the_packaged_model_is_this_network(astronaut: np.ndarray) -> None:
+    """With its weights torch answers what the packaged file does, hints and condition too."""
+    network = start_network(system_of({"kind": "color_bins", "start": "default"})).eval()
+    light = rgb_to_light(astronaut[40:200:2, 160:352:2].astype(np.float32) / 255)
+    light = np.pad(light, [(0, 16), (0, 0)], "edge")[None, None]  # 96 x 96
+    hints = np.zeros((1, 3, 96, 96), np.float32)
+    hints[:, :, 20:24, 50:55] = np.float32([40, -20, 1])[:, None, None]
+    condition = np.zeros((1, 313), np.float32)
+    condition[0, ::30] = 1 / 11
+    engine = load_engine("default", threads=1)
+    for given in ((0 * hints, 0 * condition), (hints, condition)):
+        feeds = dict(zip(("light", "hints", "condition"), (light, *given), strict=True))
+        (expected,) = engine.run(feeds).values()
+        with torch.no_grad():
+            found = network(*map(torch.from_numpy, feeds.values()))
+        assert found.numpy() == pytest.approx(expected, abs=2e-3 * float(np.ptp(expected)))

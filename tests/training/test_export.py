@@ -1,0 +1,59 @@
+"""What is written as ONNX is the network that torch has, or nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+
+from opsin.errors import ModelError  # noqa: E402
+from opsin.training.export import export_onnx, read_weights  # noqa: E402
+
+FREE = {"light": {2: "H", 3: "W"}, "ab": {2: "H", 3: "W"}}
+
+
+class Frozen(nn.Module):
+    """Multiplies by its input's mean, which tracing takes for a constant."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 2, 1)
+
+    def forward(self, light: torch.Tensor) -> torch.Tensor:
+        return self.layer(light) * float(light.mean())
+
+
+def pictures() -> list[dict[str, torch.Tensor]]:
+    return [{"light": torch.full((1, 1, 8, 8), 1.0)}, {"light": torch.full((1, 1, 8, 16), 5.0)}]
+
+
+def test_a_graph_that_answers_otherwise_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "network.onnx"
+    path.write_bytes(b"the one before")
+    with pytest.raises(ModelError, match=r"differs from torch's answer by 0\.\d+ .*Nothing was wr"):
+        export_onnx(Frozen(), pictures(), path, output="ab", axes=FREE)
+    assert path.read_bytes() == b"the one before"
+    assert [file.name for file in tmp_path.iterdir()] == ["network.onnx"]
+
+
+def test_weights_are_stored_in_half_and_come_back_by_their_names(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 2, 3))
+    with torch.no_grad():
+        network[0].weight[0, 0, 0, 0] = 1e6  # more than half precision can hold
+        network[2].weight[:, 0] = 0
+    path = tmp_path / "network.onnx"
+    pairs = export_onnx(network, pictures(), path, output="ab", axes=FREE)
+    for ours, stored in pairs:
+        assert np.abs(ours - stored).max() < 0.01 * np.ptp(ours)
+    assert path.stat().st_size < 2 * 1900 + 4 * 66 + 3000
+    found = read_weights(SimpleNamespace(read=path.read_bytes, path=path))  # type: ignore[arg-type]
+    for name, weight in network.state_dict().items():
+        kept = weight.clamp(-65504, 65504).numpy()
+        assert found[name].numpy() == pytest.approx(kept, rel=1e-3, abs=1e-6), name
