@@ -1,4 +1,4 @@
-"""The documents' colorization systems side by side: trains, measures and tabulates all of them.
+"""The colorization systems side by side: trains, measures and tabulates all of them.
 
     python benchmarks/study.py --data PHOTOGRAPHS... --runs RUNS --on SET.tar... [--set KEY=VALUE]
 
