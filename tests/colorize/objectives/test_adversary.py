@@ -19,6 +19,7 @@ from opsin.colorize.objectives.regression import (  # noqa: E402
     logarithmic_error,
 )
 from opsin.colorize.train import train  # noqa: E402
+from opsin.errors import RecipeError  # noqa: E402
 from opsin.training.loop import Stepper  # noqa: E402
 from opsin.training.recipe import Optimizer, Recipe  # noqa: E402
 
@@ -153,3 +154,18 @@ def test_by_the_logarithmic_error_green_and_blue_are_gray_and_teach_nothing() ->
     logarithmic_error(answer, torch.tensor([-0.7, 0.6, 0.3])).backward()
     assert answer.grad[:2].tolist() == [0, 0]
     assert answer.grad[2] < 0
+
+
+def test_crops_too_small_for_the_discriminator_are_refused(
+    photographs: Path, tmp_path: Path
+) -> None:
+    small = Recipe(
+        task="colorize",
+        name="judged",
+        steps=1,
+        network={"kind": "encoder_decoder"},
+        objective={"adversarial": 0.01},
+        data={"size": 16, "small_size": 16, "validation_size": 32},
+    )
+    with pytest.raises(RecipeError, match=r"data\.size = 16, but the discriminator sees 32 pixels"):
+        train(small, [photographs], tmp_path, workers=0)
