@@ -159,11 +159,12 @@ def test_what_lies_beyond_a_thing_is_to_stay_as_it_was(astronaut: np.ndarray) ->
         one.network.head.weight.mul_(100)
     total, parts = one.loss(one.network, given)
     assert parts["beyond_hints"] > 1e-5
-    assert float(total) == pytest.approx(float(parts["cross_entropy"] + 3 * parts["beyond_hints"]))
+    expected = parts["cross_entropy"] + 3 * parts["beyond_hints"]
+    assert total.item() == pytest.approx(expected.item())
     given["ab"][:, :, 8:] = 90.0  # not looked at, where no hint is meant
-    assert float(one.loss(one.network, given)[0]) == pytest.approx(float(total))
+    assert one.loss(one.network, given)[0].item() == pytest.approx(total.item())
     given["ab"][:, :, :8] = 90.0
-    assert float(one.loss(one.network, given)[0]) != pytest.approx(float(total))
+    assert one.loss(one.network, given)[0].item() != pytest.approx(total.item())
 
 
 def test_hints_that_change_nothing_cost_nothing_beyond(astronaut: np.ndarray) -> None:
@@ -173,4 +174,4 @@ def test_hints_that_change_nothing_cost_nothing_beyond(astronaut: np.ndarray) ->
         for name, parameter in one.network.named_parameters():
             if "hint" in name and name.endswith("weight"):
                 parameter.zero_()
-    assert float(one.loss(one.network, given)[1]["beyond_hints"]) == pytest.approx(0, abs=1e-6)
+    assert one.loss(one.network, given)[1]["beyond_hints"].item() == pytest.approx(0, abs=1e-6)
