@@ -7,7 +7,7 @@ from conftest import write_tiny_model
 import opsin
 from opsin.appearance import delta_e_2000
 from opsin.color import light_of_pixels, rgb_to_lab
-from opsin.colorize.pipeline import network_size
+from opsin.colorize.pipeline import network_size, predict
 
 
 def lab(photo):
@@ -153,6 +153,17 @@ def test_a_network_that_answers_with_ab_works_too(tmp_path, gray_photo):
         opsin.confidence(gray_photo, model=plain)
     with pytest.raises(opsin.ModelError, match="'plain' takes no points"):
         colorize(gray_photo, model=plain, points=[(0, 0, "#ff0000")])
+
+
+def test_vividness_is_a_factor_on_what_networks_answer_as_ab(tmp_path, gray_photo):
+    plain = str(write_tiny_model(tmp_path, "plain", kind="ab"))
+    photo = opsin.open(gray_photo)
+    muted, usual, saturated = (
+        predict(photo, model=plain, vividness=amount).ab for amount in (0, 0.5, 1)
+    )
+    assert np.hypot(*np.moveaxis(usual, -1, 0)).max() > 10
+    assert muted == pytest.approx(0.6 * usual, abs=1e-4)
+    assert saturated == pytest.approx(1.4 * usual, abs=1e-4)
 
 
 def test_confidence_lies_where_the_photograph_has_it(models):

@@ -88,7 +88,11 @@ def test_some_have_faded_to_gray_at_both_ends(edge: np.ndarray) -> None:
     assert white.min() > 0.65
 
 
-def test_some_are_out_of_focus(edge: np.ndarray) -> None:
+@pytest.mark.parametrize("across", [True, False])
+def test_some_are_out_of_focus(edge: np.ndarray, across: bool) -> None:
+    """The edge between black and white is soft, whichever way it goes."""
+    if not across:
+        edge = worn((np.arange(48) >= 24)[:, None].repeat(48, axis=1)).transpose(0, 2, 1)
     black, white = halves(edge)
     columns = np.median(edge, axis=1)
     height = (columns - black[:, None]) / (white - black)[:, None]
