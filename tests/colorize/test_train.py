@@ -144,7 +144,7 @@ def test_export_makes_a_model_that_colorizes(
     run = tmp_path / "run"
     train(recipe(2), [photographs], run, workers=0)
     monkeypatch.setenv("OPSIN_MODELS", str(tmp_path / "models"))
-    done = export(run, tmp_path / "export")
+    done = export(run, tmp_path / "export", license="CC0-1.0")
     assert done.difference < 0.5
     from opsin.models import store
 

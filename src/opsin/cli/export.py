@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+SEEN = 0.5  # units of Lab: half of what is called just noticeable
 
 
 def export(
@@ -13,6 +17,10 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model and its card.")],
     name: Annotated[
         str | None, typer.Option(help="Name of the model. [default: the recipe's]")
+    ] = None,
+    license: Annotated[
+        str | None,
+        typer.Option(help="License of the model, as CC-BY-4.0; needed unless the recipe has it."),
     ] = None,
     version: Annotated[str, typer.Option(help="Version, for the card.")] = "1",
     size: Annotated[
@@ -24,10 +32,13 @@ def export(
         ),
     ] = None,
     training_data: Annotated[str, typer.Option(help="A sentence for the card.")] = "",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a model of that name in the folder.")
+    ] = False,
 ) -> None:
     """Writes a run's network as ONNX with its card, after comparing it with torch.
 
-    Example: opsin export runs/mine -o . && opsin models add color-bins.toml
+    Example: opsin export runs/mine -o . --name mine --license CC-BY-4.0
     """
     from rich.console import Console
 
@@ -36,11 +47,30 @@ def export(
     with needs_extra("the export", "train"):
         from opsin.colorize.export import export as run_export
 
-    done = run_export(run, out, name=name, version=version, size=size, training_data=training_data)
-    Console(stderr=True).print(
-        f"{done.path}: '{done.card.name}'; stored form and torch differ by "
-        f"{done.difference:.3f} in a* and b* on average",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+    done = run_export(
+        run,
+        out,
+        name=name,
+        license=license,
+        version=version,
+        size=size,
+        training_data=training_data,
+        overwrite=overwrite,
     )
+    tell = partial(Console(stderr=True).print, highlight=False, markup=False, soft_wrap=True)
+    tell(f"{done.path} and {done.card.file}: the model '{done.card.name}'.")
+    tell(in_words(done.difference))
+    tell(
+        f"Next: opsin models add {shlex.quote(str(done.path))}, "
+        f"then opsin colorize photo.jpg --model {done.card.name}"
+    )
+
+
+def in_words(difference: float) -> str:
+    """What the mean difference of the stored colors, in Lab units, means to a person."""
+    change = f"that changes a color by {difference:.2g} of a unit of Lab on average"
+    if difference < SEEN:
+        seen = "nobody can see it; eyes begin to see a difference at about 1"
+    else:
+        seen = "more than usual, so look at its pictures before you use it"
+    return f"Its weights are rounded to 16 bits, to halve the file: {change} ({seen})."

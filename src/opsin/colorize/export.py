@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
 import torch
 import torch.nn.functional as F
+from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -17,17 +18,40 @@ from opsin.colorize.bins import BINS
 from opsin.colorize.data import Data
 from opsin.colorize.decode import DEFAULT_SCALE, decode
 from opsin.colorize.networks.conditional_gan import Discriminator
-from opsin.colorize.systems import System, system_of
-from opsin.errors import DataError
-from opsin.models.card import Card, Decode, Input, Output, write_card
+from opsin.colorize.recipe import tables_of
+from opsin.colorize.systems import System
+from opsin.errors import DataError, ModelError, RecipeError
+from opsin.files import shown
+from opsin.models.card import (
+    Card,
+    Decode,
+    Input,
+    Line,
+    Name,
+    Output,
+    Text,
+    Word,
+    check_card,
+    write_card,
+)
+from opsin.models.store import publish, refuse_existing, staging
+from opsin.training.checkpoint import load_weights, read_state, weights_of
 from opsin.training.export import export_onnx
-from opsin.training.recipe import Recipe, section
+from opsin.training.recipe import Recipe, recipe_of_run, section
 
 INPUTS = {
     "light": Input(name="light", shape=(1, 1, "H", "W"), unit="L*"),
     "hints": Input(name="hints", shape=(1, 3, "H", "W"), unit="a*, b*, mask"),
     "condition": Input(name="condition", shape=(1, len(BINS)), unit="share of each a*b* bin"),
 }
+
+
+RECIPE, CHECKPOINT = "recipe.json", "checkpoint.pt"  # of a run's folder
+NO_LICENSE = (
+    "a model needs a license, and only you know what the photographs it learned from allow. "
+    'Say it with --license, for example --license CC-BY-4.0, or as license = "CC-BY-4.0" '
+    "in the recipe."
+)
 
 
 class Export(NamedTuple):
@@ -42,76 +66,135 @@ class Export(NamedTuple):
     """Of a GAN: what `opsin evaluate --discriminator` takes."""
 
 
+class Labels(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user says of a model; checked before anything is written."""
+
+    name: Name
+    license: Text
+    version: Word
+    training_data: Line
+    size: Annotated[int, Meta(ge=32, le=2048, examples=[256])]
+
+
 def export(
     run: Path,
     folder: Path,
     *,
     name: str | None = None,
+    license: str | None = None,
     version: str = "1",
     size: int | None = None,
     vividness: tuple[tuple[float, float], ...] = DEFAULT_SCALE,
     training_data: str = "",
+    overwrite: bool = False,
 ) -> Export:
-    """Writes the averaged network of a run's checkpoint as ONNX with its card.
+    """Writes the averaged network of a run's checkpoint as ONNX with its card, both or neither.
 
-    `size` is the short side at which the model will see photographs, by default that at which
-    things are as large as they were in its crops, on average. `vividness` are its temperatures and
-    gains, muted to saturated, for a network that answers with bins.
+    `name` and `license` are the recipe's if they are not given; one that the recipe does not give
+    either is a `ModelError`. `size` is the short side at which the model will see photographs, by
+    default that at which things are as large as they were in its crops, on average. `vividness`
+    are its temperatures and gains, muted to saturated, for a network that answers with bins.
+    Files that exist are a `ModelError`, unless `overwrite` says otherwise.
     """
     done = read_run(run)
-    name = name or done.recipe.name
-    system = system_of(done.recipe.network)
-    network = system.build()
-    network.load_state_dict(done.weights, strict=True)
-    inputs = _inputs(system, network)
-    output = "logits" if system.answer == "bins" else "ab"
-    multiple = max(32, int(network.multiple))  # type: ignore[arg-type]
+    system, data, _ = tables_of(done.recipe)
+    license = (license or "").strip() or done.recipe.license.strip()
+    if not license:
+        raise ModelError(NO_LICENSE)
+    about = f"{done.step} steps of recipe '{done.recipe.name}', seed {done.recipe.seed}"
+    labels = {
+        "name": done.recipe.name if name is None else name,
+        "license": license,
+        "version": version,
+        "training_data": training_data or about,
+        "size": size_of_crops(data) if size is None else size,
+    }
+    network = _network(done, system, run)
+    card = _card(system, network, section(labels, Labels), vividness)
+    check_card(card, folder / f"{card.name}.toml")
+    judge = _discriminator(done, run)
+    judged = f"{card.name}-discriminator.onnx"
+    names = [card.file, *([judged] if judge else []), f"{card.name}.toml"]
+    if not overwrite:
+        refuse_existing(folder, names, advice="Type --overwrite to replace it, or another --name.")
+    with staging(folder) as staged:
+        difference = _write_network(network, system, card, staged / card.file)
+        if judge:
+            _write_discriminator(judge, staged / judged)
+        data_hash = hashlib.sha256((staged / card.file).read_bytes()).hexdigest()
+        card = msgspec.structs.replace(card, sha256=data_hash)
+        write_card(card, staged / names[-1])
+        publish(staged, names, folder, overwrite=overwrite)
+    return Export(card, folder / names[-1], difference, folder / judged if judge else None)
+
+
+def _network(run: Run, system: System, path: Path) -> nn.Module:
+    try:
+        network = system.build()
+    except ValueError as error:  # a value that its type allows and the network does not
+        raise RecipeError(f"{shown(path / RECIPE)}: [network]: {error}") from None
+    load_weights(network, run.weights, path / CHECKPOINT, RECIPE)
+    return network
+
+
+def _card(
+    system: System, network: nn.Module, labels: Labels, vividness: tuple[tuple[float, float], ...]
+) -> Card:
+    """The card of a network that is not yet written, without its hash."""
+    bins = system.answer == "bins"
     stride = int(network.stride)  # type: ignore[arg-type]
-    path = folder / f"{name}.onnx"
+    return Card(
+        name=labels.name,
+        version=labels.version,
+        task="colorize",
+        network=system.kind,
+        file=f"{labels.name}.onnx",
+        sha256="0" * 64,
+        license=labels.license,
+        paper=system.paper,
+        training_data=labels.training_data,
+        size=labels.size,
+        multiple=max(32, int(network.multiple)),  # type: ignore[arg-type]
+        inputs=tuple(_inputs(system, network).values()),
+        output=Output(name="logits" if bins else "ab", kind=system.answer, stride=stride),
+        decode=Decode(vividness=vividness) if bins else None,
+    )
+
+
+def _write_network(network: nn.Module, system: System, card: Card, path: Path) -> float:
+    """The mean |difference| of a* and b*, the stored file against torch."""
+    inputs: dict[str, Input] = {entry.name: entry for entry in card.inputs}
+    free = [name for name in ("light", "hints") if name in inputs]
+    output, stride = card.output.name, card.output.stride
     pairs = export_onnx(
         network if system.answer == "bins" else Small(network),
-        [_example(inputs, 3 * multiple, 2 * multiple), _example(inputs, 256, 384)],
+        [_example(inputs, 3 * card.multiple, 2 * card.multiple), _example(inputs, 256, 384)],
         path,
         output=output,
         axes={
-            **{name: {2: "H", 3: "W"} for name in ("light", "hints") if name in inputs},
+            **{name: {2: "H", 3: "W"} for name in free},
             output: {2: f"H/{stride}", 3: f"W/{stride}"},
         },
     )
-    about = f"{done.step} steps of recipe '{done.recipe.name}', seed {done.recipe.seed}"
-    card = Card(
-        name=name,
-        version=version,
-        task="colorize",
-        network=system.kind,
-        file=path.name,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        license="Apache-2.0",
-        paper=system.paper,
-        training_data=training_data or about,
-        size=size or size_of_crops(section(done.recipe.data, Data, "data")),
-        multiple=multiple,
-        inputs=tuple(inputs.values()),
-        output=Output(name=output, kind=system.answer, stride=stride),
-        decode=Decode(vividness=vividness) if system.answer == "bins" else None,
-    )
-    write_card(card, folder / f"{name}.toml")
     colors = [[_color(answer[0], system) for answer in pair] for pair in pairs]
-    difference = float(np.mean([np.abs(ours - stored).mean() for ours, stored in colors]))
-    judge = _export_discriminator(done, folder / f"{name}-discriminator.onnx")
-    return Export(card, folder / f"{name}.toml", difference, judge)
+    return float(np.mean([np.abs(ours - stored).mean() for ours, stored in colors]))
 
 
-def _export_discriminator(run: Run, path: Path) -> Path | None:
-    """Writes a GAN's discriminator for pictures of its training size, if the run has one."""
+def _discriminator(run: Run, path: Path) -> Discriminator | None:
+    """A run's discriminator, for pictures of its training size, if the run has one."""
     if "discriminator" not in run.others:
         return None
-    size = int(run.recipe.network.get("size", 32))
-    network = Discriminator(size=size)
-    network.load_state_dict(run.others["discriminator"], strict=True)
-    light, ab = torch.full((1, 1, size, size), 50.0), torch.zeros(1, 2, size, size)
+    network = Discriminator(size=int(run.recipe.network.get("size", 32)))
+    load_weights(network, run.others["discriminator"], path / CHECKPOINT, RECIPE)
+    return network
+
+
+def _write_discriminator(network: Discriminator, path: Path) -> None:
+    light, ab = (
+        torch.full((1, 1, *[network.size] * 2), 50.0),
+        torch.zeros(1, 2, *[network.size] * 2),
+    )
     export_onnx(network, [{"light": light, "ab": ab}], path, output="logit", axes={})
-    return path
 
 
 def size_of_crops(data: Data) -> int:
@@ -120,7 +203,7 @@ def size_of_crops(data: Data) -> int:
     A crop covers a share of the photograph's largest square, `least_area` to all of it.
     """
     area = (data.least_area + 1) / 2
-    return max(32, 32 * round(data.size / float(np.sqrt(area)) / 32))
+    return min(2048, max(32, 32 * round(data.size / float(np.sqrt(area)) / 32)))
 
 
 class Small(nn.Module):
@@ -164,15 +247,23 @@ class Run(NamedTuple):
 
 def read_run(run: Path) -> Run:
     """The recipe and the checkpoint of a run's folder."""
+    path = run / CHECKPOINT
     try:
-        recipe = msgspec.json.decode((run / "recipe.json").read_bytes(), type=Recipe)
-        state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+        recipe, state = recipe_of_run(run / RECIPE), read_state(path)
     except FileNotFoundError as error:
         raise DataError(
-            f"{run}: not the folder of a training run, {Path(error.filename).name} is missing. "
-            "Give the folder that `opsin train --out` wrote."
+            f"{shown(run)}: not the folder of a training run, {Path(error.filename).name} is "
+            "missing. Give the folder that `opsin train --out` wrote."
         ) from None
-    return Run(recipe, state["average"], state.get("others", {}), int(state["step"]))
+    others = state.get("others", {})
+    if not isinstance(others, dict) or not isinstance(state.get("step"), int):
+        raise DataError(f"{shown(path)}: holds no state of a run. Was it made by opsin train?")
+    return Run(
+        recipe,
+        weights_of(state, "average", path=path),
+        {str(name): weights_of(state, "others", name, path=path) for name in others},
+        state["step"],
+    )
 
 
 def _example(inputs: dict[str, Input], height: int, width: int) -> dict[str, Tensor]:

@@ -29,6 +29,7 @@ from opsin.colorize.objectives import ColorObjective, adversarial, bins, regress
 from opsin.errors import DataError, RecipeError, needs_extra
 from opsin.models.card import Line, Text
 from opsin.models.store import find
+from opsin.training.checkpoint import load_weights, read_state, weights_of
 from opsin.training.export import read_weights
 from opsin.training.loop import Stepper
 from opsin.training.recipe import Decay, section
@@ -304,20 +305,20 @@ def start_network(system: System) -> nn.Module:
 def load_start(network: nn.Module, start: str) -> None:
     """Gives a network the weights of a run's checkpoint or of a model, by its name or card."""
     if start.endswith(".pt"):
-        if not Path(start).is_file():
-            raise DataError(f"{start}: no such file. network.start names a checkpoint or a model.")
-        state = torch.load(start, map_location="cpu", weights_only=True)["average"]
+        path = Path(start)
+        try:
+            state = weights_of(read_state(path), "average", path=path)
+        except FileNotFoundError:
+            raise DataError(
+                f"{start}: no such file. network.start names a checkpoint or a model."
+            ) from None
     else:
-        named = set(network.state_dict())
-        weights = read_weights(find(start))
+        model = find(start)
+        path, named = model.path, set(network.state_dict())
+        weights = read_weights(model)
         renamed = {name.removeprefix("network."): value for name, value in weights.items()}
         state = {name: value for name, value in renamed.items() if name in named}
-    try:
-        network.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise DataError(
-            f"network.start = {start!r} is another network than [network] describes: {error}"
-        ) from None
+    load_weights(network, state, path, "[network]")
 
 
 def imagenet_encoder(source: str) -> dict[str, torch.Tensor]:

@@ -153,8 +153,13 @@ def write_card(card: Card, path: str | Path) -> None:
 
     A card that `read_card` would refuse is a `ModelError`, and nothing is written.
     """
-    _checked(msgspec.to_builtins(card), Path(path))
+    check_card(card, Path(path))
     write_atomically(path, card_to_toml(card).encode())
+
+
+def check_card(card: Card, path: Path) -> None:
+    """Raises the `ModelError` that `read_card` would, of this card written to `path`."""
+    _checked(msgspec.to_builtins(card), path)
 
 
 def card_to_toml(card: Card) -> str:

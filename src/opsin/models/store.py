@@ -138,8 +138,10 @@ def remove(name: str) -> None:
 def staging(place: Path) -> Iterator[Path]:
     """A folder in the folder `place` to make a model's files in, which goes away again.
 
-    What a killed process left there is cleared away after a day.
+    What a killed process left there is cleared away after a day. If nothing was put into `place`,
+    and it was made for this, it goes away too.
     """
+    new = not place.exists()
     try:
         place.mkdir(parents=True, exist_ok=True)
         for left in place.glob(f"{STAGED}*"):
@@ -152,8 +154,20 @@ def staging(place: Path) -> Iterator[Path]:
             f"{shown(place)}: cannot make files in this folder ({error.strerror}). "
             "Choose a folder you may write to."
         ) from error
-    with made as name:
-        yield Path(name)
+    try:
+        with made as name:
+            yield Path(name)
+    finally:
+        with suppress(OSError):  # it is not empty
+            if new:
+                place.rmdir()
+
+
+def refuse_existing(place: Path, names: Sequence[str], *, advice: str) -> None:
+    """A `ModelError` if one of the files is there already, before work is done for nothing."""
+    for name in names:
+        if os.path.lexists(place / name):
+            raise ModelError(f"{shown(place / name)} exists already. {advice}")
 
 
 def publish(

@@ -6,7 +6,6 @@ the arithmetic stays float32; ONNX Runtime folds the casts while it loads the fi
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.errors import ModelError, needs_extra
-from opsin.files import shown
+from opsin.files import shown, write_atomically
 from opsin.models.engine import first_line, runtime
 from opsin.models.store import Model
 
@@ -45,39 +44,58 @@ def export_onnx(
     with needs_extra("the export", "train"):
         import onnx
     network = network.float().cpu().eval()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad():
+        expected = [network(*example.values()).numpy() for example in examples]
+    if not all(np.isfinite(answer).all() for answer in expected):
+        raise ModelError(
+            f"{path.name}: the network gives no finite answer, its training has gone astray. "
+            "Train again, with a lower optimizer.rate. Nothing was written."
+        )
     temporary = path.with_suffix(".part")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the tracer's notes on constants
-            torch.onnx.export(
-                network,
-                tuple(examples[0].values()),
-                str(temporary),
-                input_names=list(examples[0]),
-                output_names=[output],
-                dynamic_axes={name: dict(free) for name, free in axes.items()},
-                opset_version=17,
-                do_constant_folding=False,  # keeps the parameters' names, see `read_weights`
-                dynamo=False,
-            )
-        with torch.no_grad():
-            expected = [network(*example.values()).numpy() for example in examples]
-        for answer, plain in zip(expected, _run(temporary, examples), strict=True):
-            off = float(np.abs(answer - plain).max() / max(1e-6, float(np.abs(answer).max())))
-            if not off < TOLERANCE:
-                raise ModelError(
-                    f"{path}: the exported graph differs from torch's answer by {off:.2g} of its "
-                    f"range (at most {TOLERANCE} is allowed). Nothing was written."
-                )
+        _trace(network, examples[0], temporary, output=output, axes=axes)
+        _compare(expected, _run(temporary, examples), path.name)
         model = onnx.load(str(temporary))
         store_half(model)
-        onnx.save(model, str(temporary))
-        answers = _run(temporary, examples)
-        os.replace(temporary, path)
+        write_atomically(path, model.SerializeToString())
     finally:
         temporary.unlink(missing_ok=True)
-    return list(zip(expected, answers, strict=True))
+    return list(zip(expected, _run(path, examples), strict=True))
+
+
+def _trace(
+    network: nn.Module,
+    example: Mapping[str, Tensor],
+    path: Path,
+    *,
+    output: str,
+    axes: Mapping[str, Mapping[int, str]],
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer's notes on constants
+        torch.onnx.export(
+            network,
+            tuple(example.values()),
+            str(path),
+            input_names=list(example),
+            output_names=[output],
+            dynamic_axes={name: dict(free) for name, free in axes.items()},
+            opset_version=17,
+            do_constant_folding=False,  # keeps the parameters' names, see `read_weights`
+            dynamo=False,
+        )
+
+
+def _compare(
+    expected: Sequence[NDArray[np.float32]], exported: Sequence[NDArray[np.float32]], name: str
+) -> None:
+    for answer, plain in zip(expected, exported, strict=True):
+        off = float(np.abs(answer - plain).max() / max(1e-6, float(np.abs(answer).max())))
+        if not off < TOLERANCE:
+            raise ModelError(
+                f"{name}: the exported graph differs from torch's answer by {off:.2g} of its "
+                f"range (at most {TOLERANCE} is allowed). Nothing was written."
+            )
 
 
 def read_weights(model: Model) -> dict[str, Tensor]:

@@ -9,7 +9,6 @@ seed and the step's number alone, on every device, so a resumed run is the run t
 from __future__ import annotations
 
 import os
-import pickle
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -27,6 +26,7 @@ from torch.optim import AdamW, Optimizer
 
 from opsin.errors import DataError
 from opsin.files import whole_file
+from opsin.training.checkpoint import read_state
 from opsin.training.interrupt import Stopped, asked_to_stop, uninterrupted
 from opsin.training.recipe import Optimizer as Schedule
 from opsin.training.recipe import Recipe
@@ -266,7 +266,7 @@ def load_checkpoint(path: Path, objective: Objective) -> State:
     """Puts a run back where it was, and says how far that is."""
     average = start_average(objective.network)
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = read_state(path)
         objective.network.load_state_dict(saved["network"])
         for name, other in objective.others.items():
             other.load_state_dict(saved["others"][name])
@@ -275,9 +275,7 @@ def load_checkpoint(path: Path, objective: Objective) -> State:
             optimizer.load_state_dict(kept)
         sums = {name: (float(sum), int(count)) for name, (sum, count) in saved["sums"].items()}
         return State(average, int(saved["step"]), sums)
-    except (RuntimeError, KeyError, ValueError, TypeError, EOFError, OSError) as error:
-        raise _does_not_fit(path) from error
-    except (pickle.UnpicklingError, AttributeError) as error:
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise _does_not_fit(path) from error
 
 

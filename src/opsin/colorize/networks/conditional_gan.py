@@ -104,6 +104,7 @@ class Discriminator(nn.Module):
             steps += [] if first else [nn.BatchNorm2d(after)]
             steps.append(nn.LeakyReLU(SLOPE))
             before = after
+        self.size = size
         self.convs = nn.Sequential(*steps)
         self.judge = nn.Conv2d(before, 1, 2)
 
