@@ -29,7 +29,7 @@ def read_state(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:  # a damaged or hostile file may raise any
         raise DataError(
-            f"{shown(path)}: damaged, cut off or no checkpoint of opsin train "
+            f"{shown(path)}: this checkpoint is damaged, cut off or not of opsin train "
             f"({type(error).__name__}). Copy it again, or train again."
         ) from error
     if not isinstance(state, dict):
