@@ -241,6 +241,18 @@ def test_transparency_goes_on_white_and_is_told(format):
     assert abs(op.open(photo.encode(format)).pixels.astype(int) - 200).max() <= 1
 
 
+@pytest.mark.parametrize("format", ["jpeg", "webp", "avif"])
+def test_a_lower_quality_is_a_smaller_file_and_farther_from_the_photo(format):
+    pixels = skimage.data.coffee()[100:228, 200:328]
+    sizes, errors = [], []
+    for quality in (20, 60, 95):
+        packed = op.open(pixels).encode(format, quality=quality)
+        sizes.append(len(packed))
+        errors.append(np.abs(op.open(packed).pixels.astype(int) - pixels).mean())
+    assert sizes[0] < 0.7 * sizes[1] < 0.5 * sizes[2]
+    assert errors[0] > 1.2 * errors[1] > 1.5 * errors[2]
+
+
 def test_jpeg_quality_is_obeyed_and_color_is_not_thinned_out():
     photo = op.open(COLOR)
     assert len(photo.encode("jpeg", quality=50)) < len(photo.encode("jpeg"))

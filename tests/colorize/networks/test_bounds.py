@@ -12,7 +12,11 @@ from torch import nn  # noqa: E402
 
 from opsin.colorize.networks import fusion  # noqa: E402
 from opsin.colorize.networks.classifier_decoder import ClassifierDecoder  # noqa: E402
-from opsin.colorize.networks.conditional_gan import Generator  # noqa: E402
+from opsin.colorize.networks.conditional_gan import (  # noqa: E402
+    Discriminator,
+    Generator,
+    Residual,
+)
 from opsin.colorize.networks.encoder_decoder import EncoderDecoder  # noqa: E402
 from opsin.colorize.networks.global_local import GlobalLocal  # noqa: E402
 
@@ -104,3 +108,39 @@ def test_each_step_up_sees_the_map_of_its_size(residual: bool) -> None:
     for given, skip in zip(seen, reversed(maps[:-1]), strict=True):
         assert skip.abs().max() > 0
         assert torch.equal(given[:, -skip.shape[1] :], skip)
+
+
+def entered(layer: nn.Module, call: Callable[[], object]) -> list[torch.Tensor]:
+    """What a layer is given while something is called."""
+    seen: list[torch.Tensor] = []
+    handle = layer.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.no_grad():
+        call()
+    handle.remove()
+    return seen
+
+
+def test_the_discriminator_is_given_all_planes_in_the_same_units() -> None:
+    judge = Discriminator().eval()
+    light, ab = torch.rand(1, 1, 32, 32) * 100, torch.rand(1, 2, 32, 32) * 220 - 110
+    (planes,) = entered(judge.convs[0], lambda: judge(light, ab))
+    assert planes[:, :1].numpy() == pytest.approx(light.numpy() / 50 - 1, abs=1e-5)
+    assert planes[:, 1:].numpy() == pytest.approx(ab.numpy() / 110, abs=1e-5)
+
+
+def test_both_branches_see_lightness_in_the_same_units() -> None:
+    network = GlobalLocal(2, global_size=64).eval()
+    photo, thumbnail = entered(network.low, lambda: network.both(LIGHT, LIGHT))
+    assert torch.equal(photo, thumbnail)
+    assert photo.numpy() == pytest.approx(LIGHT.numpy() / 50 - 1, abs=1e-5)
+
+
+def test_residual_blocks_add_to_what_they_are_given() -> None:
+    block = Residual(4).eval()
+    nn.init.zeros_(block.second.weight)
+    given = torch.rand(1, 4, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(block(given), given)
+        nn.init.ones_(block.second.weight)
+        assert (block(given) >= given).all()
+        assert (block(given) > given).any()
