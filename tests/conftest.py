@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import settings
 
 from opsin.colorize.bins import BINS
-from opsin.models.card import Card, Decode, Input, Output, write_card
+from opsin.models.card import Card, Decode, Input, Output, read_card, write_card
 
 settings.register_profile("opsin", deadline=None)  # a busy machine is not a failure
 settings.load_profile("opsin")
@@ -50,6 +51,34 @@ def write_tiny_model(
     )
     write_card(card, folder / f"{name}.toml")
     return folder / f"{name}.toml"
+
+
+def with_thumbnail(folder: Path, name: str) -> Path:
+    """A model that also sees the whole photograph in a square of 32 pixels; its card."""
+    from onnx import TensorProto, helper
+
+    def value(name: str, shape: list[object]) -> object:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+    nodes = [
+        helper.make_node("AveragePool", ["light"], ["small"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("GlobalAveragePool", ["thumbnail"], ["mean"]),
+        helper.make_node("Sub", ["small", "mean"], ["a"]),
+        helper.make_node("Concat", ["a", "small"], ["ab"], axis=1),
+    ]
+    inputs = [value("light", [1, 1, "H", "W"]), value("thumbnail", [1, 1, 32, 32])]
+    graph = helper.make_graph(nodes, name, inputs, [value("ab", [1, 2, "h", "w"])])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    data = bytes(model.SerializeToString())
+    path = write_tiny_model(folder, name, kind="ab")
+    card = msgspec.structs.replace(
+        read_card(path),
+        sha256=hashlib.sha256(data).hexdigest(),
+        inputs=(INPUTS[0], Input(name="thumbnail", shape=(1, 1, 32, 32), unit="L*")),
+    )
+    path.with_suffix(".onnx").write_bytes(data)
+    write_card(card, path)
+    return path
 
 
 def _graph(colors: float, kind: str) -> bytes:

@@ -29,3 +29,30 @@ def test_a_part_of_it_is_a_table(models, capsys):
 def test_an_unknown_part_is_refused(models, capsys):
     assert main(["bench", "sound"]) == 2
     assert "unknown part 'sound'. Parts: network, photo" in capsys.readouterr().err
+
+
+def test_networks_of_every_kind_are_timed_and_ensembles(models, capsys):
+    from conftest import with_thumbnail
+
+    with_thumbnail(models, "thumb")
+    for model in ("thumb", "tiny,thumb"):
+        assert main(["bench", "network", "photo", "--model", model, "--runs", "1", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["network"]["network"] > 0
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no photograph", "folder"])
+def test_a_photo_that_cannot_be_read_is_one_line(models, tmp_path, capsys, content):
+    path = tmp_path / "photo.jpg"
+    if content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(content)
+    assert main(["bench", "photo", "--photo", str(path), "--model", "tiny"]) == 1
+    said = capsys.readouterr().err
+    assert str(path) in said
+    assert said.count("\n") == 1
+
+
+def test_an_unknown_model_stops_at_once(models, capsys):
+    assert main(["bench", "--model", "tiny,huge"]) == 1
+    assert capsys.readouterr().err.startswith("opsin: unknown model 'huge'")

@@ -77,3 +77,22 @@ def test_what_is_wrong_is_said_in_a_line(scan, tmp_path, capsys, options, code, 
     assert main(["inspect", str(scan), "--size", "64", "-o", str(out), *options]) == code
     assert said in " ".join(capsys.readouterr().err.split())
     assert not out.exists()
+
+
+def test_an_ensemble_has_a_page_for_each_network(scan, tmp_path, capsys):
+    out = tmp_path / "page.png"
+    call = ["inspect", str(scan), "--model", "tiny,classifier-decoder", "--size", "64"]
+    assert main([*call, "-o", str(out), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["model"] for one in found] == ["tiny", "classifier-decoder"]
+    names = ["page-classifier-decoder.png", "page-tiny.png"]
+    assert sorted(path.name for path in tmp_path.glob("page*")) == names
+    assert main([*call, "--list"]) == 0
+    assert capsys.readouterr().out.count(" parameters.") == 2
+
+
+def test_an_unknown_member_stops_before_any_page(scan, tmp_path, capsys):
+    out = tmp_path / "page.png"
+    assert main(["inspect", str(scan), "--model", "tiny,huge", "-o", str(out)]) == 1
+    assert "unknown model 'huge'" in capsys.readouterr().err
+    assert not list(tmp_path.glob("page*"))

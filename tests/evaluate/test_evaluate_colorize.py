@@ -147,3 +147,8 @@ def test_places_without_pictures_are_named(tmp_path):
     (tmp_path / "fake.tar").write_bytes(b"no tar")
     with pytest.raises(DataError, match=r"fake\.tar: not a readable tar file"):
         list(read(tmp_path / "fake.tar"))
+
+
+def test_an_unknown_system_is_a_key_error_with_those_there_are(pictures):
+    with pytest.raises(KeyError, match=r"no system 'unknown'\. There are: gray, mean color"):
+        measure(pictures)["unknown"]

@@ -137,3 +137,8 @@ def test_an_unknown_model_or_path_is_an_error(models, tmp_path):
         compare(tmp_path / "none", models=["tiny", "mine"])
     with pytest.raises(DataError, match="none: no such file or folder"):
         compare(tmp_path / "none", models="tiny")
+
+
+def test_an_unknown_system_is_a_key_error_with_those_there_are(models, cat):
+    with pytest.raises(KeyError, match=r"no system 'unknown'\. There are: .*tiny"):
+        compare(cat, models="tiny").photographs[0]["unknown"]

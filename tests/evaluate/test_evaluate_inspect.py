@@ -9,7 +9,7 @@ from opsin.color import light_of_pixels
 from opsin.colorize.bins import BINS
 from opsin.colorize.pipeline import predict
 from opsin.errors import ExtraMissingError, ModelError, SaveError
-from opsin.evaluate.inspect import Share, Stage, draw, inspect
+from opsin.evaluate.inspect import Share, Stage, draw, inspect, title
 from opsin.evaluate.layers import Layer, chosen, graph_of, layers_of, look, stages
 from opsin.models.engine import runtime
 from opsin.models.store import find
@@ -211,5 +211,17 @@ def test_without_onnx_the_extra_is_named(monkeypatch, cup):
 
 
 def test_an_ensemble_is_not_one_network(cup):
-    with pytest.raises(ModelError, match="unknown model 'default,default'"):
+    with pytest.raises(ModelError, match="'default,default' is an ensemble: look into one"):
         inspect(cup, model="default,default")
+
+
+def test_titles_say_where_a_stage_lies_and_what_its_numbers_stand_for(astronaut):
+    found = inspect(astronaut[::2, ::2], size=64)
+    titles = [title(found, stage).splitlines() for stage in found.stages]
+    places = [first.partition(":")[0] for first, _ in titles]
+    bottom = "at the bottom, where the picture is smallest"
+    assert list(dict.fromkeys(places)) == ["on the way down", bottom, "on the way up"]
+    assert titles[0][0].endswith(" channels of 32 x 32, each number for 2 x 2 pixels")
+    assert all(
+        stage.layer.name in second for stage, (_, second) in zip(found.stages, titles, strict=True)
+    )

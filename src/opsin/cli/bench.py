@@ -23,7 +23,9 @@ def bench(
     photo: Annotated[
         Path | None, typer.Option(help="Your own JPEG instead of a made 12-megapixel one.")
     ] = None,
-    model: Annotated[str, typer.Option(help="A model's name; see opsin models list.")] = "default",
+    model: Annotated[
+        str, typer.Option(help="A model, or an ensemble with commas; see opsin models list.")
+    ] = "default",
     count: Annotated[int, typer.Option(min=1, help="Photographs in the folder.")] = 100,
     workers: Annotated[int | None, typer.Option(min=1, help="As of opsin colorize.")] = None,
     runs: Annotated[int, typer.Option(min=1, help="The median of so many is shown.")] = 3,
@@ -46,9 +48,15 @@ def bench(
 def _measure(
     parts: Any, photo: Path | None, model: str, count: int, workers: int | None, runs: int
 ) -> dict[str, dict[str, float]]:
+    from opsin.colorize.ensemble import cards
     from opsin.evaluate import speed
+    from opsin.photo import open as open_photo
 
-    jpeg = photo.read_bytes() if photo else None
+    cards(model)  # an unknown name stops here, not after minutes
+    jpeg = None
+    if photo:
+        open_photo(photo)  # what is wrong with it is said of the file
+        jpeg = photo.read_bytes()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ways: dict[str, Callable[[], dict[str, float]]] = {

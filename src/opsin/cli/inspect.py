@@ -23,7 +23,9 @@ WORDS = ("layer", "", "kind")  # columns
 
 def inspect(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photograph.")],
-    model: Annotated[str, typer.Option(help="See opsin models list.")] = "default",
+    model: Annotated[
+        str, typer.Option(help="See opsin models list; of an ensemble, a page for each.")
+    ] = "default",
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where the page is written.")
     ] = Path("inspect.png"),
@@ -46,18 +48,40 @@ def inspect(
 
     Example: opsin inspect photo.jpg --model default -o inspect.png
     """
+    from opsin.colorize.ensemble import cards, members
     from opsin.evaluate.inspect import inspect as run
 
     wanted = None if layers is None else _wanted(layers)
+    names = list(dict.fromkeys(members(model)))
+    cards(model)  # an unknown name stops before any page is written
     if only_list:
-        _list(photo, model, size, wanted, as_json)
+        listed = [_layers(photo, name, size, wanted, as_json=as_json) for name in names]
+        if as_json:
+            print(json.dumps(listed[0] if len(listed) == 1 else listed, indent=2))
         return
-    found = run(photo, output, model=model, layers=wanted, channels=channels, size=size)
+    documents = []
+    for name, page in zip(names, pages(output, names), strict=True):
+        found = run(photo, page, model=name, layers=wanted, channels=channels, size=size)
+        documents.append(document(found, page, channels))
+        if not as_json:
+            _print_stages(found)
+            print(page)
     if as_json:
-        print(json.dumps(document(found, output, channels), ensure_ascii=False, indent=2))
-        return
-    _print_stages(found)
-    print(output)
+        whole = documents[0] if len(documents) == 1 else documents
+        print(json.dumps(whole, ensure_ascii=False, indent=2))
+
+
+def pages(output: Path, models: Sequence[str]) -> list[Path]:
+    """Where each model's page goes: of several, the model's name is put behind.
+
+    >>> pages(Path("page.png"), ["default", "runs/mine.toml"])
+    [PosixPath('page-default.png'), PosixPath('page-mine.png')]
+    """
+    if len(models) == 1:
+        return [output]
+    short = [Path(name).stem if name.endswith(".toml") else name for name in models]
+    behind = short if len(set(short)) == len(short) else [str(n) for n in range(1, len(short) + 1)]
+    return [output.with_name(f"{output.stem}-{name}{output.suffix}") for name in behind]
 
 
 def document(found: Inspection, output: Path, channels: int) -> dict[str, Any]:
@@ -97,23 +121,23 @@ def _plain(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _list(
-    photo: Path, model: str, size: int | None, wanted: int | Sequence[str] | None, as_json: bool
-) -> None:
+def _layers(
+    photo: Path, model: str, size: int | None, wanted: int | Sequence[str] | None, *, as_json: bool
+) -> list[dict[str, Any]]:
+    """All layers as plain values; printed as a table, unless as JSON."""
     from opsin.evaluate.layers import chosen, layers_of
     from opsin.photo import open as open_photo
 
     layers = layers_of(open_photo(photo), model=model, size=size)
     drawn = chosen(layers, wanted)
-    if as_json:
-        print(json.dumps([_plain(layer) | {"drawn": layer in drawn} for layer in layers], indent=2))
-        return
-    rows = [
-        (layer.name, "*" if layer in drawn else "", layer.kind, _shape(layer), layer.parameters)
-        for layer in layers
-    ]
-    _print_table(("layer", "", "kind", "shape", "parameters"), rows)
-    print(f"{len(layers)} layers, {sum(layer.parameters for layer in layers):,} parameters.")
+    if not as_json:
+        rows = [
+            (layer.name, "*" if layer in drawn else "", layer.kind, _shape(layer), layer.parameters)
+            for layer in layers
+        ]
+        _print_table(("layer", "", "kind", "shape", "parameters"), rows)
+        print(f"{len(layers)} layers, {sum(layer.parameters for layer in layers):,} parameters.")
+    return [_plain(layer) | {"drawn": layer in drawn} for layer in layers]
 
 
 def _print_stages(found: Inspection) -> None:

@@ -93,4 +93,5 @@ def train(
             bar.stop()
             print(f"opsin: stopped; {stop}. The same command again goes on there.", file=sys.stderr)
             raise typer.Exit(STOPPED) from None
-    say(f"done: {checkpoint}. Make it a model with: opsin export {out} -o MODEL_FOLDER")
+    license = "" if settings.license else " --license CC-BY-4.0"
+    say(f"done: {checkpoint}. Make it a model with: opsin export {out} -o MODEL_FOLDER{license}")

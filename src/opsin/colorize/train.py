@@ -20,13 +20,14 @@ from opsin.errors import DataError, RecipeError
 from opsin.files import write_atomically
 from opsin.models.engine import cores
 from opsin.training import loop, report, splits
-from opsin.training.recipe import Recipe
+from opsin.training.recipe import Recipe, recipe_of_run
 from opsin.training.shards import Listing, list_pictures
 
 VALIDATION_PICTURES = 192
 RECIPE = "recipe.json"
-MAY_CHANGE = ("steps", "validate_every")
-"""What a run that goes on may have changed: how long it is, and how often it is looked at."""
+MAY_CHANGE = ("steps", "validate_every", "license")
+"""What a run that goes on may have changed: how long it is, how often it is looked at, and what
+`opsin export` writes on the card."""
 
 
 def train(
@@ -115,13 +116,13 @@ def _check_run(recipe: Recipe, out: Path) -> bool:
     if not (out / "checkpoint.pt").exists():
         return False
     try:
-        before = msgspec.json.decode((out / RECIPE).read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
+        before = msgspec.to_builtins(recipe_of_run(out / RECIPE))
+    except (FileNotFoundError, RecipeError) as error:
         raise DataError(
             f"{out}: there is a checkpoint and no {RECIPE} that says what it is of ({error}). "
             "Train into another --out, or move the folder away."
         ) from error
-    now = msgspec.json.decode(msgspec.json.encode(recipe))
+    now = msgspec.to_builtins(recipe)
     differ = [key for key in _differing(before, now) if key not in MAY_CHANGE]
     if differ:
         raise RecipeError(

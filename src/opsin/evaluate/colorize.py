@@ -29,7 +29,16 @@ from opsin.evaluate.answers import Answers, Setting, answers_of, settings
 from opsin.evaluate.frechet import Distances, Features
 from opsin.evaluate.judge import Judge
 from opsin.evaluate.pictures import Paths, listed, read
-from opsin.evaluate.scores import Row, Scores, Truth, paint, scores_of, summarize, truth_of
+from opsin.evaluate.scores import (
+    Row,
+    Scores,
+    Truth,
+    by_name,
+    paint,
+    scores_of,
+    summarize,
+    truth_of,
+)
 from opsin.evaluate.sheet import Cell, Sheet
 from opsin.models.engine import cores
 
@@ -57,7 +66,7 @@ class Report:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, system: str) -> Row:
-        return next(row for row in self.rows if row.system == system)
+        return by_name(system, self.rows)
 
 
 def evaluate(

@@ -24,7 +24,7 @@ from opsin.colorize.ensemble import cards
 from opsin.errors import DataError
 from opsin.evaluate.answers import Setting, answered, gray_photo, settings
 from opsin.evaluate.pictures import Paths, photos, rgb_of
-from opsin.evaluate.scores import Truth, paint, scores_of, truth_of
+from opsin.evaluate.scores import Truth, by_name, paint, scores_of, truth_of
 from opsin.evaluate.sheet import Cell, Sheet, fit, spare
 from opsin.models import store
 from opsin.photo import Photo
@@ -58,7 +58,7 @@ class Compared:
     figures: tuple[Figures, ...]
 
     def __getitem__(self, system: str) -> Figures:
-        return next(one for one in self.figures if one.system == system)
+        return by_name(system, self.figures)
 
 
 @dataclass(frozen=True)

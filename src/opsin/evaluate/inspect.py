@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 from opsin.color import pixels_of_lab
 from opsin.colorize.bins import BINS, GRID, REACH
+from opsin.colorize.ensemble import members
 from opsin.colorize.pipeline import Said, answer_of, paint
+from opsin.errors import ModelError
 from opsin.evaluate.answers import gray_photo
-from opsin.evaluate.layers import Layer, chosen, layers_of, look
+from opsin.evaluate.layers import Layer, chosen, layers_of, look, way
 from opsin.evaluate.pictures import rgb_of
 from opsin.evaluate.sheet import GAP, PAPER, Cell, fit, page, spare, written
 from opsin.formats.vips import vips
@@ -106,6 +108,8 @@ def inspect(
 ) -> Inspection:
     """What the network of `model` does with a photograph; drawn to `output` if that is given.
 
+    An ensemble is several networks: look into each by itself.
+
     `photo` is anything that `opsin.open` takes. `layers` are names of layers, or of modules (then
     their last layer), or how many to take, evenly spread; by default the stages. `channels` is
     how many of each are drawn. `size` is the short side of the picture that the network sees.
@@ -113,6 +117,8 @@ def inspect(
     >>> found = inspect("photo.jpg", "inspect.png")  # doctest: +SKIP
     >>> found.stages[0].layer.name, found.stages[0].values.shape  # doctest: +SKIP
     """
+    if len(members(model)) > 1:
+        raise ModelError(f"'{model}' is an ensemble: look into one network at a time.")
     if output is not None and isinstance(photo, str | Path):
         spare(photo, output)
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
@@ -138,12 +144,31 @@ def draw(found: Inspection, *, channels: int = CHANNELS) -> Pixels:
     """The page (H, W, 3): what was seen and answered, the likeliest colors, the stages."""
     parts = [page([_top(found)], cell=PICTURE)]
     if found.colors:
-        title = f"the likeliest of {len(BINS)} colors, as the mean over the picture"
-        parts += _block(title, [_swatch(one) for one in found.colors[:COLORS]])
+        heading = f"the likeliest of {len(BINS)} colors, as the mean over the picture"
+        parts += _block(heading, [_swatch(one) for one in found.colors[:COLORS]])
     for stage in found.stages:
         tiles = [Cell(_tile(stage.values[i]), str(i)) for i in stage.strongest(channels)]
-        parts += _block(_title(stage), tiles)
+        parts += _block(title(found, stage), tiles)
     return _below_each_other(parts)
+
+
+def title(found: Inspection, stage: Stage) -> str:
+    """What a stage is, in two lines: for a student, and for who looks for it in the graph.
+
+    The first says where it lies, how much of the picture one number of it stands for, and how
+    many channels there are; the second has its name and figures.
+    """
+    channels, rows, columns = stage.values.shape
+    multiple = found.card.multiple
+    padded = [-(-side // multiple) * multiple for side in found.light.shape]
+    down, across = (side / count for side, count in zip(padded, stage.layer.shape[2:], strict=True))
+    whole = down == across and down.is_integer()  # not of the thumbnail
+    seen = f", each number for {down:.0f} x {across:.0f} pixels" if whole else ""
+    figures = f"mean {stage.mean:.3g}   deviation {stage.std:.3g}   dead {stage.dead:.0%}"
+    return (
+        f"{way(found.layers, stage.layer)}: {channels} channels of {rows} x {columns}{seen}\n"
+        f"{stage.layer.name}   {figures}"
+    )
 
 
 def _top(found: Inspection) -> list[Cell]:
@@ -163,19 +188,13 @@ def _top(found: Inspection) -> list[Cell]:
     return cells
 
 
-def _block(title: str, cells: Sequence[Cell]) -> list[Pixels]:
+def _block(heading: str, cells: Sequence[Cell]) -> list[Pixels]:
     """Cells in rows of the page, below their title."""
     rows = [cells[start : start + BESIDE] for start in range(0, len(cells), BESIDE)]
     text = np.pad(
-        written(title, BESIDE * TILE), ((GAP, 0), (GAP, 0), (0, 0)), constant_values=PAPER
+        written(heading, BESIDE * TILE), ((GAP, 0), (GAP, 0), (0, 0)), constant_values=PAPER
     )
     return [text, *(page([row], cell=TILE) for row in rows)]
-
-
-def _title(stage: Stage) -> str:
-    shape = " x ".join(map(str, stage.layer.shape[1:]))
-    figures = f"mean {stage.mean:.3g}   deviation {stage.std:.3g}   dead {stage.dead:.0%}"
-    return f"{stage.layer.name}   {shape}   {figures}"
 
 
 def _swatch(one: Share) -> Cell:

@@ -134,6 +134,19 @@ def stages(layers: Sequence[Layer]) -> list[Layer]:
     return found or drawable
 
 
+def way(layers: Sequence[Layer], layer: Layer) -> str:
+    """Where in the network a layer lies, in words: before, at or after the smallest picture."""
+    drawable = [one for one in layers if one.drawable]
+    areas = [math.prod(one.shape[2:]) for one in drawable]
+    smallest = [one for one, area in zip(drawable, areas, strict=True) if area == min(areas)]
+    place = drawable.index(layer)
+    if place < drawable.index(smallest[0]):
+        return "on the way down"
+    if place > drawable.index(smallest[-1]):
+        return "on the way up"
+    return "at the bottom, where the picture is smallest"
+
+
 def chosen(layers: Sequence[Layer], wanted: int | Sequence[str] | None) -> list[Layer]:
     """The stages; or that many, evenly spread; or those with a name, or the last in a module."""
     if wanted is None:

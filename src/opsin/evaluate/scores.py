@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,9 +162,33 @@ def paint(truth: Truth, ab: Floats) -> Pixels:
 
 def summarize(system: str, scores: Sequence[Scores]) -> Row:
     """The figures of `system` over all pictures, each with its bootstrap interval."""
-    figures = bootstrap(np.array([_columns(one) for one in scores]), _figures)
-    names = (figure.name for figure in FIGURES)
-    return Row(system, dict(zip(names, figures, strict=True)), tuple(scores))
+    columns = [_columns(one) for one in scores]
+    names = [figure.name for figure in FIGURES]
+
+    def figures(means: Doubles) -> Doubles:
+        found = _figures(dict(zip(columns[0], np.moveaxis(means, -1, 0), strict=True)))
+        return np.stack([found[name] for name in names], axis=-1)
+
+    found = bootstrap(np.array([list(one.values()) for one in columns]), figures)
+    return Row(system, dict(zip(names, found, strict=True)), tuple(scores))
+
+
+class Named(Protocol):
+    """What is told of one system."""
+
+    @property
+    def system(self) -> str: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+def by_name(system: str, rows: Sequence[N]) -> N:
+    """The one of that system; `KeyError` with those there are."""
+    for row in rows:
+        if row.system == system:
+            return row
+    raise KeyError(f"no system {system!r}. There are: {', '.join(row.system for row in rows)}")
 
 
 def near_edges(light: Floats) -> NDArray[np.bool_]:
@@ -212,39 +236,41 @@ def _differences(one: Floats, other: Floats) -> Floats:
     return np.concatenate([delta_e_2000(*pair) for pair in pairs])
 
 
-def _columns(scores: Scores) -> list[float]:
+def _columns(scores: Scores) -> dict[str, float]:
     """One picture's numbers whose means over pictures give all figures."""
-    return [
-        scores.psnr,
-        scores.ssim,
-        scores.delta_e,
-        scores.delta_e_median,
-        scores.auc,
-        scores.auc_rebalanced * scores.rarity,
-        scores.rarity,
-        scores.channel,
-        scores.colorfulness,
-        scores.colorfulness_true,
-        abs(scores.colorfulness - scores.colorfulness_true),
-        scores.edge_error * scores.edge_share if scores.edge_share else 0,
-        scores.edge_share,
-        scores.rest_error * (1 - scores.edge_share) if scores.edge_share < 1 else 0,
-    ]
+    share = scores.edge_share
+    return {
+        "psnr": scores.psnr,
+        "ssim": scores.ssim,
+        "delta_e": scores.delta_e,
+        "delta_e_median": scores.delta_e_median,
+        "auc": scores.auc,
+        "auc_weighted": scores.auc_rebalanced * scores.rarity,
+        "rarity": scores.rarity,
+        "channel": scores.channel,
+        "colorfulness": scores.colorfulness,
+        "colorfulness_true": scores.colorfulness_true,
+        "colorfulness_error": abs(scores.colorfulness - scores.colorfulness_true),
+        "edge_total": scores.edge_error * share if share else 0,
+        "edge_share": share,
+        "rest_total": scores.rest_error * (1 - share) if share < 1 else 0,
+    }
 
 
-def _figures(means: Doubles) -> Doubles:
-    """Means of `_columns` (..., 14) to the figures in the order of `FIGURES`, (..., 13)."""
-    psnr, ssim, delta_e, median, auc, rare, rarity, channel, cf, cf_true, cf_error, *leaks = (
-        np.moveaxis(means, -1, 0)
-    )
-    at_edges, edges, elsewhere = leaks
+def _figures(means: Mapping[str, Doubles]) -> dict[str, Doubles]:
+    """All figures by name, of the means of `_columns`."""
+    color, true, share = means["colorfulness"], means["colorfulness_true"], means["edge_share"]
+    kept = ("psnr", "ssim", "delta_e", "delta_e_median", "auc", "channel", "colorfulness_error")
     with np.errstate(divide="ignore", invalid="ignore"):  # gray truth, no edges: not defined
-        relative = np.where(cf_true > 0, (cf - cf_true) / cf_true, np.nan)
-        edge_error = np.where(edges > 0, at_edges / edges, np.nan)
-        rest_error = np.where(edges < 1, elsewhere / (1 - edges), np.nan)
-    likeness = (psnr, ssim, delta_e, median, auc, rare / rarity, channel)
-    color = (cf, relative, cf_error, np.abs(cf - cf_true))
-    return np.stack([*likeness, *color, edge_error, rest_error], axis=-1)
+        return {
+            **{name: means[name] for name in kept},
+            "auc_rebalanced": means["auc_weighted"] / means["rarity"],
+            "colorfulness": color,
+            "colorfulness_relative": np.where(true > 0, (color - true) / true, np.nan),
+            "colorfulness_gap": np.abs(color - true),
+            "edge_error": np.where(share > 0, means["edge_total"] / share, np.nan),
+            "rest_error": np.where(share < 1, means["rest_total"] / (1 - share), np.nan),
+        }
 
 
 def _mean(values: NDArray[np.floating | np.bool_]) -> float:

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from opsin.color import light_of_pixels, pixels_of_lab
 from opsin.colorize import upsample
-from opsin.colorize.bins import BINS
+from opsin.colorize.ensemble import members
 from opsin.colorize.pipeline import STRIP_PIXELS, colorize, paint, predict
 from opsin.errors import OpsinError
-from opsin.models.engine import MOST_THREADS, cores, load_engine
+from opsin.models.engine import MOST_THREADS, cores, load_engine, made_inputs
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 
@@ -49,16 +49,20 @@ def made_photo(height: int, width: int, *, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def network_speed(model: str = "default", *, side: int = 256, runs: int = 20) -> dict[str, float]:
-    """One run of the network on side x side pixels."""
-    engine = load_engine(model)
-    light = made_photo(side, side).astype(np.float32)[None, None] / 2.55
-    feeds = {
-        "light": light,
-        "hints": np.zeros((1, 3, side, side), np.float32),
-        "condition": np.zeros((1, len(BINS)), np.float32),
-    }
-    engine.run(feeds)
-    return {"network": _median(lambda: engine.run(feeds), runs)}
+    """One run of the network on side x side pixels; of an ensemble, of all its networks."""
+    pairs = []
+    for engine in map(load_engine, members(model)):
+        multiple = engine.card.multiple
+        full = -(-side // multiple) * multiple
+        light = made_photo(full, full).astype(np.float32)[None, None] / 2.55
+        pairs.append((engine, {**made_inputs(engine.card, full, full), "light": light}))
+
+    def run() -> None:
+        for engine, feeds in pairs:
+            engine.run(feeds)
+
+    run()
+    return {"network": _median(run, runs)}
 
 
 def photo_speed(
@@ -200,5 +204,6 @@ def _python(*arguments: str) -> tuple[float, str]:
     )
     seconds = time.perf_counter() - began
     if done.returncode:
-        raise OpsinError(f"{' '.join(arguments[2:])}: failed ({done.stderr.strip()}).")
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise OpsinError(f"opsin {' '.join(arguments[2:])}: failed ({reason}).")
     return seconds, done.stdout

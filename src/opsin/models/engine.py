@@ -117,19 +117,20 @@ def try_out(model: Model) -> None:
     """Runs a model on a made picture, upright and across; a `ModelError` if it does not work."""
     engine = Engine(model, threads=min(cores(), MOST_THREADS))
     side = model.card.multiple * -(-32 // model.card.multiple)  # 32 or more
-    for height, width in ((side, 2 * side), (2 * side, side)):
-        engine.run(
-            {
-                entry.name: _ramp(
-                    [
-                        axis if isinstance(axis, int) else free
-                        for axis, free in zip(entry.shape, (1, 1, height, width), strict=False)
-                    ],
-                    top=100 if entry.name in ("light", "thumbnail") else 0,
-                )
-                for entry in model.card.inputs
-            }
-        )
+    for size_hw in ((side, 2 * side), (2 * side, side)):
+        engine.run(made_inputs(model.card, *size_hw))
+
+
+def made_inputs(card: Card, height: int, width: int) -> dict[str, NDArray[np.float32]]:
+    """What a network may be given: L* that rises to the right, no hints and no condition."""
+    made: dict[str, NDArray[np.float32]] = {}
+    for entry in card.inputs:
+        sides = zip(entry.shape, (1, 1, height, width), strict=False)
+        shape = [axis if isinstance(axis, int) else side for axis, side in sides]
+        top = 100 if entry.name in ("light", "thumbnail") else 0
+        line = np.linspace(0, top, shape[-1], dtype=np.float32)
+        made[entry.name] = np.ascontiguousarray(np.broadcast_to(line, shape))
+    return made
 
 
 def load_engine(name: str = "default", *, threads: int | None = None) -> Engine:
@@ -184,12 +185,6 @@ def session_of(data: bytes, path: Path, *, threads: int = MOST_THREADS) -> Any:
         raise ModelError(
             f"{shown(path)}: ONNX Runtime cannot load this network: {first_line(error)}"
         ) from error
-
-
-def _ramp(shape: Sequence[int], *, top: float) -> NDArray[np.float32]:
-    """Numbers from 0 to `top`, rising to the right."""
-    line = np.linspace(0, top, shape[-1], dtype=np.float32)
-    return np.ascontiguousarray(np.broadcast_to(line, shape))
 
 
 def _same_shape(shape: Sequence[Any], promised: Sequence[int | str]) -> bool:
