@@ -1,9 +1,18 @@
-"""Files on disk: names that can be shown, and writing that is whole or not at all."""
+"""Files on disk: names that can be shown, and writing that is whole or not at all.
+
+While a file is written it is called `.opsin-HOST-PID-TOKEN.part`, so that what a killed process
+left behind can be told from what another one is writing now.
+"""
 
 import errno
+import hashlib
 import os
+import re
 import secrets
+import socket
 import stat
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +23,9 @@ from opsin.errors import SaveError
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CANNOT_SETTLE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}  # some network disks
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_PART = re.compile(r"\.opsin-(?:([0-9a-f]{8})-(\d+)-)?[0-9a-f]{16}\.part")
+_DAY = 86_400  # seconds
+_END = 1 << 16  # bytes at a file's beginning and end that tell it from others
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> Path:
@@ -37,7 +49,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file to write to, as `write_atomically` does: it gets its name when all is on the disk."""
     final = Path(os.path.realpath(path))
     _make_folder(final.parent)
-    temporary = final.parent / f".opsin-{secrets.token_hex(8)}.part"
+    temporary = final.parent / f".opsin-{_host()}-{os.getpid()}-{secrets.token_hex(8)}.part"
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -70,7 +82,97 @@ def read_regular(path: str | os.PathLike[str], *, most: int) -> bytes:
 
 def cache_folder(kind: str) -> Path:
     """The folder for what can be made anew: `$XDG_CACHE_HOME/opsin`, or one in the home folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "opsin" / kind
+    return Path(os.environ.get("XDG_CACHE_HOME") or home_folder() / ".cache") / "opsin" / kind
+
+
+def home_folder() -> Path:
+    """The user's home folder; a user who has none gets one among the temporary files."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / f"opsin-{os.getuid()}"
+
+
+def fingerprint(data: bytes) -> str:
+    """What tells a photograph's file from any other: 32 hexadecimal digits.
+
+    They are of its length, its first and its last 64 KiB, so that of a file of any size they are
+    known at once (`fingerprint_of`). It is a name, no protection against forgery.
+    """
+    return _fingerprint(len(data), data[:_END], data[-_END:])
+
+
+def fingerprint_of(path: Path) -> str:
+    """The `fingerprint` of a file."""
+    with open(path, "rb") as file:
+        return _fingerprint(os.fstat(file.fileno()).st_size, *_ends(file))
+
+
+def find_in_ends(path: Path, pattern: re.Pattern[bytes]) -> bytes | None:
+    """The first group of a pattern in a file's first or last 64 KiB; None if it is not there."""
+    with suppress(OSError), open(path, "rb") as file:
+        for part in _ends(file):
+            if found := pattern.search(part):
+                return found[1]
+    return None
+
+
+def clean(folder: Path) -> None:
+    """Removes the unfinished files that killed processes left in a folder.
+
+    Those of a process of this machine that is no more, and of any that are older than a day.
+    """
+    try:
+        names = [name for name in os.listdir(folder) if _PART.fullmatch(name)]
+    except OSError:
+        return
+    for name in names:
+        with suppress(OSError):
+            path = folder / name
+            if _is_left_behind(name) or time.time() - path.stat().st_mtime > _DAY:
+                path.unlink()
+
+
+def check_writable(folder: Path) -> None:
+    """Makes a folder, and raises `SaveError` if nothing can be written there."""
+    _make_folder(folder)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+            file.flush()
+    except OSError as error:
+        raise _save_error(folder / "photographs", error) from error
+
+
+def _fingerprint(size: int, head: bytes, tail: bytes) -> str:
+    digest = hashlib.sha256(str(size).encode())
+    digest.update(head)
+    digest.update(tail)
+    return digest.hexdigest()[:32]
+
+
+def _ends(file: BinaryIO) -> tuple[bytes, bytes]:
+    head = file.read(_END)
+    file.seek(max(0, os.fstat(file.fileno()).st_size - _END))
+    return head, file.read(_END)
+
+
+def _host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _is_left_behind(name: str) -> bool:
+    """Whether the process that a temporary name tells of ran here, and has ended."""
+    found = _PART.fullmatch(name)
+    if not found or found[1] != _host():
+        return False
+    try:
+        os.kill(int(found[2]), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def shown(path: str | os.PathLike[str]) -> str:

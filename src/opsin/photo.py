@@ -6,6 +6,7 @@ writes the whole file or nothing.
 """
 
 import os
+import stat
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.errors import PhotoError, SaveError, TruncatedPhotoError
-from opsin.files import shown, write_atomically
+from opsin.files import fingerprint, shown, write_atomically
 from opsin.formats import xmp
 from opsin.formats.decode import Decoded, check_size, decode
 from opsin.formats.encode import FORMATS, SUFFIXES, encode, losses
@@ -160,7 +161,7 @@ def open(source: Any, *, pixel_limit: int = PIXEL_LIMIT) -> Photo:
     if isinstance(source, str | os.PathLike):
         return _from_path(source, limit=pixel_limit)
     if isinstance(source, bytes | bytearray | memoryview):
-        return Photo(*decode(bytes(source), where="these bytes", source=None, limit=pixel_limit))
+        return _from_bytes(bytes(source), where="these bytes", source=None, limit=pixel_limit)
     if hasattr(source, "tobytes") and hasattr(source, "getbands"):
         return Photo(*_from_pil(source, limit=pixel_limit))
     if hasattr(source, "read"):
@@ -182,6 +183,7 @@ def made_by_opsin(photo: Photo, pixels: NDArray[Any], *, model: str, version: st
     old = photo.metadata
     facts: Mapping[str, Any] = {
         "source": old.source,
+        "origin": old.origin,
         "model": model,
         "version": version,
         "fingerprint": f"{zlib.crc32(np.ascontiguousarray(pixels).data):08x}",
@@ -199,6 +201,8 @@ def _from_path(path: str | os.PathLike[str], *, limit: int) -> Photo:
     path = Path(os.fsdecode(path))
     where = shown(path)
     try:
+        if stat.S_ISCHR(mode := path.stat().st_mode) or stat.S_ISBLK(mode):
+            raise PhotoError(f"{where}: this is a device. Give a photograph.")
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise PhotoError(f"{where}: no such file. Check the name and the folder.") from error
@@ -214,7 +218,7 @@ def _from_path(path: str | os.PathLike[str], *, limit: int) -> Photo:
         raise PhotoError(
             f"{where}: cannot be read ({error}). Check the name and the disk."
         ) from error
-    return Photo(*decode(data, where=where, source=shown(path.name), limit=limit))
+    return _from_bytes(data, where=where, source=shown(path.name), limit=limit)
 
 
 def _from_file(file: BinaryIO, *, limit: int) -> Photo:
@@ -225,7 +229,12 @@ def _from_file(file: BinaryIO, *, limit: int) -> Photo:
     named = isinstance(name, str) and not name.startswith("<")
     source = shown(os.path.basename(name)) if named and name else None
     where = source or ("standard input" if name == "<stdin>" else "this file")
-    return Photo(*decode(data, where=where, source=source, limit=limit))
+    return _from_bytes(data, where=where, source=source, limit=limit)
+
+
+def _from_bytes(data: bytes, *, where: str, source: str | None, limit: int) -> Photo:
+    pixels, alpha, metadata = decode(data, where=where, source=source, limit=limit)
+    return Photo(pixels, alpha, replace(metadata, origin=fingerprint(data)))
 
 
 def _from_array(array: NDArray[Any], *, limit: int) -> Photo:

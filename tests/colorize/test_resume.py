@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 
 from opsin.colorize.train import train  # noqa: E402
 from opsin.errors import DataError, RecipeError  # noqa: E402
-from opsin.training.interrupt import Stopped  # noqa: E402
+from opsin.interrupt import Stopped  # noqa: E402
 from opsin.training.recipe import Recipe  # noqa: E402
 
 CLASSES = ["person", "cup", "cat"]

@@ -9,7 +9,9 @@ traceback.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -40,7 +42,9 @@ class WrongCallError(OpsinError):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give back its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    _open_closed()
     try:
+        _suggest(arguments)
         code = _run(arguments)
         sys.stdout.flush()
         return code
@@ -61,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def write_to_stdout(data: bytes) -> None:
     """All of `data`: an unbuffered stdout takes only as much at once as there is room for."""
+    if sys.__stdout__ is None:
+        raise OSError(errno.EBADF, "it is closed")
     rest = memoryview(data)
     while rest:
         rest = rest[sys.stdout.buffer.write(rest) :]
@@ -98,6 +104,20 @@ def _run(arguments: Sequence[str]) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else FAILED
     return 0
+
+
+def _open_closed() -> None:
+    """Where the shell has closed a standard stream (>&-), nothing is read and nothing is shown."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # as long as the process
+
+
+def _suggest(arguments: Sequence[str]) -> None:
+    """`opsin photo.jpg` means `opsin colorize photo.jpg`, and is told so."""
+    word = next((word for word in arguments if not word.startswith("-")), "")
+    if word and word not in VERBS and os.path.exists(word):
+        raise WrongCallError(f"say what to do with it, as in: opsin colorize {shlex.join([word])}")
 
 
 def _close_stdout() -> None:

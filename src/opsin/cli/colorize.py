@@ -7,12 +7,12 @@ exist are passed over, so a run that was stopped goes on where it was.
 from __future__ import annotations
 
 import errno
-import signal
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +23,8 @@ from opsin.cli import FAILED, STOPPED, WrongCallError, write_to_stdout
 from opsin.cli.inputs import KEPT, WRITABLE, Job, format_of, plan
 from opsin.cli.options import Json, Size
 from opsin.errors import ModelError, OpsinError
-from opsin.files import shown
+from opsin.files import check_writable, clean, find_in_ends, fingerprint_of, shown
+from opsin.interrupt import as_interrupts
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 MOST_NOTES = 12
@@ -40,6 +41,7 @@ class Options:
     mark: bool = False
     skip_color: bool = False
     pixel_limit: int = 250_000_000
+    overwrite: bool = False
     threads: int | None = None
 
 
@@ -118,23 +120,71 @@ def colorize(
 
     Example: opsin colorize scans -o colored --vividness 0.6
     """
-    options = Options(model, vividness, size, quality, mark, skip_color, pixel_limit)
+    options = Options(model, vividness, size, quality, mark, skip_color, pixel_limit, overwrite)
     if "-" in (*paths, output):
-        if compare or confidence or as_json or dry_run:
-            raise WrongCallError("a pipe carries one picture: no --compare, --confidence, --json.")
-        _pipe(paths, output, format, options, overwrite=overwrite)
+        _refuse_in_a_pipe(
+            {
+                "--compare": compare,
+                "--confidence": confidence,
+                "--json": as_json,
+                "--dry-run": dry_run,
+                "--skip-color": skip_color,
+                "--workers": workers is not None,
+            }
+        )
+        _pipe(paths, output, format, options)
         return
-    jobs = plan(paths, output=output, format=format, compare=compare, confidence=confidence)
-    done = set() if overwrite else {job for job in jobs if job.is_done()}
-    todo = [job for job in jobs if job not in done]
-    skipped = [_result(job, "skipped", notes=["exists"]) for job in jobs if job in done]
+    jobs, unread = plan(paths, output=output, format=format, compare=compare, confidence=confidence)
+    known = [Result(str(path), "failed", error=error) for path, error in unread]
+    todo = []
+    for job in jobs:
+        if result := None if overwrite else _standing(job):
+            known.append(result)
+        else:
+            todo.append(job)
     if dry_run:
-        results = skipped + [_result(job, "planned") for job in todo]
-        _print_plan(results, as_json)
+        _print_plan(known + [_result(job, "planned") for job in todo], as_json)
         return
+    if output is not None and todo:
+        check_writable(Path(output) if len(jobs) > 1 else todo[0].target.parent)
+    for place in {job.target.parent for job in todo}:
+        clean(place)
+    for result in known:
+        _print_failure(result)
     began = time.perf_counter()
     results, stop = _run(todo, options, workers)
-    _report(skipped + results, len(jobs), time.perf_counter() - began, as_json, stop)
+    total = len(jobs) + len(unread)
+    _report(known + results, total, time.perf_counter() - began, as_json, stop)
+
+
+def _standing(job: Job) -> Result | None:
+    """What is to be said of a photograph whose pictures exist, or None if there is work to do."""
+    if os.path.exists(job.target) and (error := _of_another(job)):
+        return _result(job, "failed", error=error)
+    return _result(job, "skipped", notes=["exists"]) if job.is_done() else None
+
+
+def _of_another(job: Job) -> str | None:
+    """Why the existing color picture is not this photograph's; None if it is, or does not say."""
+    from opsin.formats.xmp import ORIGIN
+
+    origin = find_in_ends(job.target, ORIGIN)
+    try:
+        if origin is None or origin.decode() == fingerprint_of(job.source):
+            return None
+    except OSError:
+        return None  # what is wrong with the photograph will be said when it is opened
+    return (
+        f"{shown(job.target)} exists and was made from another photograph, or from this one before "
+        "it was changed. Choose another folder with -o, or replace it with --overwrite."
+    )
+
+
+def _refuse_in_a_pipe(given: dict[str, bool]) -> None:
+    if names := [name for name, is_given in given.items() if is_given]:
+        raise WrongCallError(
+            f"{', '.join(names)}: not in a pipe, which carries one picture. Give a file's name."
+        )
 
 
 def _pipe(
@@ -142,14 +192,17 @@ def _pipe(
     output: str | None,
     format: str | None,
     options: Options,
-    *,
-    overwrite: bool,
 ) -> None:
     import opsin
 
     if len(paths) > 1:
         raise WrongCallError("a pipe carries one photograph, but there are several paths.")
     to_stdout = output in (None, "-")
+    if output is not None and not to_stdout and (output.endswith("/") or os.path.isdir(output)):
+        raise WrongCallError(
+            f"-o {shown(output)} is a folder, and what comes through a pipe has no name. "
+            "Give the name of a file."
+        )
     if to_stdout and sys.stdout.isatty():
         raise WrongCallError("the picture would fill the terminal. Add -o FILE or > FILE.")
     source = sys.stdin.buffer if paths[0] == "-" else Path(paths[0])
@@ -166,14 +219,18 @@ def _pipe(
         target = Path(str(output))
         kind = kind or format_of(target.suffix)
         result.save(
-            target, format=kind, quality=options.quality, mark=options.mark, overwrite=overwrite
+            target,
+            format=kind,
+            quality=options.quality,
+            mark=options.mark,
+            overwrite=options.overwrite,
         )
     for note in (*result.notes, *result.losses(kind)):
         print(f"opsin: {note}", file=sys.stderr)
 
 
 def _do(job: Job, options: Options) -> Result:
-    """Colorize one photograph and write its pictures."""
+    """Colorize one photograph and write those of its pictures that are missing."""
     from opsin.colorize.pipeline import confidence_map, paint, predict
     from opsin.photo import open as open_photo
 
@@ -188,16 +245,24 @@ def _do(job: Job, options: Options) -> Result:
     )
     if options.skip_color and answer.kind == "color":
         return _result(job, "skipped", notes=["in color"])
-    result = paint(photo, answer, threads=options.threads)
-    if job.compare:
+
+    def is_wanted(path: Path | None) -> bool:
+        return path is not None and (options.overwrite or not os.path.exists(path))
+
+    if is_wanted(job.target):
+        result = paint(photo, answer, threads=options.threads)
+        notes = [*result.notes, *result.losses(job.format)]
+    else:  # it is compared as it is, and left so
+        result, notes = open_photo(job.target, pixel_limit=options.pixel_limit), []
+    if job.compare and is_wanted(job.compare):
         from opsin.drawing import side_by_side
 
         side_by_side(photo, result).save(job.compare, quality=options.quality)
-    if job.confidence:
+    if job.confidence and is_wanted(job.confidence):
         map = confidence_map(answer, photo.height, photo.width)
         open_photo((map * 255 + 0.5).astype("uint8")).save(job.confidence)
-    result.save(job.target, format=job.format, quality=options.quality, mark=options.mark)
-    notes = [*result.notes, *result.losses(job.format)]
+    if is_wanted(job.target):
+        result.save(job.target, format=job.format, quality=options.quality, mark=options.mark)
     return _result(job, "done", seconds=round(time.perf_counter() - began, 3), notes=notes)
 
 
@@ -211,6 +276,12 @@ def _attempt(job: Job, options: Options) -> Result:
             raise
         text = f"{error.filename}: {error.strerror}." if isinstance(error, OSError) else str(error)
         return _result(job, "failed", error=text.removeprefix(f"{shown(job.source)}: "))
+    except MemoryError:
+        return _result(job, "failed", error="there is not enough memory for it. Try --workers 1.")
+    except Exception as error:  # no photograph ends a run
+        found = f"{type(error).__name__}: {error}".splitlines()[0]
+        text = f"this is a mistake in opsin ({found}). Please report it, with the photograph."
+        return _result(job, "failed", error=text)
 
 
 def _run(
@@ -239,13 +310,14 @@ def _run(
 
     pool = ThreadPoolExecutor(count)
     try:
-        with _terminate_as_interrupt(), _progress(len(jobs)) as advance:
+        with as_interrupts(), _progress(len(jobs)) as advance:
             for result in _as_completed(pool, attempt, jobs, at_once=2 * count):
                 advance(result)
     except (KeyboardInterrupt, OpsinError, OSError) as error:
         stop = error
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        with suppress(KeyboardInterrupt):  # who is in a hurry gets the report all the same
+            pool.shutdown(wait=True, cancel_futures=True)
     return results, stop
 
 
@@ -269,30 +341,17 @@ def _as_completed(
 
 
 @contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """A polite kill ends the run as Ctrl-C does."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        old = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old)
-
-
-@contextmanager
 def _progress(total: int) -> Iterator[Callable[[Result], None]]:
     """Called with each result; draws a bar if there is somebody to see it."""
-    if total == 1 or not sys.stderr.isatty():
+    if not sys.stderr.isatty():
         yield _print_failure
         return
     from rich.console import Console
+
+    if total == 1:
+        with Console(stderr=True).status("colorizing"):  # a large photograph takes its time
+            yield _print_failure
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
@@ -392,14 +451,18 @@ def _summary(results: Sequence[Result], counts: dict[str, int], seconds: float) 
         notes = "".join(f"\n  {note}" for note in result.notes)
         names = f"{shown(result.input)} -> {shown(str(result.output))}"
         return f"{names} ({seconds:.1f} s){notes}"
-    parts = [f"{counts['done']} colorized in {seconds:.1f} s"]
-    for reason, text in (("exists", "skipped, they exist"), ("in color", "skipped, in color")):
+    parts = [f"{counts['done']} colorized in {seconds:.1f} s"] if counts["done"] else []
+    for reason, why in (
+        ("exists", "colored already (--overwrite does it again)"),
+        ("in color", "in color"),
+    ):
         if number := sum(
             result.status == "skipped" and result.notes == [reason] for result in results
         ):
-            parts.append(f"{number} {text}")
+            parts.append(f"{number} skipped, {why}")
     if counts["failed"]:
         parts.append(f"{counts['failed']} failed")
+    parts = parts or ["nothing to do"]
     return "; ".join(parts) + "." + _notes(results)
 
 

@@ -2,18 +2,21 @@
 
 Folders are searched through and through, for image files that are not hidden and not opsin's
 own pictures; their structure is kept under the output folder. Two photographs that would
-write one file are told apart by their suffixes, or refused: also where only the case of a
-letter tells them apart.
+write one file are told apart by their suffixes or by a number: also where only the case of a
+letter tells them apart. No photograph is ever written to, whatever name leads to it.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import glob
 import os
+import re
+import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,7 +57,7 @@ class Job:
         return [path for path in (self.target, self.compare, self.confidence) if path]
 
     def is_done(self) -> bool:
-        return all(path.exists() for path in self.outputs())
+        return all(os.path.exists(path) for path in self.outputs())
 
 
 def format_of(name: str) -> str:
@@ -73,19 +76,23 @@ def plan(
     format: str | None = None,
     compare: bool = False,
     confidence: bool = False,
-) -> list[Job]:
-    """One job for each photograph that `paths` (files, folders, globs) mean."""
+) -> tuple[list[Job], list[tuple[Path, str]]]:
+    """One job for each photograph that `paths` (files, folders, globs) mean.
+
+    Also what could not be looked into, and why: such folders are passed over.
+    """
+    unread: list[tuple[Path, str]] = []
     folder = output is not None and _means_folder(output, paths)
     out = Path(output) if output is not None else None
-    found = _unique(_found(paths, out if folder else None))
-    if not found:
+    found = _unique(_found(paths, out if folder else None, unread))
+    if not found and not unread:
         raise WrongCallError(f"no photograph in {', '.join(map(shown, paths))}.")
     if out is not None and not folder and len(found) > 1:
         raise WrongCallError(f"-o {out} is one file, but there are {len(found)} photographs.")
     jobs = [_job(path, base, out, folder, format, compare, confidence) for path, base in found]
     jobs = _told_apart(jobs)
     _refuse_collisions(jobs)
-    return jobs
+    return jobs, unread
 
 
 def _means_folder(output: str, paths: Sequence[str]) -> bool:
@@ -100,53 +107,83 @@ def _means_folder(output: str, paths: Sequence[str]) -> bool:
     return suffix.lower() not in suffixes()
 
 
-def _found(paths: Iterable[str], out: Path | None) -> Iterator[tuple[Path, Path]]:
+def _found(
+    paths: Iterable[str], out: Path | None, unread: list[tuple[Path, str]]
+) -> Iterator[tuple[Path, Path]]:
     """Each photograph with the folder that its place in the output is counted from."""
     for text in paths:
         path = Path(text)
         if path.is_dir():
-            yield from ((file, path) for file in _walk(path, out))
-        elif path.exists():
+            yield from ((file, path) for file in _walk(path, out, unread))
+        elif os.path.exists(path):
             if not _is_own_picture_of_a_neighbor(path):
                 yield path, path.parent
         elif glob.has_magic(text):
-            yield from _matches(text, out)
+            yield from _matches(text, out, unread)
         else:
             raise WrongCallError(f"{shown(text)}: no such file or folder.")
 
 
-def _walk(folder: Path, out: Path | None) -> Iterator[Path]:
+def _walk(folder: Path, out: Path | None, unread: list[tuple[Path, str]]) -> Iterator[Path]:
+    """The photographs in a folder and its folders, in order; links to folders are not followed."""
     skipped = out.resolve() if out is not None and out.resolve() != folder.resolve() else None
-    for place, folders, files in os.walk(folder, onerror=_refuse_unreadable):
+
+    def pass_over(error: OSError) -> None:
+        unread.append((Path(error.filename), f"cannot read this folder ({error.strerror})."))
+
+    for place, folders, files in os.walk(folder, onerror=pass_over):
         folders[:] = sorted(
             name
             for name in folders
             if not name.startswith(".")
             and (skipped is None or Path(place, name).resolve() != skipped)
         )
-        yield from (Path(place, name) for name in sorted(files) if _is_photograph(name))
+        for name in sorted(files):
+            if _is_photograph(name) and _may_be_read(path := Path(place, name)):
+                yield path
 
 
-def _matches(pattern: str, out: Path | None) -> Iterator[tuple[Path, Path]]:
-    plain = []
-    for part in Path(pattern).parts:
-        if glob.has_magic(part):
-            break
-        plain.append(part)
-    base = Path(*plain)
-    matches = sorted(map(Path, glob.glob(pattern, recursive=True)))
+def _may_be_read(path: Path) -> bool:
+    """Whether it is a file: a pipe would wait for ever, a device never end.
+
+    What cannot be looked at, as a link to nothing, is a photograph that will fail with a word.
+    """
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
+
+
+def _matches(
+    pattern: str, out: Path | None, unread: list[tuple[Path, str]]
+) -> Iterator[tuple[Path, Path]]:
+    parts = Path(pattern).parts
+    magic = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    base = Path(*parts[:magic])
+    if "**" in parts:  # glob itself would follow links, in circles too
+        wanted = _expression(parts[magic:])
+        found = _walk(base, out, unread)
+        matches = [path for path in found if wanted.fullmatch(path.relative_to(base).as_posix())]
+    else:
+        matches = sorted(map(Path, glob.glob(pattern)))
     if not matches:
         raise WrongCallError(f"nothing matches '{pattern}'.")
     for path in matches:
         if path.is_dir():
-            if "**" not in pattern:  # that has matched the files within already
-                yield from ((file, base) for file in _walk(path, out))
-        elif _is_photograph(path.name):
+            yield from ((file, base) for file in _walk(path, out, unread))
+        elif _is_photograph(path.name) and _may_be_read(path):
             yield path, base
 
 
-def _refuse_unreadable(error: OSError) -> None:
-    raise WrongCallError(f"{shown(error.filename)}: cannot read this folder ({error.strerror}).")
+def _expression(parts: Sequence[str]) -> re.Pattern[str]:
+    """A pattern's parts as a regular expression; ** stands for any number of folders, or none."""
+    *folders, last = ("(?:[^/]+/)*" if part == "**" else _one_name(part) + "/" for part in parts)
+    last = "(?:[^/]+/)*[^/]+" if parts[-1] == "**" else last.removesuffix("/")
+    return re.compile("".join((*folders, last)), re.DOTALL)
+
+
+def _one_name(pattern: str) -> str:
+    return fnmatch.translate(pattern).replace(".*", "[^/]*").removesuffix("\\Z")
 
 
 def _is_photograph(name: str) -> bool:
@@ -165,6 +202,8 @@ def _is_own_picture_of_a_neighbor(path: Path) -> bool:
             names = [stem + form for suffix in suffixes() for form in (suffix, suffix.upper())]
             if scan and f".{kind.lower()}" in suffixes():
                 names.append(f"{scan}.{kind}")
+            elif scan and kind.isdigit():
+                names += [scan + form for suffix in suffixes() for form in (suffix, suffix.upper())]
             return any(path.with_name(name).exists() for name in names)
     return False
 
@@ -214,47 +253,67 @@ def _with_extras(
 
 
 def _told_apart(jobs: Sequence[Job]) -> list[Job]:
-    """Where scan.png and scan.bmp would write one picture, the second becomes scan-bmp-color.png.
+    """Jobs that write no file twice.
 
-    That is: the pictures that have not the suffix of their photograph get it into their names.
+    Where scan.png and scan.bmp would write one picture, that of another suffix than its photograph
+    becomes scan-bmp-color.png. Where names still are one, or differ in the case of letters alone,
+    which is one name on many disks, later ones get a number: scan-2-color.jpg.
     """
     writers = Counter(_key(path) for job in jobs for path in job.outputs())
+    taken: set[str] = set()
 
-    def name(path: Path, source: Path) -> Path:
+    def with_suffix(path: Path, source: Path) -> Path:
         if writers[_key(path)] == 1 or path.suffix.lower() == source.suffix.lower():
             return path
-        end = path.stem.removeprefix(source.stem)
-        return path.with_name(f"{source.stem}-{source.suffix[1:]}{end}{path.suffix}")
+        return _renamed(path, source, source.suffix[1:])
 
-    return [
-        replace(
-            job,
-            target=name(job.target, job.source),
-            compare=job.compare and name(job.compare, job.source),
-            confidence=job.confidence and name(job.confidence, job.source),
-        )
-        for job in jobs
-    ]
+    apart = []
+    for job in jobs:
+        named = _with_names(job, with_suffix)
+        number = 1
+        while taken & {_key(path) for path in named.outputs()}:
+            number += 1
+            named = _with_names(job, functools.partial(_renamed, add=str(number)))
+        taken |= {_key(path) for path in named.outputs()}
+        apart.append(named)
+    return apart
+
+
+def _with_names(job: Job, name: Callable[[Path, Path], Path]) -> Job:
+    return replace(
+        job,
+        target=name(job.target, job.source),
+        compare=job.compare and name(job.compare, job.source),
+        confidence=job.confidence and name(job.confidence, job.source),
+    )
+
+
+def _renamed(path: Path, source: Path, add: str) -> Path:
+    """scan-color.png with a word between the photograph's name and the rest."""
+    end = path.stem.removeprefix(source.stem)
+    return path.with_name(f"{source.stem}-{add}{end}{path.suffix}")
 
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:
-    sources = {_key(job.source): job.source for job in jobs}
-    writers: dict[str, Job] = {}
+    """No photograph is written to: not by its name, nor by a link or another name of its file."""
+    names = {_key(job.source) for job in jobs}
+    files = {_file(job.source) for job in jobs} - {None}
     for job in jobs:
         for path in job.outputs():
-            key = _key(path)
-            if key in sources:
+            if _key(path) in names or _file(path) in files:
                 raise WrongCallError(
                     f"{shown(path)} is one of the photographs; it would be overwritten. "
                     f"Choose another name with -o."
                 )
-            if key in writers:
-                pair = f"{shown(writers[key].source)} and {shown(job.source)}"
-                raise WrongCallError(
-                    f"{pair} would both write {shown(path)}. "
-                    f"Give them different names, or colorize them into different folders."
-                )
-            writers[key] = job
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """What is behind a name, links followed; None if there is nothing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _key(path: Path) -> str:

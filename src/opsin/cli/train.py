@@ -59,7 +59,7 @@ def train(
     settings = read_recipe(recipe, tuple(changes or ()))
     with needs_extra("training", "train"):
         from opsin.colorize.train import train as run
-        from opsin.training.interrupt import Stopped, as_interrupts
+        from opsin.interrupt import Stopped, as_interrupts
     # of several processes under torchrun, one speaks
     console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)

@@ -48,7 +48,7 @@ def train(
     `show` is told in words what happens, `advance` of each step.
 
     Raises `RecipeError` and `DataError` before anything in `out` is changed, and
-    `opsin.training.interrupt.Stopped` after a stop, when everything is saved.
+    `opsin.interrupt.Stopped` after a stop, when everything is saved.
     """
     system, settings, goal = tables_of(recipe)
     checkpoint, changed = out / "checkpoint.pt", _check_run(recipe, out)

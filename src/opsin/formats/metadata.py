@@ -21,6 +21,8 @@ class Metadata:
     source: str | None = None
     format: str | None = None
     notes: tuple[str, ...] = ()
+    origin: str | None = None
+    """The `opsin.files.fingerprint` of the file that it was read from."""
 
 
 def sensible_dpi(x: float, y: float) -> tuple[float, float] | None:

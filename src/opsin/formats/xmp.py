@@ -6,6 +6,7 @@ specification parts 1 and 2 (ISO 16684-1).
 
 import contextlib
 import io
+import re
 import uuid
 from xml.etree import ElementTree
 
@@ -15,7 +16,18 @@ XMP = "http://ns.adobe.com/xap/1.0/"
 MM = "http://ns.adobe.com/xap/1.0/mm/"
 REF = "http://ns.adobe.com/xap/1.0/sType/ResourceRef#"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-PREFIXES = {"x": X, "rdf": RDF, "xmp": XMP, "xmpMM": MM, "stRef": REF, "Iptc4xmpExt": IPTC_EXT}
+OPSIN = "urn:opsin:xmp"
+PREFIXES = {
+    "x": X,
+    "rdf": RDF,
+    "xmp": XMP,
+    "xmpMM": MM,
+    "stRef": REF,
+    "Iptc4xmpExt": IPTC_EXT,
+    "opsin": OPSIN,
+}
+ORIGIN = re.compile(rb"<opsin:Origin>([0-9a-f]{32})</opsin:Origin>")
+"""Where a copy's packet names the file that it was made from."""
 
 MADE_BY_NETWORK = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -28,9 +40,17 @@ for _prefix, _uri in PREFIXES.items():
 
 
 def with_provenance(
-    packet: bytes | None, *, source: str | None, model: str, version: str, fingerprint: str
+    packet: bytes | None,
+    *,
+    source: str | None,
+    model: str,
+    version: str,
+    fingerprint: str,
+    origin: str | None = None,
 ) -> bytes:
     """The packet of a colorized copy; `ValueError` where the packet given is broken.
+
+    `source` is the original's name, `origin` the fingerprint of its file.
 
     The same original, model and pixels (`fingerprint`) give the same packet.
     """
@@ -55,9 +75,11 @@ def with_provenance(
         (XMP, "CreatorTool", f"opsin {version}"),
         (MM, "DocumentID", f"xmp.did:{identity}"),
         (MM, "InstanceID", f"xmp.iid:{identity}"),
+        (OPSIN, "Origin", origin),
     ):
         _take(rdf, namespace, key)
-        ElementTree.SubElement(target, _name(namespace, key)).text = text
+        if text:
+            ElementTree.SubElement(target, _name(namespace, key)).text = text
     _derive(target, source, parent)
     _drop_empty(rdf, keep=target)
     return (HEAD + ElementTree.tostring(root, encoding="unicode") + TAIL).encode()

@@ -26,8 +26,8 @@ from torch.optim import AdamW, Optimizer
 
 from opsin.errors import DataError
 from opsin.files import whole_file
+from opsin.interrupt import Stopped, asked_to_stop, uninterrupted
 from opsin.training.checkpoint import read_state
-from opsin.training.interrupt import Stopped, asked_to_stop, uninterrupted
 from opsin.training.recipe import Optimizer as Schedule
 from opsin.training.recipe import Recipe
 

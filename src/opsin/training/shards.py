@@ -27,8 +27,8 @@ from opsin.errors import DataError
 from opsin.files import cache_folder, write_atomically
 from opsin.formats import small
 from opsin.formats.vips import vips
+from opsin.interrupt import uninterrupted
 from opsin.training import splits
-from opsin.training.interrupt import uninterrupted
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 NEAR: Final = 8
