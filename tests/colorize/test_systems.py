@@ -275,3 +275,24 @@ def test_a_model_sees_things_as_large_as_in_its_crops(
 
 def test_every_system_has_a_kind() -> None:
     assert {table["kind"] for table in NETWORKS.values()} | {"color_bins"} == set(SYSTEMS)
+
+
+@pytest.mark.parametrize("name", ["hf-hub:a/b", "local-dir:/x", "../x", "https://x", "a\n", ""])
+def test_a_classifier_is_a_name_and_no_address(name: str) -> None:
+    with pytest.raises(RecipeError, match=r"network\.classifier = .*no address or path"):
+        system_of({"kind": "fusion", "classifier": name})
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no tensors", b"\xff" * 100, "others"])
+def test_an_encoder_that_cannot_be_read_is_one_sentence(tmp_path: Path, content: object) -> None:
+    from safetensors.torch import save_file
+
+    path = tmp_path / "encoder.safetensors"
+    if content == "others":
+        save_file({"_conv_stem.weight": torch.zeros(3)}, path)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=r"encoder\.safetensors: [^\n]*$"):
+        start_network(system_of({"kind": "color_bins", "encoder": str(path)}))
+    with pytest.raises(RecipeError, match=r'network\.encoder = "weights", but it must be'):
+        start_network(system_of({"kind": "color_bins", "encoder": "weights"}))

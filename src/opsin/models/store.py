@@ -123,8 +123,18 @@ def add(path: str | Path) -> Model:
 
 
 def remove(name: str) -> None:
-    """Delete a model from the user's folder; the packaged ones stay."""
-    model = find(name)
+    """Delete a model from the user's folder; the packaged ones stay.
+
+    Of one whose card is broken, only the card goes: what else was its own is not known.
+    """
+    try:
+        model = find(name)
+    except ModelError:
+        card = folder() / f"{name}.toml"
+        if name not in names() or not card.is_file():
+            raise
+        card.unlink()
+        return
     if model.path.parent != folder():
         raise ModelError(f"'{shown(name)}' is not in {folder()}; only models there can be removed.")
     try:

@@ -37,6 +37,18 @@ def read_state(path: Path) -> dict[str, Any]:
     return state
 
 
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file."""
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise DataError(f"{shown(path)}: no such file.")
+    try:
+        return load_file(path)
+    except Exception as error:  # its errors have no common parent but this
+        raise DataError(f"{shown(path)}: not a sound .safetensors file.") from error
+
+
 def weights_of(state: dict[str, Any], *keys: str, path: Path) -> dict[str, Tensor]:
     """The weights under a key of a state (or under keys of it, one below the other)."""
     found: Any = state

@@ -6,6 +6,7 @@ the arithmetic stays float32; ONNX Runtime folds the casts while it loads the fi
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,32 +52,31 @@ def export_onnx(
             f"{path.name}: the network gives no finite answer, its training has gone astray. "
             "Train again, with a lower optimizer.rate. Nothing was written."
         )
-    temporary = path.with_suffix(".part")
-    try:
-        _trace(network, examples[0], temporary, output=output, axes=axes)
-        _compare(expected, _run(temporary, examples), path.name)
-        model = onnx.load(str(temporary))
-        store_half(model)
-        write_atomically(path, model.SerializeToString())
-    finally:
-        temporary.unlink(missing_ok=True)
-    return list(zip(expected, _run(path, examples), strict=True))
+    graph = _trace(network, examples[0], output=output, axes=axes)
+    _compare(expected, _run(graph, examples), path.name)
+    model = onnx.load_from_string(graph)
+    store_half(model)
+    stored = model.SerializeToString()
+    answers = _run(stored, examples)
+    write_atomically(path, stored)
+    return list(zip(expected, answers, strict=True))
 
 
 def _trace(
     network: nn.Module,
     example: Mapping[str, Tensor],
-    path: Path,
     *,
     output: str,
     axes: Mapping[str, Mapping[int, str]],
-) -> None:
+) -> bytes:
+    """The network as ONNX, in memory: a full disk is met only where it can be told."""
+    buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's notes on constants
         torch.onnx.export(
             network,
             tuple(example.values()),
-            str(path),
+            buffer,  # type: ignore[arg-type]  # an open file will do, too
             input_names=list(example),
             output_names=[output],
             dynamic_axes={name: dict(free) for name, free in axes.items()},
@@ -84,6 +84,7 @@ def _trace(
             do_constant_folding=False,  # keeps the parameters' names, see `read_weights`
             dynamo=False,
         )
+    return buffer.getvalue()
 
 
 def _compare(
@@ -135,8 +136,8 @@ def store_half(model: Any) -> None:
         model.graph.node.insert(0, cast)
 
 
-def _run(path: Path, examples: Sequence[Mapping[str, Tensor]]) -> list[NDArray[np.float32]]:
-    session = runtime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
+def _run(model: bytes, examples: Sequence[Mapping[str, Tensor]]) -> list[NDArray[np.float32]]:
+    session = runtime().InferenceSession(model, providers=["CPUExecutionProvider"])
     return [
         session.run(None, {name: value.numpy() for name, value in example.items()})[0]
         for example in examples
