@@ -10,8 +10,9 @@ killed if a test fails (or hangs for ten minutes), and survives if all pass. The
 run without any error. What was found is kept in `runs/mutations.json` until the file, the error
 or its tests change, so a run that was stopped goes on where it was; `--fresh` begins anew.
 
-The exit code is 0 if none survives, 1 if some do, 2 if the table is out of date: a text that is
-not in its file exactly once, or tests that are not there or fail without an error.
+It needs Linux or macOS. The exit code is 0 if none survives, 1 if some do, 2 if the table is out
+of date: a text that is not in its file exactly once, or tests that are not there or fail without
+an error.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -37,7 +39,12 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "benchmarks" / "mutations.toml"
 RESULTS = ROOT / "runs" / "mutations.json"
+OUTPUT = "pytest.txt"
 LONGEST = 600  # seconds that the tests of one error may take
+
+# Processes are forked from one that has loaded what is large and not tested here.
+WARM = get_context("forkserver")
+WARM.set_forkserver_preload(["torch", "pytest", "skimage.data", "skimage.color", "PIL.Image"])
 
 
 class Mutation(NamedTuple):
@@ -61,8 +68,6 @@ class Mutation(NamedTuple):
 def main() -> int:
     """Runs what is asked for; the exit code."""
     options = _options()
-    # Behind a shell's & it is ignored, and with it what tests do with Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     table = [one for one in read_table() if options.only in f"{one.kind} {one.path} {one.name}"]
     stale = [problem for one in table if (problem := out_of_date(one))]
     print("".join(f"out of date: {problem}\n" for problem in stale), end="")
@@ -153,7 +158,7 @@ def seen_by(one: Mutation, tree: Path) -> str:
     file.write_text(text.replace(one.old, one.new), "utf-8")
     try:
         code, output = run_tests(tree, one.tests, LONGEST)
-    except subprocess.TimeoutExpired:
+    except TimeoutError:
         return "(hangs)"
     finally:
         file.write_text(text, "utf-8")
@@ -164,26 +169,41 @@ def seen_by(one: Mutation, tree: Path) -> str:
 
 
 def run_tests(tree: Path, tests: Sequence[str], limit: float | None) -> tuple[int, str]:
-    """The exit code and the output of pytest in a tree, stopped at the first failure."""
+    """The exit code and the output of pytest in a tree, stopped at the first failure.
+
+    `TimeoutError` if it takes longer than `limit` seconds.
+    """
     cache = tree / "cache"
     shutil.rmtree(cache, ignore_errors=True)  # what an error has put there is wrong
-    environment = {
-        **os.environ,
+    process = WARM.Process(target=_pytest, args=(tree, tests))
+    process.start()
+    process.join(limit)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        raise TimeoutError
+    return process.exitcode or 0, (tree / OUTPUT).read_text("utf-8", "replace")
+
+
+def _pytest(tree: Path, tests: Sequence[str]) -> None:
+    """Runs pytest in a process of its own, in which nothing of opsin has been imported yet."""
+    with open(tree / OUTPUT, "wb") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    os.chdir(tree)
+    os.environ |= {
         "PYTHONPATH": str(tree / "src"),
-        "PYTHONDONTWRITEBYTECODE": "1",  # a file changed twice in a second looks unchanged
-        "XDG_CACHE_HOME": str(cache),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "XDG_CACHE_HOME": str(tree / "cache"),
     }
-    paths = [f"tests/{test}" for test in tests]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider", *paths],
-        cwd=tree,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=limit,
-        check=False,
-    )
-    return done.returncode, done.stdout
+    sys.path.insert(0, str(tree / "src"))
+    sys.dont_write_bytecode = True  # a file changed twice in a second looks unchanged
+    # Behind a shell's & it is ignored, and with it what tests do with Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    import pytest
+
+    options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
+    os._exit(pytest.main([*options, *(f"tests/{test}" for test in tests)]))
 
 
 def copy_tree(tree: Path) -> Path:
