@@ -1,7 +1,7 @@
 import pytest
 from conftest import write_tiny_model
 
-from opsin.errors import ModelError
+from opsin.errors import ModelError, SaveError
 from opsin.models import store
 
 
@@ -67,3 +67,21 @@ def test_a_model_elsewhere_is_not_removed(models, tmp_path):
     with pytest.raises(ModelError, match="only models there can be removed"):
         store.remove(str(card))
     assert card.exists()
+
+
+def test_a_folder_that_is_none_hides_no_packaged_model(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("OPSIN_MODELS", str(tmp_path / "file"))
+    assert store.names() == ["color-bins", "classifier-decoder"]
+    with pytest.raises(SaveError, match="OPSIN_MODELS in the environment names another"):
+        store.add(write_tiny_model(tmp_path / "new"))
+
+
+def test_without_a_home_there_are_the_packaged_models(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("OPSIN_MODELS", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(store.Path, "home", no_home)
+    assert store.names() == ["color-bins", "classifier-decoder"]

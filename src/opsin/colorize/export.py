@@ -98,21 +98,33 @@ def export(
     """
     done = read_run(run)
     system, data, _ = tables_of(done.recipe)
-    license = (license or "").strip() or done.recipe.license.strip()
-    if not license:
-        raise ModelError(NO_LICENSE)
     about = f"{done.step} steps of recipe '{done.recipe.name}', seed {done.recipe.seed}"
-    labels = {
-        "name": done.recipe.name if name is None else name,
-        "license": license,
-        "version": version,
-        "training_data": training_data or about,
-        "size": size_of_crops(data) if size is None else size,
-    }
-    network = _network(done, system, run)
-    card = _card(system, network, section(labels, Labels), vividness)
+    labels = Labels(
+        name=done.recipe.name if name is None else name,
+        license=(license or "").strip() or done.recipe.license.strip(),
+        version=version,
+        training_data=training_data or about,
+        size=size_of_crops(data) if size is None else size,
+    )
+    if not labels.license:
+        raise ModelError(NO_LICENSE)
+    section(msgspec.structs.asdict(labels), Labels)
+    network, judge = _network(done, system, run), _discriminator(done, run)
+    card = _card(system, network, labels, vividness)
     check_card(card, folder / f"{card.name}.toml")
-    judge = _discriminator(done, run)
+    return _write(network, system, judge, card, folder, overwrite=overwrite)
+
+
+def _write(
+    network: nn.Module,
+    system: System,
+    judge: Discriminator | None,
+    card: Card,
+    folder: Path,
+    *,
+    overwrite: bool,
+) -> Export:
+    """Writes the files of a model, all or none."""
     judged = f"{card.name}-discriminator.onnx"
     names = [card.file, *([judged] if judge else []), f"{card.name}.toml"]
     if not overwrite:
@@ -121,11 +133,14 @@ def export(
         difference = _write_network(network, system, card, staged / card.file)
         if judge:
             _write_discriminator(judge, staged / judged)
-        data_hash = hashlib.sha256((staged / card.file).read_bytes()).hexdigest()
-        card = msgspec.structs.replace(card, sha256=data_hash)
+        card = msgspec.structs.replace(card, sha256=_sha256(staged / card.file))
         write_card(card, staged / names[-1])
         publish(staged, names, folder, overwrite=overwrite)
     return Export(card, folder / names[-1], difference, folder / judged if judge else None)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _network(run: Run, system: System, path: Path) -> nn.Module:

@@ -73,9 +73,16 @@ def folder() -> Path:
 
 def names() -> list[str]:
     """All models by name, the default first."""
-    stems = {path.stem for place in (PACKAGED, folder()) for path in place.glob("*.toml")}
+    stems = {path.stem for place in (PACKAGED, folder()) for path in _cards_in(place)}
     found = (stem for stem in stems if re.search(NAME, stem))
     return sorted(found, key=lambda name: (name != DEFAULT, name))
+
+
+def _cards_in(place: Path) -> list[Path]:
+    try:
+        return [path for path in place.iterdir() if path.suffix == ".toml"]
+    except OSError:  # there is no such folder, or it is somebody else's
+        return []
 
 
 def find(name: str = "default") -> Model:
@@ -89,7 +96,8 @@ def find(name: str = "default") -> Model:
     wanted = DEFAULT if name == "default" else name
     known = names()
     for place in (PACKAGED, folder()) if wanted in known else ():
-        if (path := place / f"{wanted}.toml").is_file():
+        path = place / f"{wanted}.toml"
+        if os.path.isfile(path):  # Path.is_file raises where it may not look
             model = _model(path)
             if model.card.name != wanted:
                 raise ModelError(
@@ -115,7 +123,7 @@ def add(path: str | Path) -> Model:
         )
     try_out(model)
     place = folder()
-    with staging(place) as staged:
+    with staging(place, advice="OPSIN_MODELS in the environment names another.") as staged:
         write_atomically(staged / model.card.file, model.read())
         write_card(model.card, staged / f"{model.card.name}.toml")
         publish(staged, [model.card.file, f"{model.card.name}.toml"], place)
@@ -127,25 +135,28 @@ def remove(name: str) -> None:
 
     Of one whose card is broken, only the card goes: what else was its own is not known.
     """
+    card = folder() / f"{name}.toml"
     try:
         model = find(name)
     except ModelError:
-        card = folder() / f"{name}.toml"
-        if name not in names() or not card.is_file():
+        if name not in names() or not os.path.isfile(card):
             raise
-        card.unlink()
-        return
-    if model.path.parent != folder():
-        raise ModelError(f"'{shown(name)}' is not in {folder()}; only models there can be removed.")
+        files = [card]
+    else:
+        if model.path.parent != folder():
+            raise ModelError(
+                f"'{shown(name)}' is not in {shown(folder())}; only models there can be removed."
+            )
+        files = [card.with_name(f"{model.card.name}.toml"), model.path]
     try:
-        (model.path.parent / f"{model.card.name}.toml").unlink()
-        model.path.unlink(missing_ok=True)
+        for file in files:
+            file.unlink(missing_ok=True)
     except OSError as error:
-        raise ModelError(f"{model.path}: cannot remove it ({error.strerror}).") from error
+        raise ModelError(f"{shown(card)}: cannot remove it ({error.strerror}).") from error
 
 
 @contextmanager
-def staging(place: Path) -> Iterator[Path]:
+def staging(place: Path, *, advice: str = "Choose a folder you may write to.") -> Iterator[Path]:
     """A folder in the folder `place` to make a model's files in, which goes away again.
 
     What a killed process left there is cleared away after a day. If nothing was put into `place`,
@@ -161,8 +172,7 @@ def staging(place: Path) -> Iterator[Path]:
         made = tempfile.TemporaryDirectory(prefix=STAGED, dir=place, ignore_cleanup_errors=True)
     except OSError as error:
         raise SaveError(
-            f"{shown(place)}: cannot make files in this folder ({error.strerror}). "
-            "Choose a folder you may write to."
+            f"{shown(place)}: cannot make files in this folder ({error.strerror}). {advice}"
         ) from error
     try:
         with made as name:
