@@ -1,6 +1,7 @@
 # make demo     colorizes samples/ into demo/
 # make test     lint, types, layers and tests, in an environment with all extras
 # make pictures makes the README's pictures again
+# make fuzz     hurts files for ten minutes and uses them; any error that is not ours is kept
 # make bench    times the package on this machine
 # make study    trains and compares all systems (hours; goes on where it was):
 #               make study PHOTOS='a.tar b.tar' VALIDATION=v.tar EVAL='kodak.tar diverse.tar'
@@ -11,7 +12,7 @@ BIN    := $(VENV)/bin
 
 RUNS   ?= runs/study
 
-.PHONY: demo test check pictures bench study clean
+.PHONY: demo test check fuzz pictures bench study clean
 
 demo: $(VENV)/base
 	$(BIN)/opsin colorize samples -o demo --compare --overwrite
@@ -26,6 +27,9 @@ check:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+fuzz: $(VENV)/all
+	$(BIN)/python tests/fuzz.py --seconds 600
 
 pictures: $(VENV)/base
 	$(BIN)/opsin sheet samples --cell 300 --rows 6 -o docs/pictures/samples.jpg

@@ -20,7 +20,7 @@ from opsin.errors import PhotoError, SaveError, TruncatedPhotoError
 from opsin.files import fingerprint, shown, write_atomically
 from opsin.formats import xmp
 from opsin.formats.decode import Decoded, check_size, decode
-from opsin.formats.encode import FORMATS, SUFFIXES, encode, losses
+from opsin.formats.encode import FORMATS, SUFFIXES, encode, losses, to_8_bits
 from opsin.formats.metadata import Metadata
 
 __all__ = ["PIXEL_LIMIT", "Metadata", "Photo", "made_by_opsin", "open"]
@@ -135,6 +135,26 @@ class Photo:
 
             pixels = marked(pixels)
         return encode(pixels, self.alpha, self.metadata, kind, quality=quality, where=where)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The pixels, (H, W, 1 or 3); so `numpy.asarray(photo)` gives them.
+
+        >>> np.asarray(open(np.zeros((2, 3), np.uint8))).shape
+        (2, 3, 1)
+        """
+        return np.array(self.pixels, dtype=dtype, copy=copy)
+
+    def to_pil(self) -> Any:
+        """A PIL image of 8 bits: L, LA, RGB or RGBA; 16-bit gray without alpha is I;16."""
+        from PIL import Image
+
+        pixels = self.pixels
+        if pixels.dtype == np.uint16 and self.is_gray and self.alpha is None:
+            return Image.fromarray(pixels[..., 0])
+        if self.alpha is not None:
+            pixels = np.concatenate([pixels, self.alpha[..., None]], axis=2)
+        pixels = to_8_bits(pixels)
+        return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
     def __repr__(self) -> str:
         kind = "gray" if self.is_gray else "color"

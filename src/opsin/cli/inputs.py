@@ -40,7 +40,8 @@ def suffixes() -> dict[str, str]:
     """The files that are looked for in folders, and their formats."""
     from opsin.formats.encode import SUFFIXES  # loads NumPy, which the help can do without
 
-    return {**SUFFIXES, ".gif": "gif", ".heic": "heic", ".heif": "heic"}
+    jpeg_2000 = dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx"), "jp2")
+    return {**SUFFIXES, **jpeg_2000, ".gif": "gif", ".heic": "heic", ".heif": "heic"}
 
 
 @dataclass(frozen=True)

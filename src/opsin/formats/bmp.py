@@ -78,6 +78,8 @@ def decode(data: bytes | memoryview, header: Header) -> NDArray[np.uint8]:
         return np.ascontiguousarray(
             rows[:, : header.width * 3].reshape(-1, header.width, 3)[..., ::-1]
         )
+    if not all(header.masks[:3]) or max(header.masks) >> header.bits:
+        raise ValueError("its color masks are not those of a picture")
     kind = "<u2" if header.bits == 16 else "<u4"
     words = np.ascontiguousarray(rows[:, : header.width * header.bits // 8]).view(kind)
     planes = [_field(words, mask) for mask in header.masks if mask]
@@ -152,7 +154,7 @@ def _run_lengths(data: bytes | memoryview, header: Header) -> NDArray[np.uint8]:
             raw = np.frombuffer(data[at : at + used], np.uint8)
             at += used + used % 2
             values = np.stack([raw >> 4, raw & 15], 1).ravel()[:value] if four else raw
-        if y >= header.height:
+        if y >= header.height or x > header.width:
             raise ValueError("its runs leave the picture")
         values = values[: header.width - x]
         out[y, x : x + len(values)] = values

@@ -4,14 +4,16 @@ Gray stays one channel. Nothing is shrunk and nothing is guessed: a file that ca
 read whole is an error, and whatever had to be changed on the way is a note.
 """
 
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsin.errors import NotAPhotoError, PhotoError, PhotoTooLargeError, TruncatedPhotoError
-from opsin.formats import bmp, exif, icc, iptc
+from opsin.formats import bmp, exif, icc, iptc, xmp
 from opsin.formats.metadata import Metadata, sensible_dpi
 from opsin.formats.sniff import CONVERT, kind_of
 from opsin.formats.vips import listening, message, vips
@@ -32,8 +34,10 @@ WITHOUT_GRAY = {"gif", "webp", "avif"}
 PAGES = {"tiff": "pages", "gif": "frames", "webp": "frames", "avif": "pictures"}
 UNSUPPORTED = (
     *("unsupported", "not supported", "not implemented", "unimplemented"),
-    "bad labq format",  # 8-bit Lab TIFF
+    *("not configured", "not a whole number of bytes"),  # LZMA; 12 bits
+    "bad labq format",  # 8-bit Lab
 )
+FOR_PILLOW = (*UNSUPPORTED, "bad value")  # the latter of a tag, which libvips takes for damage
 # Warnings of libjpeg that leave the picture whole.
 HARMLESS = ("Invalid SOS parameters", "Unknown Adobe")
 MOST_WARNINGS = 3
@@ -51,14 +55,33 @@ def decode(data: bytes | memoryview, *, where: str, source: str | None, limit: i
     kind = kind_of(data, where)
     if kind == "bmp":
         return _decode_bmp(data, where=where, source=source, limit=limit)
+    if kind == "jp2":
+        return _by_pillow(data, kind, where=where, source=source, limit=limit)
     if kind == "tiff":
         _refuse_cut_off(data, where)
     try:
         with listening() as warnings:
             decoded = _load(data, kind, where=where, source=source, limit=limit, warnings=warnings)
     except vips().Error as error:
-        raise _photo_error(error, kind, where) from error
+        refused = _photo_error(error, kind, where)
+        if kind != "tiff" or not any(word in str(error).lower() for word in FOR_PILLOW):
+            raise refused from error
+        try:  # which knows kinds that libvips does not: 8-bit Lab, JPEG of the old style
+            return _by_pillow(data, kind, where=where, source=source, limit=limit)
+        except (NotAPhotoError, TruncatedPhotoError):
+            raise refused from error
     return _noted(decoded, *_telling(warnings))
+
+
+def _by_pillow(
+    data: bytes | memoryview, kind: str, *, where: str, source: str | None, limit: int
+) -> Decoded:
+    from opsin.formats.pil import decode_file
+
+    decoded = decode_file(
+        bytes(data), where=where, check=partial(check_size, where=where, limit=limit)
+    )
+    return decoded._replace(metadata=replace(decoded.metadata, source=source, format=kind))
 
 
 def finish(image: Any, *, where: str, metadata: Metadata) -> Decoded:
@@ -66,6 +89,10 @@ def finish(image: Any, *, where: str, metadata: Metadata) -> Decoded:
     profile = _blob(image, "icc-profile-data")
     image, colors, notes = _in_rgb(_whole_numbers(image, where), profile)
     turn = image.get("orientation") if image.get_typeof("orientation") else 1
+    if metadata.exif is None and metadata.xmp and turn == 1:
+        turn = xmp.orientation(metadata.xmp)
+        image = image.copy()
+        image.set_type(vips().GValue.gint_type, "orientation", turn)
     if turn in range(2, 9):
         image = image.copy_memory().autorot()
     array = image.numpy().reshape(image.height, image.width, image.bands)
@@ -78,10 +105,11 @@ def finish(image: Any, *, where: str, metadata: Metadata) -> Decoded:
     if colors == 1 and profile:
         pixels, said = icc.gray_to_srgb(pixels, profile)
         notes += said
-    blob, said = _upright(metadata.exif, (pixels.shape[0], pixels.shape[1]))
+    blob, packet, said = _upright(metadata, (pixels.shape[0], pixels.shape[1]))
     turned = replace(
         metadata,
         exif=blob,
+        xmp=packet,
         dpi=metadata.dpi[::-1] if metadata.dpi and turn >= 5 else metadata.dpi,
         notes=tuple(dict.fromkeys([*metadata.notes, *notes, *said])),
     )
@@ -119,12 +147,15 @@ def _load(
     try:
         decoded = finish(image, where=where, metadata=metadata)
     except vips().Error as error:
-        if kind != "jpeg":
+        if not strict:
             raise
-        # A damaged JPEG that is all there still gives a picture, with a flaw: say so.
-        decoded = finish(_opened(data, kind, fail_on="error"), where=where, metadata=metadata)
+        # A damaged JPEG that is all there still gives a picture, with a flaw: say so. Of a TIFF
+        # whose pixels are all there, an untidy tag is no damage: old scanners write many.
         warnings.clear()
-        flaw = message(error, about=kind) or "no cause given"
+        decoded = finish(_opened(data, kind, fail_on="error"), where=where, metadata=metadata)
+        if kind == "jpeg":
+            warnings.clear()
+            flaw = message(error, about=kind) or "no cause given"
     if flaw and not flaw.startswith(HARMLESS):
         decoded = _noted(decoded, f"the file is damaged ({flaw}): parts may look wrong")
     return _tidied(decoded, image, kind)
@@ -192,6 +223,8 @@ def _whole_numbers(image: Any, where: str) -> Any:
         return image
     if image.format in ("float", "double"):
         image = image.copy_memory()
+        if (image == image).min() == 0:  # nothing is equal to NaN, itself included
+            raise NotAPhotoError(f"{where}: some of its pixels are not numbers (NaN). {WHOLE}.")
         low, high = image.min(), image.max()
         if low >= 0 and high <= 1:
             return (
@@ -245,11 +278,19 @@ def _dpi(image: Any, kind: str, blob: bytes | None) -> tuple[float, float] | Non
     return sensible_dpi(image.xres * MM_PER_INCH, image.yres * MM_PER_INCH) if said else None
 
 
-def _upright(blob: bytes | None, size_hw: tuple[int, int]) -> tuple[bytes | None, list[str]]:
+def _upright(
+    metadata: Metadata, size_hw: tuple[int, int]
+) -> tuple[bytes | None, bytes | None, list[str]]:
+    """EXIF and XMP of the picture as it now stands, and what had to be said of them."""
+    blob, packet, said = metadata.exif, metadata.xmp, []
     try:
-        return (exif.upright(blob, size_hw=size_hw) if blob else None), []
+        blob = exif.upright(blob, size_hw=size_hw) if blob else None
     except ValueError:
-        return None, ["broken EXIF data dropped"]
+        blob = None
+        said.append("broken EXIF data dropped")
+    with suppress(ValueError):  # a broken packet is replaced when the copy is made, and told
+        packet = xmp.upright(packet, size_hw=size_hw) if packet else None
+    return blob, packet, said
 
 
 def _decode_bmp(data: bytes | memoryview, *, where: str, source: str | None, limit: int) -> Decoded:

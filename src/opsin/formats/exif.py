@@ -163,6 +163,8 @@ def _directory(
 ) -> Directory:
     count_format, entry_format = order + "HQ"[big], order + "HH" + "IQ"[big]
     inline, step = (8, 20) if big else (4, 12)
+    if offset > len(data):  # of 8 bytes it may be more than an index can be
+        raise ValueError(f"directory at {offset} is beyond the end")
     view = memoryview(data)  # a hostile file may name the same bytes many times: copy none
     try:
         (count,) = struct.unpack_from(count_format, data, offset)

@@ -1,11 +1,16 @@
-"""Pillow's images, read by their own methods so that Pillow need not be installed."""
+"""Pillow's images, and the kinds of file that are left to it: JPEG 2000, 8-bit Lab TIFF."""
 
 import contextlib
+import io
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin.color import lab_to_rgb
+from opsin.errors import NotAPhotoError, TruncatedPhotoError
 from opsin.formats import exif
 from opsin.formats.decode import Decoded, finish
 from opsin.formats.metadata import Metadata, sensible_dpi
@@ -43,6 +48,41 @@ def decode_pil(image: Any) -> Decoded:
         notes=notes,
     )
     return finish(wrapped, where=WHERE, metadata=metadata)
+
+
+def decode_file(data: bytes, *, where: str, check: Callable[[int, int], None]) -> Decoded:
+    """The picture in a file's bytes, of the kinds that are left to Pillow.
+
+    `check` is given width and height before anything is decoded. Raises `TruncatedPhotoError` and
+    `NotAPhotoError`.
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the limit on pixels is ours
+            image = Image.open(io.BytesIO(data))
+            check(image.width, image.height)
+            return decode_pil(_from_lab(image) if image.mode == "LAB" else image)
+    except Image.DecompressionBombError as error:
+        raise NotAPhotoError(f"{where}: too many pixels ({error}).") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise TruncatedPhotoError(
+            f"{where}: the picture is damaged or cut off. Copy it again from where it came from."
+        ) from error
+
+
+def _from_lab(image: Any) -> Any:
+    """8-bit Lab, as Photoshop writes it: L* from 0 to 255, a* and b* as signed bytes."""
+    from PIL import Image
+
+    array = np.asarray(image)
+    light, ab = array[..., :1] * np.float32(100 / 255), array[..., 1:].astype(np.int8)
+    lab = np.concatenate([light, ab.astype(np.float32)], axis=-1)
+    rgb = (lab_to_rgb(lab).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    converted = Image.fromarray(rgb)
+    converted.info = dict(image.info)
+    return converted
 
 
 def _simple(image: Any) -> Any:

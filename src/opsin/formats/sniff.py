@@ -15,13 +15,13 @@ READABLE = (
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),
     (b"BM", "bmp"),
+    (b"\0\0\0\x0cjP  ", "jp2"),  # JPEG 2000
+    (b"\xff\x4f\xff\x51", "jp2"),
 )
 
 KNOWN_BUT_NOT_READABLE = (
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (b"8BPS", "a Photoshop document"),
     (b"gimp xcf", "a GIMP document"),
     (b"%PDF", "a PDF document"),
@@ -43,7 +43,7 @@ KNOWN_BUT_NOT_READABLE = (
 
 
 def kind_of(data: bytes | memoryview, where: str) -> str:
-    """ "jpeg", "png", "tiff", "webp", "avif", "heic", "gif" or "bmp"."""
+    """ "jpeg", "png", "tiff", "webp", "avif", "heic", "gif", "bmp" or "jp2"."""
     head = bytes(data[:512])
     if not head:
         raise NotAPhotoError(
@@ -63,7 +63,7 @@ def kind_of(data: bytes | memoryview, where: str) -> str:
             raise _unreadable(where, description)
     raise NotAPhotoError(
         f"{where}: not a photograph, or of a kind opsin does not know. "
-        "It reads JPEG, PNG, TIFF, WebP, AVIF, GIF and BMP."
+        "It reads JPEG, PNG, TIFF, WebP, AVIF, JPEG 2000, GIF and BMP."
     )
 
 

@@ -7,15 +7,50 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from opsin.errors import OpsinError
+
 MOST_THREADS = 4  # a photograph is decoded by one thread; more only cost memory
 
 _listeners: dict[int, list[str]] = {}
+_watched: list[bool] = []
+_forked = False
+
+
+def vips() -> Any:
+    """The pyvips module.
+
+    Raises `OpsinError` in a process that was forked off one that has used it.
+    """
+    refuse_after_fork()
+    return _load()
+
+
+def refuse_after_fork() -> None:
+    """libvips and ONNX Runtime have threads, and threads do not come along: a child would wait."""
+    if _forked:
+        raise OpsinError(
+            "this process was forked from one that had already used opsin, which hangs. Start "
+            'processes with multiprocessing.get_context("spawn"), or use opsin in children only.'
+        )
+
+
+def watch_forks() -> None:
+    """From now on, what is forked from this process may not use opsin."""
+    if not _watched and hasattr(os, "register_at_fork"):
+        _watched.append(True)
+        os.register_at_fork(after_in_child=_mark_forked)
+
+
+def _mark_forked() -> None:
+    global _forked
+    _forked = True
 
 
 @functools.cache
-def vips() -> Any:
-    """The pyvips module."""
+def _load() -> Any:
     import pyvips
+
+    watch_forks()
 
     # Photographs are read once: a cache of operations would only hold their memory.
     pyvips.cache_set_max(0)

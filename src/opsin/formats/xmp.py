@@ -4,10 +4,11 @@ Whatever the packet says already is kept. Terms: IPTC Photo Metadata 2025.1, XMP
 specification parts 1 and 2 (ISO 16684-1).
 """
 
-import contextlib
 import io
 import re
+import threading
 import uuid
+from contextlib import suppress
 from xml.etree import ElementTree
 
 X = "adobe:ns:meta/"
@@ -15,6 +16,8 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XMP = "http://ns.adobe.com/xap/1.0/"
 MM = "http://ns.adobe.com/xap/1.0/mm/"
 REF = "http://ns.adobe.com/xap/1.0/sType/ResourceRef#"
+TIFF = "http://ns.adobe.com/tiff/1.0/"
+XML = "http://www.w3.org/XML/1998/namespace"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 OPSIN = "urn:opsin:xmp"
 PREFIXES = {
@@ -35,8 +38,9 @@ MADE_BY_NETWORK = (
 HEAD = '<?xpacket begin="\N{ZERO WIDTH NO-BREAK SPACE}" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 TAIL = '\n<?xpacket end="w"?>'
 
-for _prefix, _uri in PREFIXES.items():
-    ElementTree.register_namespace(_prefix, _uri)
+_MAP: dict[str, str] = ElementTree._namespace_map  # type: ignore[attr-defined]
+"""ElementTree's prefixes of the whole process, by namespace."""
+_lock = threading.Lock()
 
 
 def with_provenance(
@@ -54,7 +58,7 @@ def with_provenance(
 
     The same original, model and pixels (`fingerprint`) give the same packet.
     """
-    root = _parse(packet) if packet else _empty()
+    root, prefixes = _parse(packet) if packet else (_empty(), {})
     rdf = root if root.tag == _name(RDF, "RDF") else root.find(_name(RDF, "RDF"))
     if rdf is None:
         raise ValueError("no rdf:RDF in it")
@@ -82,13 +86,41 @@ def with_provenance(
             ElementTree.SubElement(target, _name(namespace, key)).text = text
     _derive(target, source, parent)
     _drop_empty(rdf, keep=target)
-    return (HEAD + ElementTree.tostring(root, encoding="unicode") + TAIL).encode()
+    return _written(root, prefixes)
+
+
+def orientation(packet: bytes) -> int:
+    """1 to 8, as EXIF counts them; 1 where nothing is said or the packet is broken."""
+    with suppress(ValueError):
+        found = int(value(packet, TIFF, "Orientation") or 1)
+        return found if 1 <= found <= 8 else 1
+    return 1
+
+
+def upright(packet: bytes, *, size_hw: tuple[int, int]) -> bytes:
+    """The packet of the picture once it is turned: orientation 1, its size.
+
+    Readers that go by XMP would otherwise turn it a second time. Raises `ValueError` where the
+    packet is broken.
+    """
+    if b"Orientation" not in packet:
+        return packet
+    root, prefixes = _parse(packet)
+    new = {"Orientation": "1", "ImageWidth": str(size_hw[1]), "ImageLength": str(size_hw[0])}
+    for element in root.iter(_name(RDF, "Description")):
+        for key, text in new.items():
+            name = _name(TIFF, key)
+            if name in element.attrib:
+                element.set(name, text)
+            for child in element.findall(name):
+                child.text = text
+    return _written(root, prefixes)
 
 
 def value(packet: bytes, namespace: str, key: str) -> str | None:
     """A simple property, or None."""
     name = _name(namespace, key)
-    for element in _parse(packet).iter(_name(RDF, "Description")):
+    for element in _parse(packet)[0].iter(_name(RDF, "Description")):
         if name in element.attrib:
             return element.attrib[name]
         if (child := element.find(name)) is not None:
@@ -111,22 +143,23 @@ def _derive(target: ElementTree.Element, source: str | None, parent: dict[str, s
                 ElementTree.SubElement(origin, _name(REF, key)).text = text
 
 
-def _parse(packet: bytes) -> ElementTree.Element:
+def _parse(packet: bytes) -> tuple[ElementTree.Element, dict[str, str]]:
+    """The packet's root, and its prefixes by namespace."""
     packet = packet.strip(b"\0 \t\r\n")
     if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
         raise ValueError("it declares entities, which XMP may not")
     root: ElementTree.Element | None = None
+    prefixes: dict[str, str] = {}
     try:
-        # Without registration ElementTree would rename every prefix it does not know.
         for event, item in ElementTree.iterparse(io.BytesIO(packet), ("start-ns", "start")):
             if event == "start-ns":
-                _register(*item)
+                prefixes.setdefault(item[1], item[0])
             elif root is None:
                 root = item
     except (ElementTree.ParseError, LookupError) as error:
         raise ValueError(str(error)) from error
     assert root is not None
-    return root
+    return root, prefixes
 
 
 def _empty() -> ElementTree.Element:
@@ -135,11 +168,29 @@ def _empty() -> ElementTree.Element:
     return root
 
 
-def _register(prefix: str, uri: str) -> None:
-    if prefix and prefix not in PREFIXES and uri not in PREFIXES.values():
-        # ElementTree refuses ns0, ns1 ..., which it gives out itself.
-        with contextlib.suppress(ValueError):
-            ElementTree.register_namespace(prefix, uri)
+def _written(root: ElementTree.Element, prefixes: dict[str, str]) -> bytes:
+    """The packet, with its own prefixes and ours.
+
+    ElementTree knows prefixes for the whole process only: they are lent to it for one packet.
+    """
+    ours = {uri: prefix for prefix, uri in PREFIXES.items()} | {XML: "xml"}
+    own = {
+        uri: prefix
+        for uri, prefix in prefixes.items()
+        if prefix and prefix not in PREFIXES and not re.fullmatch(r"ns\d+", prefix)
+    }
+    with _lock:
+        before = dict(_MAP)
+        try:
+            _MAP.clear()
+            _MAP.update({**own, **ours})
+            text = ElementTree.tostring(root, encoding="unicode")
+        except RecursionError as error:
+            raise ValueError("its parts are nested too deeply") from error
+        finally:
+            _MAP.clear()
+            _MAP.update(before)
+    return (HEAD + text + TAIL).encode()
 
 
 def _take(rdf: ElementTree.Element, namespace: str, key: str) -> str | None:
