@@ -6,8 +6,8 @@
 
 The errors stand in `mutations.toml`: a file, a text in it, what it becomes, and the tests that
 should notice. Each is made in a scratch copy of the tree, never in the tree itself. An error is
-killed if a test fails (or hangs for ten minutes), and survives if all pass. The tests are first
-run without any error. What was found is kept in `runs/mutations.json` until the file, the error
+killed if a test fails that passes without it, or if they hang for ten minutes; it survives if all
+pass. What was found is kept in `runs/mutations.json` until the file, the error
 or its tests change, so a run that was stopped goes on where it was; `--fresh` begins anew.
 
 It needs Linux or macOS. The exit code is 0 if none survives, 1 if some do, 2 if the table is out
@@ -31,6 +31,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from queue import SimpleQueue
@@ -44,7 +45,9 @@ LONGEST = 600  # seconds that the tests of one error may take
 
 # Processes are forked from one that has loaded what is large and not tested here.
 WARM = get_context("forkserver")
-WARM.set_forkserver_preload(["torch", "pytest", "skimage.data", "skimage.color", "PIL.Image"])
+WARM.set_forkserver_preload(
+    ["torch", "torch._dynamo", "pytest", "skimage.data", "skimage.color", "PIL.Image"]
+)
 
 
 class Mutation(NamedTuple):
@@ -80,16 +83,21 @@ def main() -> int:
     print(f"{len(table)} errors, {len(table) - len(todo)} of them known from before", flush=True)
     with tempfile.TemporaryDirectory(prefix="mutations-") as scratch:
         trees = [copy_tree(Path(scratch) / str(number)) for number in range(options.jobs)]
-        if todo and not pass_without(todo, trees[0]):
-            return 2
         for one, seen, seconds in try_all(todo, trees):
+            if seen is None:
+                stale.append(one.name)
+                print(
+                    f"unknown  {seconds:4.0f} s  {one.kind}: {one.name}: its tests fail without it"
+                )
+                continue
             known[keys[one]] = seen
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(known, indent=1))
             word = "killed  " if seen else "SURVIVED"
             print(f"{word} {seconds:4.0f} s  {one.kind}: {one.name}  {seen}", flush=True)
-    survivors = [one for one in table if not known[keys[one]]]
-    tell(table, survivors)
+    tried = [one for one in table if keys[one] in known]
+    survivors = [one for one in tried if not known[keys[one]]]
+    tell(tried, survivors)
     return 2 if stale else 1 if survivors else 0
 
 
@@ -123,23 +131,15 @@ def key_of(one: Mutation) -> str:
     return digest.hexdigest()[:16]
 
 
-def pass_without(todo: Sequence[Mutation], tree: Path) -> bool:
-    """Whether the tests pass as the tree is; else a failure would say nothing of an error."""
-    code, output = run_tests(tree, sorted({test for one in todo for test in one.tests}), None)
-    if code:
-        print(f"the tests fail without an error (exit code {code}):\n{output[-3000:]}")
-    return code == 0
-
-
 def try_all(
     todo: Sequence[Mutation], trees: Sequence[Path]
-) -> Iterator[tuple[Mutation, str, float]]:
-    """Makes each error in one of the scratch trees; which test saw it, "" if none, and seconds."""
+) -> Iterator[tuple[Mutation, str | None, float]]:
+    """Makes each error in one of the scratch trees; which test saw it (`seen_by`), and seconds."""
     free: SimpleQueue[Path] = SimpleQueue()
     for tree in trees:
         free.put(tree)
 
-    def attempt(one: Mutation) -> tuple[Mutation, str, float]:
+    def attempt(one: Mutation) -> tuple[Mutation, str | None, float]:
         tree, began = free.get(), time.monotonic()
         try:
             return one, seen_by(one, tree), time.monotonic() - began
@@ -151,8 +151,11 @@ def try_all(
             yield future.result()
 
 
-def seen_by(one: Mutation, tree: Path) -> str:
-    """Makes the error in a scratch tree and takes it back; the test that failed, or ""."""
+def seen_by(one: Mutation, tree: Path) -> str | None:
+    """Makes the error in a scratch tree and takes it back; the test that failed, or "".
+
+    None if that test fails without the error too: it says nothing of it.
+    """
     file = tree / one.path
     text = file.read_text("utf-8")
     file.write_text(text.replace(one.old, one.new), "utf-8")
@@ -165,7 +168,14 @@ def seen_by(one: Mutation, tree: Path) -> str:
     if code == 0:
         return ""
     failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return failed[0].split(" - ")[0].split(maxsplit=1)[-1] if failed else f"(exit code {code})"
+    test = failed[0].split(" - ")[0].split(maxsplit=1)[1].removeprefix("tests/") if failed else ""
+    return (test or "(ended)") if pass_without((test,) if test else one.tests, tree) else None
+
+
+@cache
+def pass_without(tests: tuple[str, ...], tree: Path) -> bool:
+    """Whether tests pass in a tree in which there is no error."""
+    return run_tests(tree, tests, None)[0] == 0
 
 
 def run_tests(tree: Path, tests: Sequence[str], limit: float | None) -> tuple[int, str]:
