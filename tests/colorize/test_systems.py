@@ -228,7 +228,9 @@ def test_the_recipes_fit_their_networks(path: Path) -> None:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ({}, r"network\.kind = None, but it must be one of \"encoder_decoder\", "),
+        ({}, r"network\.kind is missing\. Write one of \"encoder_decoder\", "),
+        ({"kind": ["fusion"]}, r"network\.kind = .* must be one of"),
+        ({"kind": "x" * 9999}, r"network\.kind = 'x{60}', but"),
         ({"kind": "unet"}, r"network\.kind = 'unet', but"),
         ({"kind": "fusion", "variant": "x"}, r'variant = "x", but .* "faces", "koala'),
         ({"kind": "fusion", "size": 3}, r"network\.size is not a setting"),

@@ -291,11 +291,13 @@ SYSTEMS: dict[str, type[System]] = {
 
 def system_of(table: dict[str, Any]) -> System:
     """The system that a recipe's `[network]` table describes."""
-    kind = table.get("kind")
-    if kind not in SYSTEMS:
-        known = ", ".join(f'"{name}"' for name in SYSTEMS)
+    kind, known = table.get("kind"), ", ".join(f'"{name}"' for name in SYSTEMS)
+    if kind is None:
+        raise RecipeError(f"network.kind is missing. Write one of {known}.", key="network.kind")
+    if not isinstance(kind, str) or kind not in SYSTEMS:
         raise RecipeError(
-            f"network.kind = {kind!r}, but it must be one of {known}.", key="network.kind"
+            f"network.kind = {str(kind)[:60]!r}, but it must be one of {known}.",
+            key="network.kind",
         )
     return section(table, SYSTEMS[kind], "network")
 

@@ -60,7 +60,7 @@ def read(out: Path) -> Progress | None:
     """What a run's folder holds; None if that is nothing that can be read."""
     try:
         return msgspec.json.decode((out / FILE).read_bytes(), type=Progress)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, RecursionError):
         return None
 
 

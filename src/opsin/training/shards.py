@@ -321,7 +321,7 @@ def _cached_looks(path: Path, pictures: Sequence[Picture], pool: ProcessPoolExec
 def _read_looks(file: Path) -> dict[str, Look]:
     try:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, Look])
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, RecursionError):
         return {}
 
 
