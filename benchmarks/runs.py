@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyvips
 import torch
 from numpy.typing import NDArray
 
@@ -25,9 +26,9 @@ from opsin.color import lab_to_rgb, rgb_to_lab
 from opsin.colorize.export import read_run
 from opsin.colorize.objectives.regression import squashed
 from opsin.colorize.systems import system_of
-from opsin.colorize.validation import save_sheet, square
+from opsin.colorize.validation import save_sheet
+from opsin.evaluate.pictures import read
 from opsin.evaluate.statistics import bootstrap
-from opsin.training.shards import list_pictures
 
 Float = NDArray[np.float32]
 HEAD = (
@@ -51,14 +52,12 @@ def main() -> None:
     parser.add_argument("data", nargs="+", type=Path)
     parser.add_argument("--run", action="append", type=Path, default=[], dest="runs")
     parser.add_argument("--share", type=float, default=0.6, help="of the truth's colorfulness")
-    parser.add_argument("--limit", type=int, default=192)
+    parser.add_argument("--limit", type=int, default=200)
     parser.add_argument("--sheet", type=Path, help="truth, gray, then the runs, 24 pictures")
     arguments = parser.parse_args()
-    pictures = list_pictures(arguments.data).pictures
-    chosen = np.random.default_rng(0).permutation(len(pictures))[: arguments.limit]
     size = read_run(arguments.runs[0]).recipe.data["size"]
-    squares = [square(pictures[index], size) for index in sorted(chosen)]
-    lab = rgb_to_lab(np.stack([one for one in squares if one is not None]))
+    pictures = read(arguments.data, limit=arguments.limit)
+    lab = rgb_to_lab(np.stack([square(pixels, size) for _, pixels in pictures]))
     answers = {"gray": np.zeros_like(lab[..., 1:])}
     answers["one brown for all"] = answers["gray"] + lab[..., 1:].mean(axis=(0, 1, 2))
     answers |= {run.name: answer(run, lab[..., 0]) for run in arguments.runs}
@@ -72,6 +71,12 @@ def main() -> None:
         save_sheet(rows, arguments.sheet)
 
 
+def square(pixels: NDArray[np.uint8], size: int) -> Float:
+    """The middle square of a picture, (S, S, 3) in [0, 1]."""
+    image = pyvips.Image.new_from_array(pixels).thumbnail_image(size, height=size, crop="centre")
+    return np.asarray(image.numpy(), np.float32) / np.float32(255)
+
+
 def answer(run: Path, light: Float) -> Float:
     """a*b* (N, S, S, 2) of L* (N, S, S), by a run's averaged network."""
     done = read_run(run)
@@ -81,7 +86,7 @@ def answer(run: Path, light: Float) -> Float:
     side = system.thumbnail(network)
     found = []
     with torch.no_grad():
-        for part in torch.from_numpy(light)[:, None].split(16):
+        for part in torch.from_numpy(light)[:, None].split(16):  # type: ignore[no-untyped-call]
             given = [part, squashed(part, side)] if side else [part]
             found.append(network(*given).permute(0, 2, 3, 1).numpy())
     return np.concatenate(found)
