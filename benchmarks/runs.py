@@ -120,7 +120,8 @@ def figures(ab: Float, lab: Float) -> Figures:
         gray = paint(truth, np.zeros_like(color))
         with np.errstate(invalid="ignore"):  # of one color: no steps, nan
             edges = np.corrcoef(steps(color).ravel(), steps(truth[..., 1:]).ravel())[0, 1]
-        over = 10 * np.log10(((gray - rgb) ** 2).mean() / ((painted - rgb) ** 2).mean())
+        errors = [max(float(((one - rgb) ** 2).mean()), 1e-10) for one in (gray, painted)]
+        over = 10 * np.log10(errors[0] / errors[1])
         delta_e = delta_e_2000(rgb_to_lab(painted), truth).mean()
         larger = (color.argmax(axis=2) == truth[..., 1:].argmax(axis=2)).mean()
         rows.append([over, delta_e, colorfulness(painted), larger, edges])
