@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from opsin.interrupt import Stopped  # noqa: E402
 from opsin.training import loop  # noqa: E402
 from opsin.training.recipe import Optimizer, Recipe  # noqa: E402
 
@@ -22,16 +25,21 @@ def stepper(**schedule: float) -> loop.Stepper:
 
 
 class Toy:
-    """Two numbers pulled toward 10, the second at a third of the rate; keeps what it was told."""
+    """Two numbers pulled toward 10, the second at a third of the rate; keeps what it was told.
+
+    Another network beside it is moved by a random number in each step.
+    """
 
     def __init__(self, **schedule: float) -> None:
         self.stepper = stepper(**schedule)
         self.network = nn.ParameterList([torch.zeros(1), torch.zeros(1)])
-        self.others: dict[str, nn.Module] = {}
+        self.judge = nn.ParameterList([torch.zeros(1)])
+        self.others: dict[str, nn.Module] = {"judge": self.judge}
         self.optimizers = [
             self.stepper.adamw([([self.network[0]], 1.0), ([self.network[1]], 1 / 3)])
         ]
         self.path: list[list[float]] = []
+        self.drawn: list[float] = []
         self.training: list[bool] = []
 
     def step(self, batch: loop.Batch) -> dict[str, float]:
@@ -39,13 +47,17 @@ class Toy:
         loss = sum((p - 10).square().sum() for p in self.network)
         self.stepper.step(loss, self.optimizers[0])
         self.path.append([p.item() for p in self.network])
+        self.drawn.append(torch.rand(()).item())
+        with torch.no_grad():
+            self.judge[0] += self.drawn[-1]
         return {"loss": loss.item()}
 
 
 class Told:
-    """A log that keeps what it is told."""
+    """A log that keeps what it is told; asks the run to stop at a step."""
 
-    def __init__(self) -> None:
+    def __init__(self, stop_at: int = 0) -> None:
+        self.stop_at = stop_at
         self.last_validation = 0
         self.sums: dict[str, tuple[float, int]] = {}
         self.rates: list[float] = []
@@ -56,6 +68,10 @@ class Told:
     def step(self, step: int, rate: float, losses: dict[str, float], *rest: object) -> None:
         self.rates.append(rate)
         self.losses.append(losses["loss"])
+        total, count = self.sums.get("loss", (0.0, 0))
+        self.sums["loss"] = total + losses["loss"], count + 1
+        if step == self.stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def validation(self, step: int, network: nn.Module, *rest: object) -> None:
         self.validated.append(step)
@@ -63,18 +79,28 @@ class Told:
 
 
 def run(
-    folder: Path, steps: int, *, validate_every: int = 1000, **schedule: float
+    folder: Path,
+    steps: int,
+    *,
+    validate_every: int = 1000,
+    seed: int = 1,
+    told: Told | None = None,
+    **schedule: float,
 ) -> tuple[Toy, Told, nn.Module]:
-    toy, told = Toy(**schedule), Told()
+    """Trains the toy, from its checkpoint if the folder has one."""
+    toy, told = Toy(**schedule), told or Told()
     recipe = Recipe(
         task="colorize",
         name="toy",
         steps=steps,
+        seed=seed,
         validate_every=validate_every,
         optimizer=Optimizer(**schedule),
     )
-    batches = [{"light": torch.zeros(1)}] * (steps + 3)
     state = loop.State(loop.start_average(toy.network))
+    if (folder / "checkpoint.pt").exists():
+        state = loop.load_checkpoint(folder / "checkpoint.pt", toy)
+    batches = [{"light": torch.zeros(1)}] * (steps + 3 - state.step)
     loop.train(recipe, toy, batches, state, out=folder, log=told)
     return toy, told, state.average
 
@@ -209,3 +235,33 @@ def test_the_run_keeps_the_average_that_the_recipe_asks_for(tmp_path: Path, ema:
     assert average[0].item() == pytest.approx(expected, rel=1e-4)
     behind = path[-1] - average[0].item()
     assert behind == pytest.approx(0, abs=1e-6) if ema == 0 else behind > 0.2
+
+
+def test_each_step_has_chance_of_its_own(tmp_path: Path) -> None:
+    drawn = [
+        run(tmp_path / str(number), 9, seed=seed)[0].drawn for number, seed in enumerate((1, 1, 2))
+    ]
+    assert drawn[0] == drawn[1]
+    assert len({*drawn[0], *drawn[2]}) == 18
+
+
+def test_a_stopped_run_is_saved_and_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
+    whole, told, average = run(tmp_path / "whole", 8, rate=0.1)
+    with pytest.raises(Stopped, match="step 3 of 8 is saved"):
+        run(tmp_path / "parts", 8, rate=0.1, told=Told(stop_at=3))
+    torch.manual_seed(999)  # another process has other random numbers behind it
+    rest, later, other = run(tmp_path / "parts", 8, rate=0.1)
+    assert rest.path == whole.path[3:]
+    assert rest.drawn == whole.drawn[3:]
+    assert rest.judge[0].item() == whole.judge[0].item()
+    assert [p.tolist() for p in other] == [p.tolist() for p in average]
+    assert later.rates == told.rates[3:]
+    assert later.sums["loss"] == pytest.approx(told.sums["loss"])
+    assert later.validated == told.validated == [8]
+
+
+def test_a_validation_that_a_stop_prevented_is_made_up_for(tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        run(tmp_path, 6, validate_every=3, told=Told(stop_at=3))
+    _, later, _ = run(tmp_path, 6, validate_every=3)
+    assert later.validated == [3, 6]
