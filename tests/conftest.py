@@ -14,7 +14,6 @@ from opsin.colorize.bins import BINS
 from opsin.models.card import Card, Decode, Input, Output, read_card, write_card
 
 settings.register_profile("opsin", deadline=None)  # a busy machine is not a failure
-settings.register_profile("fuzz", deadline=None, max_examples=2_000)  # see `make fuzz`
 settings.load_profile("opsin")
 
 INPUTS = (

@@ -20,6 +20,7 @@ from opsin.cli import main
 from opsin.errors import ModelError
 from opsin.models import store
 from opsin.models.card import Card, card_to_toml, read_card, write_card
+from opsin.models.engine import try_out
 
 
 def refused(capfd, *arguments: object) -> str:
@@ -384,6 +385,25 @@ def test_two_processes_that_add_one_name_end_with_one_whole_model(models, tmp_pa
     assert store.find("fresh").card.version == done[1]
     assert store.find("fresh").read()
     assert not list(models.glob(".opsin*"))
+
+
+def test_a_damaged_network_is_one_sentence_wherever_it_is_damaged(tmp_path, capfd):
+    from fuzz import hurt
+
+    card = write_tiny_model(tmp_path, "fresh", kind="ab")
+    whole = card.with_suffix(".onnx").read_bytes()
+    works = 0
+    for damaged in (
+        whole.replace(b"light", b"\x80ight"),
+        whole.replace(b"ab", b"\xffb"),
+        whole.replace(b"H", b"\x80"),
+        *(hurt(whole, np.random.default_rng(seed)) for seed in range(150)),
+    ):
+        works += sound(
+            lambda damaged=damaged: try_out(store.find(str(with_network(card, damaged))))
+        )
+    assert works < 60
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_a_killed_process_left_is_cleared_away_after_a_day(models, tmp_path):

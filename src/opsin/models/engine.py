@@ -178,7 +178,12 @@ def session_of(data: bytes, path: Path, *, threads: int = MOST_THREADS) -> Any:
         "session.model_external_initializers_file_folder_path", str(path / "none")
     )
     try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(
+            data, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
+        for entry in (*session.get_inputs(), *session.get_outputs()):
+            str(entry)  # its names are read only now, and may be no text
+        return session
     except Exception as error:  # the runtime's errors have no common parent but this
         if any(words in str(error) for words in OUTSIDE):
             raise ModelError(
