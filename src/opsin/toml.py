@@ -21,11 +21,11 @@ _ENTRY: Final = re.compile(r"""\s*((?:[\w.-]|"[^"]*"|'[^']*'|\s)+?)\s*=""")
 
 
 def read_text(path: Path) -> str:
-    """The text of a small UTF-8 file.
+    """The text of a small UTF-8 file, without the mark that some editors put before it.
 
     Raises `OSError` if there is none that can be read, and `ValueError` if it is something else.
     """
-    return read_regular(path, most=MOST_BYTES).decode("utf-8")
+    return read_regular(path, most=MOST_BYTES).decode("utf-8-sig")
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def line_of(text: str, key: str) -> int | None:
     wanted, best = key.split("."), 0
     table: list[str] = []
     found: int | None = None
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if header := _HEADER.match(line):
             path = table = _parts(header[1])
         elif entry := _ENTRY.match(line):

@@ -1,3 +1,4 @@
+import hashlib
 import sys
 
 import numpy as np
@@ -225,3 +226,14 @@ def test_titles_say_where_a_stage_lies_and_what_its_numbers_stand_for(astronaut)
     assert all(
         stage.layer.name in second for stage, (_, second) in zip(found.stages, titles, strict=True)
     )
+
+
+def test_a_network_whose_inner_names_are_no_text_is_one_sentence(tmp_path, astronaut):
+    card = write_tiny_model(tmp_path, kind="ab")
+    network = card.with_suffix(".onnx").read_bytes()
+    changed = network.replace(b"mean", b"\x80ean")
+    hashes = [hashlib.sha256(data).hexdigest() for data in (network, changed)]
+    card.with_suffix(".onnx").write_bytes(changed)
+    card.write_text(card.read_text().replace(*hashes))
+    with pytest.raises(ModelError, match=r"tiny\.onnx: not a network in ONNX"):
+        inspect(astronaut, model=str(card))

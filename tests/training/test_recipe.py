@@ -109,6 +109,15 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
             read_recipe(path)
 
 
+def test_a_recipe_may_come_from_an_editor_that_marks_its_files(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert read_recipe(path).steps == 10
+    path.write_bytes(path.read_bytes().replace(b"10", b"0"))
+    with pytest.raises(RecipeError, match=r"recipe\.toml, line 3: steps = 0"):
+        read_recipe(path)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -103,7 +103,10 @@ def graph_of(model: Model) -> Any:
     """The ONNX model."""
     data, onnx = model.read(), _onnx()
     try:
-        return onnx.load_from_string(data)
+        model_proto = onnx.load_from_string(data)
+        for node in model_proto.graph.node:  # protobuf gives bytes where a name is no text
+            "".join((node.name, node.op_type, *node.input, *node.output))
+        return model_proto
     except Exception as error:  # protobuf's errors are of no package that is always there
         raise ModelError(
             f"{shown(model.path)}: not a network in ONNX ({first_line(error)})."
