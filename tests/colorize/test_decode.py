@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsin.colorize.bins import BINS
-from opsin.colorize.decode import decode, setting
+from opsin.colorize.decode import before_emphasis, decode, emphasized, setting
 
 
 def peak(a: float, b: float, height: float) -> np.ndarray:
@@ -91,9 +91,9 @@ def test_gain_scales_the_color(temperature: float, gain: float) -> None:
 
 def test_setting_interpolates_along_the_scale() -> None:
     scale = ((1.0, 1.0), (0.5, 1.0), (0.3, 1.2))
-    assert setting(0, scale) == (1.0, 1.0)
-    assert setting(0.5, scale) == (0.5, 1.0)
-    assert setting(0.75, scale) == pytest.approx((0.4, 1.1))
+    assert setting(0, scale) == (1.0, 1.0, 0.0)
+    assert setting(0.5, scale) == (0.5, 1.0, 0.0)
+    assert setting(0.75, scale, 0.3) == pytest.approx((0.4, 1.1, 0.3))
 
 
 @pytest.mark.parametrize("vividness", [-0.1, 1.5, float("nan")])
@@ -105,3 +105,33 @@ def test_vividness_out_of_range_says_the_range(vividness: float) -> None:
 def test_wrong_number_of_bins_is_refused() -> None:
     with pytest.raises(ValueError, match="313 channels, got 3"):
         decode(np.zeros((3, 2, 2), np.float32))
+
+
+@given(
+    a=st.floats(-90, 90),
+    b=st.floats(-90, 90),
+    gain=st.floats(0.3, 3),
+    contrast=st.floats(0, 1.5),
+)
+def test_emphasis_can_be_undone_and_keeps_the_hue(
+    a: float, b: float, gain: float, contrast: float
+) -> None:
+    color = np.array([[a, b]], np.float32)
+    if np.hypot(a, b) < 0.1:
+        return
+    there = emphasized(color, gain, contrast)
+    assert before_emphasis(there, gain, contrast) == pytest.approx(color, rel=1e-3, abs=1e-3)
+    turned = float(color[0, 0] * there[0, 1] - color[0, 1] * there[0, 0])
+    assert abs(turned) <= 1e-3 * float(np.linalg.norm(color) * np.linalg.norm(there))
+
+
+def test_contrast_leaves_a_chroma_of_twenty_and_parts_the_others() -> None:
+    colors = np.array([[20, 0], [5, 0], [0, 60]], np.float32)
+    assert emphasized(colors, 1.5, 0.0) == pytest.approx(1.5 * colors)
+    done = np.linalg.norm(emphasized(colors, 1.0, 0.5), axis=1)
+    assert done == pytest.approx([20, 2.5, 60 * 3**0.5], rel=1e-4)
+
+
+def test_gray_stays_gray_under_contrast() -> None:
+    assert not emphasized(np.zeros((2, 2), np.float32), 2.0, 0.7).any()
+    assert np.isfinite(before_emphasis(np.zeros((2, 2), np.float32), 2.0, 0.7)).all()

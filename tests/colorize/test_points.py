@@ -7,7 +7,7 @@ import pytest
 
 import opsin
 from opsin.color import rgb_to_lab
-from opsin.colorize.points import POINT, hint_map
+from opsin.colorize.points import POINT, hint_map, settle
 
 
 def photo(width: int = 200, height: int = 100) -> opsin.Photo:
@@ -37,3 +37,50 @@ def test_of_points_that_overlap_the_last_counts() -> None:
     hints = hint_map([one, other], photo(), 100, 200)
     assert hints[1, 50, 51] < -90
     assert hints[2].max() == 1
+
+
+def asked(*points: tuple[int, int, tuple[float, float]], shape: tuple[int, int]) -> np.ndarray:
+    hints = np.zeros((3, *shape), np.float32)
+    for y, x, color in points:
+        hints[:, y - 2 : y + 3, x - 2 : x + 3] = np.array([*color, 1])[:, None, None]
+    return hints
+
+
+def test_the_color_at_a_point_is_the_one_asked_for_and_far_away_nothing_changes() -> None:
+    ab, light = np.zeros((30, 40, 2), np.float32), np.full((120, 160), 50, np.float32)
+    done = settle(ab, light, asked((40, 60, (30.0, -20.0)), shape=light.shape), stride=4)
+    assert done[10, 15] == pytest.approx([30, -20], abs=1.5)
+    assert np.abs(done[:, 35:]).max() < 0.1
+    assert 5 < done[10, 19, 0] < 25  # it fades
+
+
+def test_a_point_does_not_cross_an_edge_of_lightness() -> None:
+    ab, light = np.zeros((30, 40, 2), np.float32), np.full((120, 160), 20, np.float32)
+    light[:, 68:] = 80
+    done = settle(ab, light, asked((40, 60, (30.0, -20.0)), shape=light.shape), stride=4)
+    assert done[10, 16, 0] > 15
+    assert np.abs(done[:, 17:]).max() < 0.1
+
+
+def test_two_points_have_each_its_color() -> None:
+    ab, light = np.zeros((30, 40, 2), np.float32), np.full((120, 160), 50, np.float32)
+    both = asked((40, 30, (30.0, 0.0)), (40, 130, (0.0, 30.0)), shape=light.shape)
+    done = settle(ab, light, both, stride=4)
+    assert done[10, 7] == pytest.approx([30, 0], abs=1.5)
+    assert done[10, 32] == pytest.approx([0, 30], abs=1.5)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (4, 4), (1, 9), (121, 158)])
+def test_cells_at_the_edge_count_in_part(shape: tuple[int, int]) -> None:
+    height, width = (-(-side // 4) for side in shape)
+    light = np.full(shape, 50, np.float32)
+    hints = np.zeros((3, *shape), np.float32)
+    hints[:, -1, -1] = 10, 20, 1
+    done = settle(np.zeros((height, width, 2), np.float32), light, hints, stride=4)
+    assert done[-1, -1] == pytest.approx([10, 20], abs=0.01)
+
+
+def test_no_point_changes_nothing() -> None:
+    ab = np.ones((3, 4, 2), np.float32)
+    light = np.zeros((12, 16), np.float32)
+    assert settle(ab, light, np.zeros((3, 12, 16), np.float32), stride=4) is ab

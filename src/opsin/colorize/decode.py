@@ -10,7 +10,8 @@ Sources: Zhang et al. 2016, Colorful Image Colorization (arXiv 1603.08511), sect
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,12 @@ from opsin.colorize.bins import BINS
 
 Float = NDArray[np.float32]
 
+_PIVOT: Final = np.float32(20)  # the chroma that contrast leaves as it is
 _BLOCK: Final = 256  # positions decoded at once: their logits and exponentials fit the cache
+
+
+Scale: TypeAlias = Sequence[tuple[float, float]]
+"""Temperature and gain at evenly spaced amounts of vividness."""
 
 
 class Vividness(NamedTuple):
@@ -29,29 +35,69 @@ class Vividness(NamedTuple):
     """1: the plain mean, safe and muted; toward 0: the likeliest bin, saturated and blotchy."""
     gain: float
     """Factor on a*b* after the mean."""
+    contrast: float = 0.0
+    """How much stronger strong colors get, and how much weaker weak ones; see `emphasized`."""
 
 
-DEFAULT_SCALE: Final = (Vividness(0.7, 0.85), Vividness(0.6, 1.3), Vividness(0.4, 1.7))
+DEFAULT_SCALE: Final = ((0.7, 0.85), (0.6, 1.3), (0.4, 1.7))
 """Settings at vividness 0, 0.5 and 1 for a model whose card gives none: about the highest PSNR,
 nearly the truth's colorfulness, and beyond it (`benchmarks/vividness.py`)."""
 
 
-def setting(vividness: float, scale: tuple[tuple[float, float], ...] = DEFAULT_SCALE) -> Vividness:
+def setting(
+    vividness: float,
+    scale: Scale = DEFAULT_SCALE,
+    contrast: float = 0.0,
+) -> Vividness:
     """The temperature and gain at a vividness in [0, 1], on a scale of evenly spaced settings.
 
     >>> setting(0.25, ((1.0, 1.0), (0.5, 1.0), (0.3, 1.2)))
-    Vividness(temperature=0.75, gain=1.0)
+    Vividness(temperature=0.75, gain=1.0, contrast=0.0)
     """
     if not 0 <= vividness <= 1:
         raise ValueError(f"vividness must be between 0 (muted) and 1 (saturated), got {vividness}.")
     at = np.linspace(0, 1, len(scale))
     temperatures, gains = zip(*scale, strict=True)
     return Vividness(
-        float(np.interp(vividness, at, temperatures)), float(np.interp(vividness, at, gains))
+        float(np.interp(vividness, at, temperatures)),
+        float(np.interp(vividness, at, gains)),
+        contrast,
     )
 
 
-def decode(logits: Float, *, temperature: float = 0.5, gain: float = 1.0) -> tuple[Float, Float]:
+def emphasized(ab: Float, gain: float, contrast: float) -> Float:
+    """Colors (..., 2) made stronger: chroma C becomes gain * C * (C / 20) ** contrast.
+
+    A mean over what is likely is too pale everywhere, and palest where it is least sure. One factor
+    for all would make the stain on a gray wall as much stronger as the grass.
+
+    >>> emphasized(np.array([[10.0, 0.0], [40.0, 0.0]], np.float32), 1.0, 1.0)[:, 0].tolist()
+    [5.0, 80.0]
+    """
+    stronger = ab * np.float32(gain)
+    if contrast:
+        stronger = stronger * (_chroma(ab) / _PIVOT) ** np.float32(contrast)
+    return np.asarray(stronger, np.float32)
+
+
+def before_emphasis(ab: Float, gain: float, contrast: float) -> Float:
+    """The colors (..., 2) of which `emphasized` makes these.
+
+    >>> before_emphasis(np.array([[5.0, 0.0], [80.0, 0.0]], np.float32), 1.0, 1.0)[:, 0].tolist()
+    [10.0, 40.0]
+    """
+    power = np.float32(-contrast / (1 + contrast))
+    factor = (_chroma(ab) / (_PIVOT * np.float32(gain))) ** power / np.float32(gain)
+    return np.asarray(ab * factor, np.float32)
+
+
+def _chroma(ab: Float) -> Float:
+    return np.asarray(np.maximum(np.linalg.norm(ab, axis=-1, keepdims=True), 1e-3), np.float32)
+
+
+def decode(
+    logits: Float, *, temperature: float = 0.5, gain: float = 1.0, contrast: float = 0.0
+) -> tuple[Float, Float]:
     """The annealed mean color of each position, (h, w, 2), and its entropy, (h, w) in [0, 1].
 
     The entropy is that of the distribution as the network gave it (temperature 1), divided by
@@ -74,7 +120,7 @@ def decode(logits: Float, *, temperature: float = 0.5, gain: float = 1.0) -> tup
     for start in range(0, flat.shape[1], _BLOCK):
         part = slice(start, start + _BLOCK)
         ab[part], entropy[part] = _decode_block(flat[:, part], temperature)
-    ab *= np.float32(gain)
+    ab = emphasized(ab, gain, contrast)
     return ab.reshape(height, width, 2), entropy.reshape(height, width)
 
 

@@ -28,9 +28,16 @@ from opsin.appearance import color_kind
 from opsin.color import light_of_pixels, pixels_of_lab
 from opsin.colorize import upsample
 from opsin.colorize.bins import BINS
-from opsin.colorize.decode import DEFAULT_SCALE, decode, setting
+from opsin.colorize.decode import (
+    DEFAULT_SCALE,
+    Vividness,
+    before_emphasis,
+    decode,
+    emphasized,
+    setting,
+)
 from opsin.colorize.ensemble import Grid, mean, members
-from opsin.colorize.points import Point, hint_map
+from opsin.colorize.points import Point, hint_map, settle
 from opsin.errors import ModelError
 from opsin.formats.vips import vips
 from opsin.models.card import Card
@@ -61,6 +68,7 @@ class Said:
     light: Floats  # (H, W) L*, what it saw
     kind: str  # what the photograph was: "gray", "toned" or "color"
     card: Card
+    points: Floats | None = None  # (3, H, W) a*, b* and a mask: what colors were asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,27 +144,34 @@ def predict(
     threads: int | None = None,
 ) -> Answer:
     """The network's answer for `photo`; see `colorize` for the options."""
-    return answer_of(ask(photo, model=model, size=size, points=points, threads=threads), vividness)
+    said = ask(photo, model=model, vividness=vividness, size=size, points=points, threads=threads)
+    return answer_of(said, vividness)
 
 
 def ask(
     photo: Photo,
     *,
     model: str = "default",
+    vividness: float = 0.5,
     size: int | None = None,
     points: Sequence[Point] = (),
     threads: int | None = None,
 ) -> tuple[Said, ...]:
-    """What each network of `model` says for `photo`; `points` go to those that take them."""
+    """What each network of `model` says for `photo`; `points` go to those that take them.
+
+    `vividness` is that at which the points are to have their colors; what is said without points
+    does not depend on it.
+    """
     threads = threads or min(cores(), MOST_THREADS)
     engines = [load_engine(name, threads=threads) for name in members(model)]
-    return ask_engines(engines, photo, size=size, points=points)
+    return ask_engines(engines, photo, vividness=vividness, size=size, points=points)
 
 
 def ask_engines(
     engines: Sequence[Engine],
     photo: Photo,
     *,
+    vividness: float = 0.5,
     size: int | None = None,
     points: Sequence[Point] = (),
 ) -> tuple[Said, ...]:
@@ -171,9 +186,12 @@ def ask_engines(
         height, width = network_size(photo.height, photo.width, _size(size, card))
         small = shrunk(height, width)
         light = light_of_pixels(small)
-        raw = _run(engine, light, hint_map(points, photo, height, width), _thumbnail(small, card))
+        asked = hint_map(points, photo, height, width)
+        hints = _weaker(asked, card, vividness) if points else asked
+        raw = _run(engine, light, hints, _thumbnail(small, card))
         kind = said[0].kind if said else "gray" if photo.is_gray else color_kind(small)
-        said.append(Said(raw, light, kind, card))
+        takes = points and "hints" in card.input_names()
+        said.append(Said(raw, light, kind, card, asked if takes else None))
     return tuple(said)
 
 
@@ -295,18 +313,33 @@ def _run(engine: Engine, light: Floats, hints: Floats, thumbnail: Floats | None)
     return output[0, :, :rows, :columns]
 
 
+def _weaker(hints: Floats, card: Card, vividness: float) -> Floats:
+    """Hints of which the colors asked for become, when the answer is made stronger."""
+    _, gain, contrast = _setting(card, vividness)
+    ab = before_emphasis(np.moveaxis(hints[:2], 0, -1), gain, contrast)
+    return np.concatenate([np.moveaxis(ab, -1, 0), hints[2:]])
+
+
 def _decoded(said: Said, vividness: float) -> Answer:
     """The colors of one network."""
     card, entropy = said.card, None
-    scale = card.decode.vividness if card.decode else None
+    temperature, gain, contrast = _setting(card, vividness)
     if card.output.kind == "bins":
-        temperature, gain = setting(vividness, scale or DEFAULT_SCALE)
-        ab, entropy = decode(said.raw, temperature=temperature, gain=gain)
+        ab, entropy = decode(said.raw, temperature=temperature, gain=gain, contrast=contrast)
     else:
-        gain = setting(vividness, scale or AB_SCALE).gain
-        ab = np.ascontiguousarray(said.raw.transpose(1, 2, 0)) * np.float32(gain)
+        ab = emphasized(np.ascontiguousarray(said.raw.transpose(1, 2, 0)), gain, contrast)
+    if said.points is not None:
+        ab = settle(ab, said.light, said.points, stride=card.output.stride)
     _check(ab, said.light, card)
     return Answer(ab, said.light, entropy, said.kind, card.output.stride, (card,))
+
+
+def _setting(card: Card, vividness: float) -> Vividness:
+    """A model's temperature, gain and contrast at a vividness."""
+    usual = DEFAULT_SCALE if card.output.kind == "bins" else AB_SCALE
+    if card.decode is None:
+        return setting(vividness, usual)
+    return setting(vividness, card.decode.vividness, card.decode.contrast)
 
 
 def _check(ab: Floats, light: Floats, card: Card) -> None:

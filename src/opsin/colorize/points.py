@@ -14,6 +14,8 @@ from opsin.photo import Photo
 Floats: TypeAlias = NDArray[np.float32]
 Point: TypeAlias = tuple[float, float, "str | tuple[int, int, int]"]
 
+NEAR = 4.0  # cells of the answer, and
+LIKE = 8.0  # L*: how far from a point what is left there is added
 POINT = 5  # side of a point on the network's picture; it has learned from 1 to 9
 
 
@@ -33,6 +35,48 @@ def hint_map(points: Sequence[Point], photo: Photo, height: int, width: int) -> 
         _, a, b = rgb_to_lab(np.array(_rgb(color), np.float32) / 255)
         hints[:, rows, columns] = np.array([a, b, 1], np.float32)[:, None, None]
     return hints
+
+
+def settle(ab: Floats, light: Floats, asked: Floats, *, stride: int) -> Floats:
+    """The answer (h, w, 2) with the colors asked for where they were asked for.
+
+    The network has carried them as far as it sees one thing; at the points themselves it may stop
+    short, or go too far. What is left there is added around each point, less with distance and
+    where it is lighter or darker. `light` is (H, W), `asked` as from `hint_map`; a cell of the
+    answer stands for `stride` x `stride` pixels, those at the edge in part.
+    """
+    height, width = ab.shape[:2]
+    padding = [
+        (0, side * stride - size) for side, size in zip((height, width), light.shape, strict=True)
+    ]
+    mask = _cells(np.pad(asked[2], padding), stride)
+    places = np.argwhere(mask > 0)
+    if not len(places):
+        return ab
+    shade = _cells(np.pad(light, padding, "edge"), stride)
+    colors = [
+        _cells(np.pad(asked[channel], padding), stride) / mask.clip(1e-6) for channel in (0, 1)
+    ]
+    rows, columns = np.indices((height, width))
+    total, weights = np.zeros_like(ab), np.full((height, width), 1e-12, np.float32)
+    strongest = np.zeros((height, width), np.float32)
+    for y, x in places:
+        weight = np.exp(
+            -((rows - y) ** 2 + (columns - x) ** 2) / (2 * NEAR**2)
+            - (shade - shade[y, x]) ** 2 / (2 * LIKE**2)
+        )
+        left = np.array([color[y, x] for color in colors]) - ab[y, x]
+        strongest = np.maximum(strongest, weight)
+        weight = weight**4  # between points the nearer one counts
+        total += weight[..., None] * left
+        weights += weight
+    return np.asarray(ab + total * (strongest / weights)[..., None], np.float32)
+
+
+def _cells(values: Floats, stride: int) -> Floats:
+    """Means over cells of `stride` x `stride`."""
+    height, width = (side // stride for side in values.shape)
+    return np.asarray(values.reshape(height, stride, width, stride).mean(axis=(1, 3)), np.float32)
 
 
 def _around(position: float) -> slice:

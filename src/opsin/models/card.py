@@ -29,6 +29,7 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     [decode]                            # may be left out
     vividness = [[1.0, 1.0], [0.5, 1.0], [0.25, 1.15]]
                                         # temperature and gain at vividness 0, 0.5 and 1
+    contrast = 0.35                     # a power of the chroma: 0 treats all colors alike
 
     [[figures]]
     name = "CIEDE2000, eval-diverse"
@@ -105,6 +106,8 @@ Gain = Annotated[float, Meta(ge=0.01, le=10)]
 
 class Decode(_Table, frozen=True, kw_only=True):
     vividness: Annotated[tuple[tuple[Temperature, Gain], ...], Meta(min_length=1, max_length=100)]
+    contrast: Annotated[float, Meta(ge=0, le=2)] = 0.0
+    """Strong colors are made stronger by this power of their chroma, weak ones weaker."""
 
 
 class Figure(_Table, frozen=True, kw_only=True):
