@@ -88,6 +88,18 @@ def test_second_listing_does_not_look_again(
     assert list_pictures([tar]).chroma.tolist() == first.chroma.tolist()
 
 
+def test_another_picture_of_the_same_name_and_size_is_looked_at_anew(
+    tmp_path: Path, astronaut: np.ndarray, coffee: np.ndarray
+) -> None:
+    file = tmp_path / "set" / "a.bmp"  # not compressed: all of one shape are of one size
+    file.parent.mkdir()
+    hashes = []
+    for photo in (astronaut, coffee):
+        Image.fromarray(photo[100:260, 100:260]).save(file)
+        hashes.append(list_pictures([file.parent]).hashes[0])
+    assert hashes[0] != hashes[1]
+
+
 def test_difference_hash_of_a_ramp_is_all_ones() -> None:
     assert difference_hash(np.tile(np.arange(9.0), (8, 1))) == 2**64 - 1
 
