@@ -91,7 +91,7 @@ def test_second_listing_does_not_look_again(
 def test_another_picture_of_the_same_name_and_size_is_looked_at_anew(
     tmp_path: Path, astronaut: np.ndarray, coffee: np.ndarray
 ) -> None:
-    file = tmp_path / "set" / "a.bmp"  # not compressed: all of one shape are of one size
+    file = tmp_path / "set" / "a.tif"  # not compressed: all of one shape are of one size
     file.parent.mkdir()
     hashes = []
     for photo in (astronaut, coffee):
