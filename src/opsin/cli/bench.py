@@ -21,14 +21,24 @@ def bench(
         list[str] | None, typer.Argument(metavar="[PART]...", help=f"{', '.join(PARTS)}; or all.")
     ] = None,
     photo: Annotated[
-        Path | None, typer.Option(help="Your own JPEG instead of a made 12-megapixel one.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Your own JPEG instead of a made 12-megapixel one."),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="A model, or an ensemble with commas; see opsin models list.")
+        str,
+        typer.Option(
+            metavar="NAME", help="A model, or an ensemble with commas; see opsin models list."
+        ),
     ] = "default",
-    count: Annotated[int, typer.Option(min=1, help="Photographs in the folder.")] = 100,
-    workers: Annotated[int | None, typer.Option(min=1, help="As of opsin colorize.")] = None,
-    runs: Annotated[int, typer.Option(min=1, help="The median of so many is shown.")] = 3,
+    count: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Photographs in the folder.")
+    ] = 100,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="As of opsin colorize.")
+    ] = None,
+    runs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="The median of so many is shown.")
+    ] = 3,
     as_json: Json = False,
 ) -> None:
     """

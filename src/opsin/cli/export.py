@@ -13,25 +13,36 @@ SEEN = 0.5  # units of Lab: half of what is called just noticeable
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="The folder that opsin train --out wrote.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model and its card.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="The folder that opsin train --out wrote.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the model and its card."),
+    ],
     name: Annotated[
-        str | None, typer.Option(help="Name of the model. [default: the recipe's]")
+        str | None, typer.Option(metavar="NAME", help="Name of the model. [default: the recipe's]")
     ] = None,
     license: Annotated[
         str | None,
-        typer.Option(help="License of the model, as CC-BY-4.0; needed unless the recipe has it."),
+        typer.Option(
+            metavar="LICENSE",
+            help="License of the model, as CC-BY-4.0; needed unless the recipe has it.",
+        ),
     ] = None,
-    version: Annotated[str, typer.Option(help="Version, for the card.")] = "1",
+    version: Annotated[str, typer.Option(metavar="TEXT", help="Version, for the card.")] = "1",
     size: Annotated[
         int | None,
         typer.Option(
             min=32,
             max=2048,
+            metavar="PIXELS",
             help="Short side at which it sees photographs. [default: by its crops]",
         ),
     ] = None,
-    training_data: Annotated[str, typer.Option(help="A sentence for the card.")] = "",
+    training_data: Annotated[
+        str, typer.Option(metavar="TEXT", help="A sentence for the card.")
+    ] = "",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a model of that name in the folder.")
     ] = False,

@@ -24,7 +24,10 @@ WORDS = ("layer", "", "kind")  # columns
 def inspect(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photograph.")],
     model: Annotated[
-        str, typer.Option(help="See opsin models list; of an ensemble, a page for each.")
+        str,
+        typer.Option(
+            metavar="NAME", help="See opsin models list; of an ensemble, a page for each."
+        ),
     ] = "default",
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where the page is written.")
@@ -33,7 +36,9 @@ def inspect(
         str | None,
         typer.Option(metavar="N_OR_NAMES", help="How many, or names with commas; see --list."),
     ] = None,
-    channels: Annotated[int, typer.Option(min=1, help="Channels of each, the strongest.")] = 12,
+    channels: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Channels of each, the strongest.")
+    ] = 12,
     size: Size = None,
     only_list: Annotated[
         bool, typer.Option("--list", help="Only list the layers; a star marks what is drawn.")

@@ -17,7 +17,9 @@ from opsin.models.card import Card, card_to_toml
 
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Name = Annotated[str, typer.Argument(help="A model's name, or the path of its card.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A model's name, or the path of its card.")
+]
 
 
 @models.command("list")
@@ -70,7 +72,9 @@ def show(name: Name = "default", as_json: Json = False) -> None:
 
 @models.command()
 def add(
-    card: Annotated[Path, typer.Argument(help="The card; its ONNX file is beside it.")],
+    card: Annotated[
+        Path, typer.Argument(metavar="CARD", help="The card; its ONNX file is beside it.")
+    ],
 ) -> None:
     """Copy a model into your own folder of models.
 
