@@ -61,6 +61,13 @@ def test_errors_name_the_key(tmp_path: Path, text: str, message: str) -> None:
         read_recipe(written(tmp_path, text))
 
 
+def test_of_two_changes_of_one_value_the_last_counts_and_is_blamed(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD)
+    assert read_recipe(path, ("steps=0", "steps=20")).steps == 20
+    with pytest.raises(RecipeError, match=r"--set steps=-3: steps = -3, but it must be"):
+        read_recipe(path, ("steps=20", "steps=-3"))
+
+
 def test_missing_recipe_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"none\.toml: no such recipe"):
         read_recipe(tmp_path / "none.toml")
