@@ -10,7 +10,7 @@ import opsin.photo as op
 from opsin.formats import iptc
 
 GRAY = np.linspace(0, 255, 24 * 32).reshape(24, 32).astype(np.uint8)
-GPS, CAMERA = 0x8825, "Leitz"
+GPS, EXPOSURE, SPEED, CAMERA = 0x8825, 0x8769, 0x8827, "Leitz"
 
 
 def with_exif(format, *, orientation=1, order="big", dpi=None, unit=2):
@@ -20,6 +20,7 @@ def with_exif(format, *, orientation=1, order="big", dpi=None, unit=2):
     exif[0x010F], exif[0x0112] = CAMERA, orientation
     if dpi:
         exif[0x011A], exif[0x011B], exif[0x0128] = *dpi, unit
+    exif.get_ifd(EXPOSURE)[SPEED] = 400  # a number of two bytes
     place = exif.get_ifd(GPS)
     place[1], place[2] = "N", (47.0, 22.0, 30.5)
     file = io.BytesIO()
@@ -34,6 +35,7 @@ def test_the_place_and_the_camera_are_kept(order, source, target):
     photo = op.open(with_exif(source, order=order))
     exif = Image.open(io.BytesIO(photo.encode(target))).getexif()
     assert exif[0x010F] == CAMERA
+    assert exif.get_ifd(EXPOSURE)[SPEED] == 400
     place = exif.get_ifd(GPS)
     assert place[1] == "N"
     assert [float(part) for part in place[2]] == [47, 22, 30.5]
