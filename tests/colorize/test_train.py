@@ -138,6 +138,18 @@ def test_training_lowers_the_loss_and_writes_its_records(photographs: Path, tmp_
     assert len(list((out / "sheets").glob("*.jpg"))) == 2
 
 
+def test_the_average_is_exported_not_the_last_weights(photographs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    checkpoint = train(recipe(1), [photographs], run, workers=0)
+    state = torch.load(checkpoint, weights_only=True)
+    state["network"] = {key: value + 1 for key, value in state["network"].items()}
+    torch.save(state, checkpoint)
+    done = export(run, tmp_path / "export", license="CC0-1.0")
+    start = start_network(system_of({**TINY["network"], "start": str(done.path)}))
+    for key, value in start.state_dict().items():
+        assert torch.allclose(value, state["average"][key], atol=1e-3), key
+
+
 def test_export_makes_a_model_that_colorizes(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coffee: np.ndarray
 ) -> None:

@@ -97,6 +97,18 @@ def test_losses_and_figures_are_kept_once_each(run: Path) -> None:
     assert held["psnr over gray"] == [1, 2, 3]
 
 
+def test_lines_of_steps_that_are_done_again_are_taken_back(tmp_path: Path) -> None:
+    open_log(tmp_path, 0)(0, 260)
+    open_log(tmp_path, 130)(130, 260)
+    assert columns(tmp_path / "losses.csv")["step"] == [50, 100, 150, 200, 250]
+    assert columns(tmp_path / "validation.csv")["step"] == [100, 200]
+
+
+def test_each_line_is_the_mean_of_its_own_steps(tmp_path: Path) -> None:
+    open_log(tmp_path, 0, parts=lambda step: {"loss": float(step)})(0, 150)
+    assert columns(tmp_path / "losses.csv")["loss"] == [25.5, 75.5, 125.5]
+
+
 def test_times_add_up_over_a_stop(run: Path) -> None:
     found = read(run)
     assert found is not None
