@@ -208,8 +208,9 @@ def _pytest(tree: Path, tests: Sequence[str]) -> None:
     }
     sys.path.insert(0, str(tree / "src"))
     sys.dont_write_bytecode = True  # a file changed twice in a second looks unchanged
-    # Behind a shell's & it is ignored, and with it what tests do with Ctrl-C.
+    # Behind a shell's & both are ignored, and with them what tests do with Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     import pytest
 
     options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider"]

@@ -175,6 +175,14 @@ def test_confidence_lies_where_the_photograph_has_it(models):
     assert (rows / change.sum(), columns / change.sum()) == pytest.approx((44.5, 84.5), abs=1)
 
 
+def test_confidence_is_what_entropy_leaves(models, gray_photo):
+    photo = opsin.open(gray_photo)
+    entropy = predict(photo, model="tiny").entropy
+    sure = opsin.confidence(photo, model="tiny")
+    assert entropy.mean() < 0.45 or entropy.mean() > 0.55
+    assert sure.mean() == pytest.approx(1 - entropy.mean(), abs=0.01)
+
+
 def test_confidence_lies_between_0_and_1(models, gray_photo):
     sure = opsin.confidence(gray_photo, model="tiny")
     assert sure.dtype == np.float32

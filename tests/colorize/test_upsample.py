@@ -161,3 +161,19 @@ def test_sizes_that_do_not_belong_together_are_refused():
     plan = fit(np.zeros((8, 8, 2)), np.zeros((8, 8)))
     with pytest.raises(ValueError, match=r"light must have shape \(4, 20\), got \(3, 20\)"):
         apply(plan, np.zeros((3, 20), np.float32), slice(4, 8), (20, 20))
+
+
+def test_light_beyond_what_was_seen_gives_no_color_beyond_what_was_answered():
+    light, true = step(128, 64)
+    plan = fit(averages(true, 8), averages(light, 2)[..., 0])
+    for brighter in (-60, 60):
+        ab = apply(plan, light + np.float32(brighter), slice(0, 128), light.shape)
+        assert ab.min(axis=(0, 1)) == pytest.approx(true.min(axis=(0, 1)), abs=1e-3)
+        assert ab.max(axis=(0, 1)) == pytest.approx(true.max(axis=(0, 1)), abs=1e-3)
+
+
+def test_cells_that_reach_over_the_edge_are_as_light_as_what_is_in_them():
+    ab = np.linspace(-30, 30, 22)[None, :, None] * np.ones((16, 22, 2))
+    light = np.linspace(20, 90, 88)[None].repeat(61, axis=0)  # the last row of cells is cut off
+    found = upsample(ab, light, light)
+    assert found == pytest.approx(found[:1].repeat(61, axis=0), abs=1e-3)
