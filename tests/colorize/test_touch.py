@@ -79,3 +79,16 @@ def test_any_shape_of_noise_is_touched(seed: int, height: int, width: int) -> No
     assert one.hints.shape == (3, height * STRIDE, width * STRIDE)
     assert np.isfinite(one.hints).all()
     assert np.isfinite(one.ab).all()
+
+
+@pytest.mark.parametrize("across", [True, False])
+def test_a_thing_never_grows_over_a_clear_edge(across: bool) -> None:
+    """Of 8 units, which is more than any step that is allowed, and less than most ways."""
+    ab = np.zeros((16, 16, 2), np.float32)
+    ab[:, 8:] = (8, 0)
+    halves = ab[..., 0] > 0
+    if not across:
+        ab, halves = ab.transpose(1, 0, 2), halves.T
+    for seed in range(60):
+        thing = grow(ab, np.full((16, 16), 50, np.float32), np.random.default_rng(seed))
+        assert not (thing[halves].any() and thing[~halves].any())
