@@ -20,6 +20,7 @@ from opsin.colorize.systems import start_network, system_of  # noqa: E402
 from opsin.errors import DataError, ModelError, RecipeError  # noqa: E402
 from opsin.models import store  # noqa: E402
 from opsin.models.card import read_card  # noqa: E402
+from opsin.training.export import read_weights  # noqa: E402
 
 A1 = {"kind": "encoder_decoder"}
 
@@ -284,3 +285,35 @@ def test_a_recipe_s_name_is_refused_before_training(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r'name = "\.\./\.\./evil", but it must be lower-case'):
         train(recipe, [tmp_path], tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+BINS = {"kind": "color_bins", "encoder": "none", "widths": [16, 8, 8, 8], "attention_blocks": 0}
+
+
+def test_a_blend_is_the_mean_with_what_the_run_began_with(tmp_path: Path) -> None:
+    begun = write_run(tmp_path / "begun", BINS) / "checkpoint.pt"
+    run = write_run(tmp_path / "run", {**BINS, "start": str(begun)})
+    after = torch.load(run / "checkpoint.pt", weights_only=True)
+    after["average"]["head.bias"] += 8.0
+    torch.save(after, run / "checkpoint.pt")
+    done = export(run, tmp_path / "out", license="CC0", blend=0.25)
+    bias = read_weights(store.find(str(done.path)))["head.bias"]
+    begun_bias = torch.load(begun, weights_only=True)["average"]["head.bias"]
+    assert torch.as_tensor(bias).numpy() == pytest.approx((begun_bias + 6.0).numpy(), abs=0.01)
+
+
+def test_a_blend_needs_a_beginning_and_a_share(run: Path, tmp_path: Path, capfd: Any) -> None:
+    words = ("export", run, "-o", tmp_path / "out", "--license", "CC0", "--blend")
+    assert "needs a run that began with a model" in refused(capfd, *words, 0.5)
+    assert "give a share between 0 and 1" in refused(capfd, *words, 1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_card_says_how_answers_become_colors(tmp_path: Path) -> None:
+    run, out = write_run(tmp_path / "run", BINS), tmp_path / "out"
+    words = ["export", str(run), "-o", str(out), "--license", "CC0", "--contrast", "0.4"]
+    assert main([*words, "--vividness", "0.7:0.8,0.6:1.3"]) == 0
+    decode = read_card(out / "mine.toml").decode
+    assert decode is not None
+    assert (decode.vividness, decode.contrast) == (((0.7, 0.8), (0.6, 1.3)), 0.4)
+    assert main([*words, "--vividness", "0.7,0.8", "--overwrite"]) == 2

@@ -40,6 +40,26 @@ def export(
             help="Short side at which it sees photographs. [default: by its crops]",
         ),
     ] = None,
+    vividness: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Temperature:gain at vividness 0, 0.5 and 1. [default: 0.7:0.85,0.6:1.3,0.4:1.7]",
+        ),
+    ] = None,
+    contrast: Annotated[
+        float,
+        typer.Option(min=0, max=2, metavar="NUMBER", help="How much strong colors are favored."),
+    ] = 0.0,
+    blend: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Share of the weights of the model that the run began with, in a mean of both.",
+        ),
+    ] = 0.0,
     training_data: Annotated[
         str, typer.Option(metavar="TEXT", help="A sentence for the card.")
     ] = "",
@@ -65,6 +85,9 @@ def export(
         license=license,
         version=version,
         size=size,
+        **({"vividness": scale(vividness)} if vividness else {}),
+        contrast=contrast,
+        blend=blend,
         training_data=training_data,
         overwrite=overwrite,
     )
@@ -75,6 +98,21 @@ def export(
         f"Next: opsin models add {shlex.quote(str(done.path))}, "
         f"then opsin colorize photo.jpg --model {done.card.name}"
     )
+
+
+def scale(text: str) -> tuple[tuple[float, float], ...]:
+    """The settings in the text of --vividness.
+
+    >>> scale("0.7:0.85,0.6:1.3")
+    ((0.7, 0.85), (0.6, 1.3))
+    """
+    try:
+        pairs = [part.split(":") for part in text.split(",")]
+        return tuple((float(temperature), float(gain)) for temperature, gain in pairs)
+    except ValueError:
+        raise typer.BadParameter(
+            f"'{text}' is not TEMPERATURE:GAIN, several with commas, as 0.7:0.85,0.6:1.3,0.4:1.7."
+        ) from None
 
 
 def in_words(difference: float) -> str:

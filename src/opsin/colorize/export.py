@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from opsin.colorize.bins import BINS
 from opsin.colorize.data import Data
-from opsin.colorize.decode import DEFAULT_SCALE, decode
+from opsin.colorize.decode import DEFAULT_SCALE, Scale, decode
 from opsin.colorize.networks.conditional_gan import Discriminator
 from opsin.colorize.recipe import tables_of
-from opsin.colorize.systems import System
+from opsin.colorize.systems import System, load_start
 from opsin.errors import DataError, ModelError, RecipeError
 from opsin.files import shown
 from opsin.models.card import (
@@ -84,7 +84,9 @@ def export(
     license: str | None = None,
     version: str = "1",
     size: int | None = None,
-    vividness: tuple[tuple[float, float], ...] = DEFAULT_SCALE,
+    vividness: Scale = DEFAULT_SCALE,
+    contrast: float = 0.0,
+    blend: float = 0.0,
     training_data: str = "",
     overwrite: bool = False,
 ) -> Export:
@@ -93,7 +95,10 @@ def export(
     `name` and `license` are the recipe's if they are not given; one that the recipe does not give
     either is a `ModelError`. `size` is the short side at which the model will see photographs, by
     default that at which things are as large as they were in its crops, on average. `vividness`
-    are its temperatures and gains, muted to saturated, for a network that answers with bins.
+    are its temperatures and gains, muted to saturated, for a network that answers with bins, and
+    `contrast` its color contrast. `blend` is the share of the weights that the run began with
+    (`network.start`) in a mean of both: what a run has learned with little loss of what it forgot
+    (Wortsman et al. 2022, arXiv 2109.01903).
     Files that exist are a `ModelError`, unless `overwrite` says otherwise.
     """
     done = read_run(run)
@@ -110,7 +115,9 @@ def export(
         raise ModelError(NO_LICENSE)
     section(msgspec.structs.asdict(labels), Labels)
     network, judge = _network(done, system, run), _discriminator(done, run)
-    card = _card(system, network, labels, vividness)
+    if blend:
+        _blend(network, system, blend)
+    card = _card(system, network, labels, Decode(vividness=tuple(vividness), contrast=contrast))
     check_card(card, folder / f"{card.name}.toml")
     return _write(network, system, judge, card, folder, overwrite=overwrite)
 
@@ -152,9 +159,20 @@ def _network(run: Run, system: System, path: Path) -> nn.Module:
     return network
 
 
-def _card(
-    system: System, network: nn.Module, labels: Labels, vividness: tuple[tuple[float, float], ...]
-) -> Card:
+def _blend(network: nn.Module, system: System, share: float) -> None:
+    """Moves the weights toward those that the run began with, in place."""
+    if not 0 < share < 1:
+        raise ModelError(f"--blend {share}: give a share between 0 and 1.")
+    if not system.start:
+        raise ModelError("--blend needs a run that began with a model; its network.start is empty.")
+    before = system.build()
+    load_start(before, system.start)
+    with torch.no_grad():
+        for now, old in zip(network.parameters(), before.parameters(), strict=True):
+            now.lerp_(old, share)
+
+
+def _card(system: System, network: nn.Module, labels: Labels, decode: Decode) -> Card:
     """The card of a network that is not yet written, without its hash."""
     bins = system.answer == "bins"
     stride = int(network.stride)  # type: ignore[arg-type]
@@ -172,7 +190,7 @@ def _card(
         multiple=max(32, int(network.multiple)),  # type: ignore[arg-type]
         inputs=tuple(_inputs(system, network).values()),
         output=Output(name="logits" if bins else "ab", kind=system.answer, stride=stride),
-        decode=Decode(vividness=vividness) if bins else None,
+        decode=decode if bins else None,
     )
 
 
