@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -294,3 +295,15 @@ def test_machines_that_train_together_have_other_crops_of_the_same_size(two_sets
         first, second = one.batch(number)["light"], other.batch(number)["light"]
         assert first.shape == second.shape
         assert not torch.equal(first, second)
+
+
+def test_two_workers_share_the_batches(two_sets: Listing, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Data(size=64, small_size=32, batch=1, small_batch=1, **PLAIN)  # type: ignore[arg-type]
+    made = []
+    for worker in (0, 1):
+        crops = Crops(two_sets, told, seed=3, first=5, last=11)
+        monkeypatch.setattr(crops, "batch", lambda number: number)
+        info = SimpleNamespace(id=worker, num_workers=2)
+        monkeypatch.setattr(torch.utils.data, "get_worker_info", lambda info=info: info)
+        made.append(list(crops))
+    assert made == [[5, 7, 9], [6, 8, 10]]
