@@ -6,6 +6,7 @@ left behind can be told from what another one is writing now.
 
 import errno
 import hashlib
+import mmap
 import os
 import re
 import secrets
@@ -108,12 +109,18 @@ def fingerprint_of(path: Path) -> str:
         return _fingerprint(os.fstat(file.fileno()).st_size, *_ends(file))
 
 
-def find_in_ends(path: Path, pattern: re.Pattern[bytes]) -> bytes | None:
-    """The first group of a pattern in a file's first or last 64 KiB; None if it is not there."""
-    with suppress(OSError), open(path, "rb") as file:
+def find_in_file(path: Path, pattern: re.Pattern[bytes]) -> bytes | None:
+    """The first group of a pattern in a file, or None; its ends are looked at first.
+
+    Large metadata may push it beyond the first 64 KiB, so the rest is searched, too.
+    """
+    with suppress(OSError, ValueError), open(path, "rb") as file:
         for part in _ends(file):
             if found := pattern.search(part):
                 return found[1]
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+            if found := pattern.search(whole):
+                return bytes(found[1])
     return None
 
 

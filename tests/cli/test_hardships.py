@@ -74,7 +74,8 @@ def test_memory_that_is_not_enough_for_one_is_told_of_that_one(folder, scan, cap
 
     monkeypatch.setattr("opsin.colorize.pipeline.predict", fail)
     assert colorize("a.png") == 1
-    assert "a.png: there is not enough memory for it" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "a.png: there is not enough memory for it (0 megapixels). Try --workers 1" in error
 
 
 def test_the_same_name_of_another_box_is_not_taken_for_done(folder, scan, other, capsys):
@@ -100,6 +101,18 @@ def test_a_copy_says_which_file_it_was_made_from(folder, scan, other, format):
     assert colorize("a.png", "--format", format) == 0
     other.save("a.png", overwrite=True)
     assert colorize("a.png", "--format", format) == 1
+
+
+def test_an_origin_behind_much_metadata_is_found(tmp_path):
+    from opsin.formats.xmp import ORIGIN
+
+    origin = b"0123456789abcdef" * 2
+    path = tmp_path / "a"
+    for words in (b"<opsin:Origin>%b</opsin:Origin>", b'opsin:Origin="%b"'):
+        path.write_bytes(bytes(200_000) + words % origin + bytes(200_000))
+        assert files.find_in_file(path, ORIGIN) == origin
+    path.write_bytes(b"")
+    assert files.find_in_file(path, ORIGIN) is None
 
 
 def test_a_comparison_asked_for_later_leaves_the_color_picture_alone(folder, scan):

@@ -23,7 +23,7 @@ from opsin.cli import FAILED, STOPPED, WrongCallError, write_to_stdout
 from opsin.cli.inputs import KEPT, WRITABLE, Job, format_of, plan
 from opsin.cli.options import Json, Size
 from opsin.errors import ModelError, OpsinError
-from opsin.files import check_writable, clean, find_in_ends, fingerprint_of, shown
+from opsin.files import check_writable, clean, find_in_file, fingerprint_of, shown
 from opsin.interrupt import as_interrupts
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -168,7 +168,7 @@ def _of_another(job: Job) -> str | None:
     """Why the existing color picture is not this photograph's; None if it is, or does not say."""
     from opsin.formats.xmp import ORIGIN
 
-    origin = find_in_ends(job.target, ORIGIN)
+    origin = find_in_file(job.target, ORIGIN)
     try:
         if origin is None or origin.decode() == fingerprint_of(job.source):
             return None
@@ -277,11 +277,22 @@ def _attempt(job: Job, options: Options) -> Result:
         text = f"{error.filename}: {error.strerror}." if isinstance(error, OSError) else str(error)
         return _result(job, "failed", error=text.removeprefix(f"{shown(job.source)}: "))
     except MemoryError:
-        return _result(job, "failed", error="there is not enough memory for it. Try --workers 1.")
+        text = f"there is not enough memory for it{_megapixels(job.source)}. Try --workers 1."
+        return _result(job, "failed", error=text)
     except Exception as error:  # no photograph ends a run
         found = f"{type(error).__name__}: {error}".splitlines()[0]
         text = f"this is a mistake in opsin ({found}). Please report it, with the photograph."
         return _result(job, "failed", error=text)
+
+
+def _megapixels(path: Path) -> str:
+    """How large a photograph is, as its head tells; nothing where it cannot be told."""
+    from opsin.formats.vips import vips
+
+    with suppress(Exception):  # memory is short: a word less is better than no word
+        image = vips().Image.new_from_file(str(path), access="sequential")
+        return f" ({image.width * image.height / 1e6:,.0f} megapixels)"
+    return ""
 
 
 def _run(
@@ -481,7 +492,7 @@ def _notes(results: Sequence[Result]) -> str:
         for note in notes[:MOST_NOTES]
     ]
     if len(notes) > MOST_NOTES:
-        lines.append(f"and {len(notes) - MOST_NOTES} other notes; --json tells all")
+        lines.append(f"and {len(notes) - MOST_NOTES} other notes; --json lists them all")
     return "".join(f"\n  {line}" for line in lines)
 
 

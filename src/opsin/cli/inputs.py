@@ -103,7 +103,7 @@ def _means_folder(output: str, paths: Sequence[str]) -> bool:
     if suffix and suffix.lower() not in suffixes() and len(paths) == 1 and Path(paths[0]).is_file():
         raise WrongCallError(
             f"cannot write '{suffix}'. Formats: {', '.join(WRITABLE)}. "
-            f"If {shown(output)} shall be a folder, end it with /."
+            f"If {shown(output)} is to be a folder, end the name with /."
         )
     return suffix.lower() not in suffixes()
 

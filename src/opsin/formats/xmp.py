@@ -29,7 +29,7 @@ PREFIXES = {
     "Iptc4xmpExt": IPTC_EXT,
     "opsin": OPSIN,
 }
-ORIGIN = re.compile(rb"<opsin:Origin>([0-9a-f]{32})</opsin:Origin>")
+ORIGIN = re.compile(rb"opsin:Origin(?:>|=[\"'])([0-9a-f]{32})")
 """Where a copy's packet names the file that it was made from."""
 
 MADE_BY_NETWORK = (
