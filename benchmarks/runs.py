@@ -27,6 +27,7 @@ from opsin.colorize.export import read_run
 from opsin.colorize.objectives.regression import squashed
 from opsin.colorize.systems import system_of
 from opsin.colorize.validation import save_sheet
+from opsin.evaluate.equal import curve, gain_for
 from opsin.evaluate.pictures import read
 from opsin.evaluate.statistics import bootstrap
 
@@ -101,7 +102,10 @@ def row(name: str, ab: Float, lab: Float, share: float) -> str:
     cells.append(f"{np.nanmean(plain.edges):.3f}" if np.isfinite(plain.edges).any() else "")
     if name == "gray":
         return f"| {name} | {' | '.join(cells)} | | | |"
-    gain = gain_to(ab, lab, share * true)
+    curves = [
+        curve(np.ascontiguousarray(truth[..., 0]), one) for truth, one in zip(lab, ab, strict=True)
+    ]
+    gain = gain_for(curves, share * true, name)
     scaled = figures(gain * ab, lab)
     cells += [f"{gain:.2f}", f"{scaled.psnr.mean():+.2f}", between(scaled.delta_e)]
     return f"| {name} | {' | '.join(cells)} |"
@@ -137,16 +141,6 @@ def steps(ab: Float) -> Float:
     """How far each pixel's color is from those of its right and lower neighbors, (S-1, S-1)."""
     across, down = np.diff(ab, axis=1)[:-1], np.diff(ab, axis=0)[:, :-1]
     return np.asarray(np.sqrt((across**2).sum(axis=2) + (down**2).sum(axis=2)), np.float32)
-
-
-def gain_to(ab: Float, lab: Float, wanted: float) -> float:
-    """What the colors must be multiplied by for this mean colorfulness; at most 20."""
-    low, high = 0.0, 20.0
-    for _ in range(12):
-        gain = (low + high) / 2
-        found = np.mean([colorfulness(paint(a, gain * b)) for a, b in zip(lab, ab, strict=True)])
-        low, high = (gain, high) if found < wanted else (low, gain)
-    return (low + high) / 2
 
 
 if __name__ == "__main__":

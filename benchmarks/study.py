@@ -5,6 +5,9 @@
 Every system is trained by recipes/study.toml: the same photographs, crops and steps. A stopped
 study goes on where it was: what is in RUNS is not done again. At the end the tables and pictures
 of docs/systems.md are made anew from RUNS; its words are written by hand.
+
+A paler system is nearer to the truth whatever it knows. So each is measured twice: with a*b* as it
+gives them (a gain of 1), and with the gain at which all have the same colorfulness.
 """
 
 from __future__ import annotations
@@ -59,6 +62,8 @@ MUTED = "a7-color-bins@0"  # at vividness 0, as one more row
 FIGURES = ("psnr", "ssim", "delta_e", "colorfulness", "auc", "channel")
 FORMS = (".2f", ".3f", ".2f", ".1f", ".1%", ".1%")
 HEADS = ("PSNR", "SSIM", "CIEDE2000", "CF", "AuC", "larger channel")
+SHARE = 0.6  # of the truth's colorfulness, when all have the same
+TERMS = {"as-given": {"gain": 1.0}, "equal": {"gain": 1.0, "colorfulness": SHARE}}
 
 
 def main() -> None:
@@ -74,9 +79,6 @@ def main() -> None:
     for name in arguments.only:
         train(name, arguments)
     trained = [name for name in SYSTEMS if card_of(name, arguments.runs).exists()]
-    for data in arguments.on:
-        for name in rows_of(trained):
-            measure(name, data, arguments.runs)
     write_page(trained, arguments)
 
 
@@ -173,15 +175,32 @@ def milliseconds(model: str) -> float:
     return float(np.median(times[3:]) * 1000)
 
 
-def measure(name: str, data: Path, runs: Path) -> dict[str, Any]:
-    """The report of a model on an evaluation set, unless it is there."""
-    path = runs / "figures" / f"{data.stem}-{name}.json"
-    if not path.exists():
-        model, vividness = setting_of(name, runs)
-        report = evaluate(data, model=model, vividness=vividness)
-        write_json(path, document(report))
-        print(f"{name}: measured on {data.stem}", flush=True)
-    return dict(json.loads(path.read_text("utf-8")))
+def measure(rows: Sequence[str], data: Path, terms: str, runs: Path) -> dict[str, Any]:
+    """The figures of all rows on an evaluation set, measured unless they are there."""
+    path = runs / "figures" / f"{data.stem}-{terms}.json"
+    found = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if not set(rows) <= set(found):
+        for vividness in (0.0, 0.5):  # all models of one vividness together: half the time
+            settings = {name: setting_of(name, runs) for name in rows}
+            models = {name: one for name, (one, amount) in settings.items() if amount == vividness}
+            if models:
+                report = evaluate(
+                    data, model=list(models.values()), vividness=vividness, **TERMS[terms]
+                )
+                found |= named(document(report), list(models))
+        write_json(path, found)
+        print(f"measured on {data.stem}, {terms}", flush=True)
+    return dict(found)
+
+
+def named(report: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The rows of a report by the names of the study: gray and one color, then the models."""
+    gray, plain, *models, _ = report["systems"]
+    gains = list((report["gains"] or dict.fromkeys(names)).values())
+    rows = {"gray": gray, "mean color": plain}
+    for name, row, gain in zip(names, models, gains, strict=True):
+        rows[name] = {**row, "gain": gain}
+    return rows
 
 
 def write_page(trained: Sequence[str], arguments: argparse.Namespace) -> None:
@@ -189,7 +208,9 @@ def write_page(trained: Sequence[str], arguments: argparse.Namespace) -> None:
     page = PAGE.read_text("utf-8")
     page = put(page, "networks", networks_table(trained, arguments.runs))
     for data in arguments.on:
-        page = put(page, data.stem, figures_table(trained, data, arguments.runs))
+        for terms in TERMS:
+            table_of = figures_table(trained, data, terms, arguments.runs)
+            page = put(page, f"{data.stem} {terms}", table_of)
     page = put(page, "tint", tint_table(trained, arguments.on, arguments.runs))
     PAGE.write_text(page, "utf-8")
     models = [str(card_of(name, arguments.runs)) for name in trained]
@@ -221,17 +242,18 @@ def networks_table(trained: Sequence[str], runs: Path) -> str:
     return "\n".join(lines)
 
 
-def figures_table(trained: Sequence[str], data: Path, runs: Path) -> str:
+def figures_table(trained: Sequence[str], data: Path, terms: str, runs: Path) -> str:
     """Figures with their intervals, on one evaluation set."""
-    lines = [f"| system | {' | '.join(HEADS)} |", "|---" * (1 + len(HEADS)) + "|"]
-    plain = measure("default", data, runs)["systems"]
-    rows = [(row["system"], row) for row in plain if row["system"] in ("gray", "mean color")]
-    for name, label in rows_of(trained).items():
-        rows.append((label, answered(measure(name, data, runs))))
-    for label, row in rows:
-        cells = []
+    rows = rows_of(trained)
+    found = measure(list(rows), data, terms, runs)
+    equal = terms == "equal"
+    heads = ("gain", *HEADS) if equal else HEADS
+    lines = [f"| system | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    plain = {name: name for name in ("gray", "mean color")}
+    for name, label in (rows if equal else plain | rows).items():
+        cells = [f"{found[name]['gain']:.2f}"] if equal else []
         for key, form in zip(FIGURES, FORMS, strict=True):
-            figure = row["figures"][key]
+            figure = found[name]["figures"][key]
             cells.append(
                 f"{figure['value']:{form}} [{figure['low']:{form}}, {figure['high']:{form}}]"
             )
@@ -251,12 +273,6 @@ def tint_table(trained: Sequence[str], data: Sequence[Path], runs: Path) -> str:
             found |= {"truth": list(truth), name: list(answer)}
             write_json(path, found)
     return table({label: found[name] for name, label in {"truth": "truth", **rows}.items()})
-
-
-def answered(report: dict[str, Any]) -> dict[str, Any]:
-    """The row of the model itself."""
-    plain = ("gray", "mean color", "ceiling")
-    return next(row for row in report["systems"] if row["system"] not in plain)
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

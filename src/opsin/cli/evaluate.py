@@ -37,6 +37,17 @@ def colorize(
     model: Models = None,
     vividness: Amounts = "0.5",
     size: Size = None,
+    gain: Annotated[
+        float | None,
+        typer.Option(min=0, help="Multiply a*b* by this instead of by the models' own gains."),
+    ] = None,
+    colorfulness: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Compare at equal colorfulness: all as colorful as this share of the truth.",
+        ),
+    ] = None,
     limit: Limit = None,
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write a contact sheet, in pages.")
@@ -75,6 +86,8 @@ def colorize(
             model=model or "default",
             vividness=amounts,
             size=size,
+            gain=gain,
+            colorfulness=colorfulness,
             limit=limit,
             sheet=sheet,
             features=features,
@@ -125,6 +138,10 @@ def _print_tables(report: Report) -> None:
     if report.rows[0].judged is not None:
         shares = (f"{row.system} {row.judged:.0%}" for row in report.rows)
         console.print("Taken for true by the discriminator:", ", ".join(shares), highlight=False)
+    if gains := report.settings["gains"]:
+        share = f"{report.settings['colorfulness']:.0%} of the true colorfulness"
+        listed = ", ".join(f"{system} {gain:.2f}" for system, gain in gains.items())
+        console.print(f"a*b* multiplied to have {share}:", listed, highlight=False)
     interval = report.settings["interval"]
     console.print(f"{len(report.pictures)} pictures; dim: {interval}.", highlight=False)
 

@@ -195,9 +195,12 @@ def ask_engines(
     return tuple(said)
 
 
-def answer_of(said: Sequence[Said], vividness: float = 0.5) -> Answer:
-    """The colors of what was said, from 0, muted, to 1, saturated; of several their mean."""
-    answers = [_decoded(one, vividness) for one in said]
+def answer_of(said: Sequence[Said], vividness: float = 0.5, gain: float | None = None) -> Answer:
+    """The colors of what was said, from 0, muted, to 1, saturated; of several their mean.
+
+    `gain` is for studies: a*b* times it, in place of each model's own gain and contrast.
+    """
+    answers = [_decoded(one, vividness, gain) for one in said]
     finest = max(answers, key=lambda one: (one.cells, one.light.shape))
 
     def blend(grids: Sequence[Floats]) -> Floats:
@@ -320,10 +323,12 @@ def _weaker(hints: Floats, card: Card, vividness: float) -> Floats:
     return np.concatenate([np.moveaxis(ab, -1, 0), hints[2:]])
 
 
-def _decoded(said: Said, vividness: float) -> Answer:
-    """The colors of one network."""
+def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
+    """The colors of one network, with a gain of one's own choice or with the model's."""
     card, entropy = said.card, None
     temperature, gain, contrast = _setting(card, vividness)
+    if own is not None:
+        gain, contrast = own, 0.0
     if card.output.kind == "bins":
         ab, entropy = decode(said.raw, temperature=temperature, gain=gain, contrast=contrast)
     else:

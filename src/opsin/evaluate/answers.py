@@ -34,6 +34,8 @@ class Setting:
     size: int | None = None
     name: str = ""
     """What the model is called in tables and captions; `settings` finds it."""
+    gain: float | None = None
+    """In place of the model's own gain and contrast."""
 
     @property
     def label(self) -> str:
@@ -51,7 +53,10 @@ class Answered(NamedTuple):
 
 
 def settings(
-    model: str | Sequence[str], vividness: float | Sequence[float], size: int | None = None
+    model: str | Sequence[str],
+    vividness: float | Sequence[float],
+    size: int | None = None,
+    gain: float | None = None,
 ) -> list[Setting]:
     """Each model at each vividness; a model's file is called by its name, unless two have it.
 
@@ -63,7 +68,7 @@ def settings(
     short = [",".join(map(_name_of, name.split(","))) for name in models]
     names = short if len(set(short)) == len(set(models)) else models
     return [
-        Setting(asked, amount, size, name)
+        Setting(asked, amount, size, name, gain)
         for asked, name in zip(models, names, strict=True)
         for amount in amounts
     ]
@@ -98,7 +103,7 @@ def answered(
         said = ask(photo, model=model, size=size, threads=threads)
         seconds = time.perf_counter() - began
         for setting in group:
-            yield Answered(setting, answer_of(said, setting.vividness), seconds)
+            yield Answered(setting, answer_of(said, setting.vividness, setting.gain), seconds)
 
 
 def gray_photo(light: Floats) -> Photo:

@@ -24,7 +24,7 @@ from opsin.colorize import prior, upsample
 from opsin.colorize.ensemble import cards
 from opsin.colorize.pipeline import network_size
 from opsin.errors import missing_extra
-from opsin.evaluate import statistics
+from opsin.evaluate import equal, statistics
 from opsin.evaluate.answers import Answers, Setting, answers_of, settings
 from opsin.evaluate.frechet import Distances, Features
 from opsin.evaluate.judge import Judge
@@ -75,6 +75,8 @@ def evaluate(
     model: str | Sequence[str] = "default",
     vividness: float | Sequence[float] = 0.5,
     size: int | None = None,
+    gain: float | None = None,
+    colorfulness: float | None = None,
     limit: int | None = None,
     sheet: str | Path | None = None,
     features: str | Path | None = None,
@@ -82,6 +84,9 @@ def evaluate(
     watch: Callable[[Scored], None] | None = None,
 ) -> Report:
     """The report on models at one or several settings, over the pictures in `data`.
+
+    `gain` takes the place of the models' own gains and contrast. With `colorfulness`, a share of
+    the truth's, each model's a*b* are multiplied so that its pictures have it (`equal`).
 
     `data` are folders, tar files or pictures, of which the first `limit` are taken. `sheet` is
     where a contact sheet is written, `features` a feature network for the Frechet distance
@@ -91,7 +96,8 @@ def evaluate(
     >>> report = evaluate("photos.tar", vividness=(0, 0.5, 1))  # doctest: +SKIP
     >>> report["color-bins 0.5"].figures["delta_e"].value  # doctest: +SKIP
     """
-    asked = settings(model, vividness, size)
+    asked = settings(model, vividness, size, gain)
+    answers, gains = answers_of(asked), None
     finest = min(cards(asked[0].model), key=lambda card: card.output.stride / (size or card.size))
     distances = Distances(_load_features(features)) if features else None
     judge = Judge(discriminator) if discriminator else None
@@ -108,9 +114,12 @@ def evaluate(
             if watch:
                 watch(scored)
 
+        if colorfulness is not None:
+            gains = equal.gains_of(read(data, limit=limit), answers, colorfulness)
+            answers = equal.scaled(answers, gains)
         report = measure(
             read(data, limit=limit),
-            answers_of(asked),
+            answers,
             size=size or finest.size,
             stride=finest.output.stride,
             watch=see,
@@ -121,7 +130,8 @@ def evaluate(
     if judge:
         rows = tuple(replace(row, judged=judge.of(row.system)) for row in report.rows)
         report = replace(report, rows=rows)
-    return replace(report, settings=_described(data, asked, features))
+    more = {"gain": gain, "colorfulness": colorfulness, "gains": gains}
+    return replace(report, settings={**_described(data, asked, features), **more})
 
 
 def measure(
