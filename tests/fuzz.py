@@ -11,9 +11,11 @@ process of its own, with a limit on memory and time. What failed is kept as a fi
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import io
 import json
 import multiprocessing
+import shutil
 import sys
 import tarfile
 import tempfile
@@ -155,22 +157,24 @@ def _use(kind: str, data: bytes, folder: Path) -> None:
         copy.encode("tiff" if len(data) % 2 else "jpeg")
 
 
-def walk(seed: int, files: int, report: Callable[[int, str, bytes, str], None]) -> None:
-    """Hurts and uses so many files; `report` is told of each failure."""
+def walk(
+    seed: int, files: int, folder: Path, report: Callable[[int, str, bytes, str], None]
+) -> None:
+    """Hurts and uses so many files, each at `folder`/last; `report` is told of each failure."""
     rng = np.random.default_rng(seed)
     cases = photographs() + others()
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(files):
-            kind, sound = cases[int(rng.integers(len(cases)))]
-            data = hurt(sound, rng)
-            Path(folder, "last").write_bytes(data)
-            try:
-                check(kind, data, Path(folder))
-            except Exception:
-                report(number, kind, data, traceback.format_exc())
+    for number in range(files):
+        kind, sound = cases[int(rng.integers(len(cases)))]
+        data = hurt(sound, rng)
+        (folder / "last").write_bytes(data)
+        try:
+            check(kind, data, folder)
+        except Exception:
+            report(number, kind, data, traceback.format_exc())
 
 
-def _child(seed: int, keep: str, queue: Any) -> None:
+def _child(seed: int, folder: Path, keep: Path, queue: Any) -> None:
+    faulthandler.enable()  # a crash says where
     if sys.platform != "win32":
         import resource
         import signal
@@ -179,11 +183,11 @@ def _child(seed: int, keep: str, queue: Any) -> None:
         signal.alarm(SECONDS * 10)  # a whole round takes a few seconds
 
     def report(number: int, kind: str, data: bytes, text: str) -> None:
-        path = Path(keep) / f"{seed}-{number}.{kind}"
+        path = keep / f"{seed}-{number}.{kind}"
         path.write_bytes(data)
         queue.put(f"{path}\n{text}")
 
-    walk(seed, ROUND, report)
+    walk(seed, ROUND, folder, report)
     queue.put("")
 
 
@@ -198,16 +202,19 @@ def main() -> int:
     while time.monotonic() - began < arguments.seconds:
         arguments.keep.mkdir(exist_ok=True)
         queue = context.Queue()
-        child = context.Process(target=_child, args=(seed, str(arguments.keep), queue))
-        child.start()
-        child.join()
-        while not queue.empty():
-            if text := queue.get():
+        with tempfile.TemporaryDirectory() as name:
+            Path(name, "last").touch()
+            child = context.Process(target=_child, args=(seed, Path(name), arguments.keep, queue))
+            child.start()
+            child.join()
+            while not queue.empty():
+                if text := queue.get():
+                    failures += 1
+                    print(text, flush=True)
+            if child.exitcode:
                 failures += 1
-                print(text, flush=True)
-        if child.exitcode:
-            failures += 1
-            print(f"round {seed}: the process ended with {child.exitcode}", flush=True)
+                last = shutil.copy(Path(name, "last"), arguments.keep / f"{seed}-last")
+                print(f"{last}\nround {seed} ended with {child.exitcode} at it", flush=True)
         seed += 1
     rounds = seed - arguments.seed * 1_000_000
     print(f"{rounds * ROUND} files in {time.monotonic() - began:.0f} s: {failures} failures")

@@ -273,8 +273,36 @@ def test_a_photograph_is_an_array_and_a_pil_image() -> None:
     assert both.to_pil().mode == "RGBA"
 
 
-def test_whatever_the_bytes_the_error_is_ours() -> None:
+def test_whatever_the_bytes_the_error_is_ours(tmp_path) -> None:
     """A short walk; `make fuzz` goes on for ten minutes."""
     failures: list[str] = []
-    fuzz.walk(7, 300, lambda number, kind, data, text: failures.append(f"{number} {kind}\n{text}"))
+
+    def report(number: int, kind: str, data: bytes, text: str) -> None:
+        failures.append(f"{number} {kind}\n{text}")
+
+    fuzz.walk(7, 300, tmp_path, report)
     assert not failures, failures[0]
+
+
+def test_garbage_of_damaged_files_never_ends_the_process(tmp_path):
+    jpeg = io.BytesIO()
+    Image.fromarray(GRAY).save(jpeg, "JPEG", progressive=True)
+    data = bytearray(jpeg.getvalue())
+    data[-60:-20] = bytes(40)
+    (tmp_path / "damaged.jpg").write_bytes(data)
+    script = (
+        "import gc, logging, sys, opsin\n"
+        "logging.getLogger('pyvips').addFilter(lambda record: gc.collect() >= 0)\n"
+        "opsin.open(sys.argv[1])\n"
+        "image = opsin.formats.vips.vips().Image.jpegload(sys.argv[1])\n"
+        "image.avg()\n"
+        "loop = [image]\n"
+        "loop.append(loop)\n"
+        "gc.disable()\n"  # until a warning is told to Python, if it is
+        "del image, loop\n"
+        "opsin.open(sys.argv[1])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "damaged.jpg")], capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

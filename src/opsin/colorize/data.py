@@ -22,6 +22,7 @@ from opsin.colorize.bins import BINS, histogram
 from opsin.colorize.touch import touch
 from opsin.errors import DataError
 from opsin.formats import small
+from opsin.formats.vips import vips
 from opsin.training import augment
 from opsin.training.loop import Batch
 from opsin.training.recipe import Batch as BatchSize
@@ -274,8 +275,6 @@ def _random_square(
 
 def _warped(rgb: Float, settings: Data, rng: np.random.Generator) -> Float:
     """A square turned, sheared and enlarged about its middle; its edges go on beyond it."""
-    import pyvips
-
     angle = np.radians(rng.uniform(-settings.rotate, settings.rotate))
     shear = np.tan(np.radians(rng.uniform(-settings.shear, settings.shear)))
     scale = rng.uniform(1 - settings.zoom, 1 + settings.zoom)
@@ -284,13 +283,17 @@ def _warped(rgb: Float, settings: Data, rng: np.random.Generator) -> Float:
     size = len(rgb)
     middle = np.full(2, (size - 1) / 2)
     shift = middle - matrix @ middle
-    image = pyvips.Image.new_from_array(np.ascontiguousarray(rgb)).affine(
-        matrix.ravel().tolist(),
-        odx=shift[0],
-        ody=shift[1],
-        oarea=[0, 0, size, size],
-        interpolate=pyvips.Interpolate.new("bilinear"),
-        extend="copy",
+    image = (
+        vips()
+        .Image.new_from_array(np.ascontiguousarray(rgb))
+        .affine(
+            matrix.ravel().tolist(),
+            odx=shift[0],
+            ody=shift[1],
+            oarea=[0, 0, size, size],
+            interpolate=vips().Interpolate.new("bilinear"),
+            extend="copy",
+        )
     )
     return np.clip(np.asarray(image.numpy(), np.float32), 0, 1)
 

@@ -16,7 +16,7 @@ from opsin.errors import NotAPhotoError, PhotoError, PhotoTooLargeError, Truncat
 from opsin.formats import bmp, exif, icc, iptc, xmp
 from opsin.formats.metadata import Metadata, sensible_dpi
 from opsin.formats.sniff import CONVERT, kind_of
-from opsin.formats.vips import listening, message, vips
+from opsin.formats.vips import forget_errors, message, vips
 
 MM_PER_INCH = 25.4
 LOADERS = {
@@ -40,7 +40,6 @@ UNSUPPORTED = (
 FOR_PILLOW = (*UNSUPPORTED, "bad value")  # the latter of a tag, which libvips takes for damage
 # Warnings of libjpeg that leave the picture whole.
 HARMLESS = ("Invalid SOS parameters", "Unknown Adobe")
-MOST_WARNINGS = 3
 DOMAINS = {"avif": "heif", "heic": "heif"}  # in the names of libvips' functions
 
 
@@ -59,9 +58,9 @@ def decode(data: bytes | memoryview, *, where: str, source: str | None, limit: i
         return _by_pillow(data, kind, where=where, source=source, limit=limit)
     if kind == "tiff":
         _refuse_cut_off(data, where)
+    forget_errors()
     try:
-        with listening() as warnings:
-            decoded = _load(data, kind, where=where, source=source, limit=limit, warnings=warnings)
+        return _load(data, kind, where=where, source=source, limit=limit)
     except vips().Error as error:
         refused = _photo_error(error, kind, where)
         if kind != "tiff" or not any(word in str(error).lower() for word in FOR_PILLOW):
@@ -70,7 +69,6 @@ def decode(data: bytes | memoryview, *, where: str, source: str | None, limit: i
             return _by_pillow(data, kind, where=where, source=source, limit=limit)
         except (NotAPhotoError, TruncatedPhotoError):
             raise refused from error
-    return _noted(decoded, *_telling(warnings))
 
 
 def _by_pillow(
@@ -126,13 +124,7 @@ def check_size(width: int, height: int, *, where: str, limit: int) -> None:
 
 
 def _load(
-    data: bytes | memoryview,
-    kind: str,
-    *,
-    where: str,
-    source: str | None,
-    limit: int,
-    warnings: list[str],
+    data: bytes | memoryview, kind: str, *, where: str, source: str | None, limit: int
 ) -> Decoded:
     strict = kind in ("jpeg", "tiff")  # whose damage libvips tells as a warning
     flaw = ""
@@ -151,10 +143,8 @@ def _load(
             raise
         # A damaged JPEG that is all there still gives a picture, with a flaw: say so. Of a TIFF
         # whose pixels are all there, an untidy tag is no damage: old scanners write many.
-        warnings.clear()
         decoded = finish(_opened(data, kind, fail_on="error"), where=where, metadata=metadata)
         if kind == "jpeg":
-            warnings.clear()
             flaw = message(error, about=kind) or "no cause given"
     if flaw and not flaw.startswith(HARMLESS):
         decoded = _noted(decoded, f"the file is damaged ({flaw}): parts may look wrong")
@@ -338,12 +328,6 @@ def _cut_off(where: str, said: str) -> TruncatedPhotoError:
         f"{where}: the picture is damaged or cut off{f' ({said})' if said else ''}. "
         "Copy it again from where it came from."
     )
-
-
-def _telling(warnings: list[str]) -> list[str]:
-    """libvips' warnings as notes, without those about private tags, which scanners love."""
-    said = dict.fromkeys(warning.removeprefix("VIPS: ").strip() for warning in warnings)
-    return [f"libvips: {text}" for text in said if "tag" not in text.lower()][:MOST_WARNINGS]
 
 
 def _noted(decoded: Decoded, *notes: str) -> Decoded:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from opsin.errors import SaveError
 from opsin.formats import bmp, exif, icc, iptc
 from opsin.formats.metadata import Metadata
-from opsin.formats.vips import listening, message, vips
+from opsin.formats.vips import message, vips
 
 MM_PER_INCH = 25.4
 DEFAULT_DPI = (72.0, 72.0)  # where EXIF wants a number and nobody knows one
@@ -61,8 +61,7 @@ def encode(
         return bmp.encode(pixels, metadata.dpi)
     image = _image(pixels, alpha, metadata)
     try:
-        with listening():
-            return _SAVERS[kind](image, metadata, quality)
+        return _SAVERS[kind](image, metadata, quality)
     except vips().Error as error:
         raise SaveError(
             f"{where}: cannot be written as {kind.upper()} "

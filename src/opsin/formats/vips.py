@@ -1,17 +1,14 @@
-"""libvips, imported when first needed, with its cache off and its warnings caught."""
+"""libvips, imported when first needed, with its cache off and its warnings silenced."""
 
-import contextlib
 import functools
-import logging
 import os
-from collections.abc import Iterator
+import sys
 from typing import Any
 
 from opsin.errors import OpsinError
 
 MOST_THREADS = 4  # a photograph is decoded by one thread; more only cost memory
 
-_listeners: dict[int, list[str]] = {}
 _watched: list[bool] = []
 _forked = False
 
@@ -48,30 +45,41 @@ def _mark_forked() -> None:
 
 @functools.cache
 def _load() -> Any:
-    import pyvips
-
+    pyvips = _silent()
     watch_forks()
 
     # Photographs are read once: a cache of operations would only hold their memory.
     pyvips.cache_set_max(0)
     if "VIPS_CONCURRENCY" not in os.environ:
         pyvips.concurrency_set(min(os.cpu_count() or 1, MOST_THREADS))
-    logging.getLogger("pyvips").addFilter(_swallow)
     for module in (pyvips, pyvips.error):  # a damaged file may be quoted in any encoding
         module._to_string = functools.partial(_text, pyvips.ffi)
     return pyvips
 
 
-@contextlib.contextmanager
-def listening() -> Iterator[list[str]]:
-    """The warnings libvips gives during the block; they reach no log and no terminal."""
-    heard: list[str] = []
-    vips().vips_lib.vips_error_clear()  # what an earlier read left behind
-    _listeners[id(heard)] = heard
-    try:
-        yield heard
-    finally:
-        del _listeners[id(heard)]
+def _silent() -> Any:
+    """pyvips, with libvips' own silent handler of warnings instead of pyvips's in Python.
+
+    While Python handles one, it may collect garbage; an image that is freed so gives a warning
+    too, and GLib ends the process for a warning within a warning.
+    """
+    if "pyvips" in sys.modules:  # imported by somebody else: its warnings are theirs
+        import pyvips
+
+        return pyvips
+    before = os.environ.get("VIPS_WARNING")
+    os.environ["VIPS_WARNING"] = "silent"  # any value
+    import pyvips
+
+    if before is None:
+        del os.environ["VIPS_WARNING"]
+    pyvips._remove_log_handler()
+    return pyvips
+
+
+def forget_errors() -> None:
+    """Clears what an earlier read left in libvips' list of errors."""
+    vips().vips_lib.vips_error_clear()
 
 
 def message(error: Exception, *, about: str = "") -> str:
@@ -86,12 +94,3 @@ def message(error: Exception, *, about: str = "") -> str:
 
 def _text(ffi: Any, pointer: Any) -> str:
     return "" if pointer == ffi.NULL else ffi.string(pointer).decode("utf-8", "replace")
-
-
-def _swallow(record: logging.LogRecord) -> bool:
-    listeners = list(_listeners.values())
-    # Warnings come from libvips' own threads: with two reads at once nobody can tell
-    # which file is meant, and a note on the wrong photograph is worse than none.
-    if len(listeners) == 1:
-        listeners[0].append(record.getMessage())
-    return not listeners

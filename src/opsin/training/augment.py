@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import linear_to_srgb, srgb_to_linear
+from opsin.formats.vips import vips
 
 Float = NDArray[np.float32]
 
@@ -103,9 +104,7 @@ def _ramp(at: Float) -> Float:
 
 
 def _jpeg(gray: Float, quality: int) -> Float:
-    import pyvips
-
-    image = pyvips.Image.new_from_array((gray * 255).round().astype(np.uint8))
+    image = vips().Image.new_from_array((gray * 255).round().astype(np.uint8))
     packed = image.jpegsave_buffer(Q=quality)
-    back: NDArray[np.uint8] = pyvips.Image.new_from_buffer(packed, "").numpy()
+    back: NDArray[np.uint8] = vips().Image.new_from_buffer(packed, "").numpy()
     return (back.reshape(gray.shape) / 255).astype(np.float32)

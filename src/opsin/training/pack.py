@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from opsin.errors import DataError, SaveError
 from opsin.files import whole_file
 from opsin.formats import small
-from opsin.formats.vips import listening, vips
+from opsin.formats.vips import vips
 from opsin.models.engine import cores
 from opsin.training import splits
 from opsin.training.cifar import holds_arrays, read_arrays
@@ -94,7 +94,7 @@ def pack(
     items, classes = _gather([splits.split_of(path) for path in paths], out)
     if not items:
         raise DataError(f"no picture found in {', '.join(map(str, paths))}.")
-    with listening(), whole_file(out) as file, tarfile.open(fileobj=file, mode="w") as archive:
+    with whole_file(out) as file, tarfile.open(fileobj=file, mode="w") as archive:
         make = partial(_make, size=size, quality=quality)
         stored, unreadable = _store(archive, items, make, progress)
         if not stored:

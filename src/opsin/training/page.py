@@ -215,19 +215,18 @@ def _sheets(folder: Path) -> str:
 
 def _small(file: Path, limit: int) -> bytes | None:
     """The sheet as a JPEG of at most about `limit` bytes; None if it cannot be read."""
-    from opsin.formats.vips import listening, vips
+    from opsin.formats.vips import vips
 
     try:
         data = file.read_bytes()
         if len(data) <= limit and file.suffix == ".jpg":
             return data
-        with listening():
-            for width in (2000, 1600, 1280, 1024, 800, 640, 480):
-                image = vips().Image.thumbnail_buffer(data, width, height=4 * width, size="down")
-                image = image.flatten(background=255) if image.hasalpha() else image
-                data_now: bytes = image.jpegsave_buffer(Q=84, keep="none")
-                if len(data_now) <= limit:
-                    return data_now
+        for width in (2000, 1600, 1280, 1024, 800, 640, 480):
+            image = vips().Image.thumbnail_buffer(data, width, height=4 * width, size="down")
+            image = image.flatten(background=255) if image.hasalpha() else image
+            data_now: bytes = image.jpegsave_buffer(Q=84, keep="none")
+            if len(data_now) <= limit:
+                return data_now
     except (OSError, vips().Error):
         return None
     return data_now
