@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from opsin.colorize.bins import BINS
-from opsin.colorize.decode import before_emphasis, decode, emphasized, setting
+from opsin.colorize.decode import before_emphasis, decode, emphasized, restrained, setting
 
 
 def peak(a: float, b: float, height: float) -> np.ndarray:
@@ -91,9 +91,9 @@ def test_gain_scales_the_color(temperature: float, gain: float) -> None:
 
 def test_setting_interpolates_along_the_scale() -> None:
     scale = ((1.0, 1.0), (0.5, 1.0), (0.3, 1.2))
-    assert setting(0, scale) == (1.0, 1.0, 0.0)
-    assert setting(0.5, scale) == (0.5, 1.0, 0.0)
-    assert setting(0.75, scale, 0.3) == pytest.approx((0.4, 1.1, 0.3))
+    assert setting(0, scale) == (1.0, 1.0, 0.0, 0.0)
+    assert setting(0.5, scale) == (0.5, 1.0, 0.0, 0.0)
+    assert setting(0.75, scale, 0.3, 0.7) == pytest.approx((0.4, 1.1, 0.3, 0.7))
 
 
 @pytest.mark.parametrize("vividness", [-0.1, 1.5, float("nan")])
@@ -117,8 +117,7 @@ def test_emphasis_can_be_undone_and_keeps_the_hue(
     a: float, b: float, gain: float, contrast: float
 ) -> None:
     color = np.array([[a, b]], np.float32)
-    if np.hypot(a, b) < 0.1:
-        return
+    assume(np.hypot(a, b) > 1)
     there = emphasized(color, gain, contrast)
     assert before_emphasis(there, gain, contrast) == pytest.approx(color, rel=1e-3, abs=1e-3)
     turned = float(color[0, 0] * there[0, 1] - color[0, 1] * there[0, 0])
@@ -135,3 +134,14 @@ def test_contrast_leaves_a_chroma_of_twenty_and_parts_the_others() -> None:
 def test_gray_stays_gray_under_contrast() -> None:
     assert not emphasized(np.zeros((2, 2), np.float32), 2.0, 0.7).any()
     assert np.isfinite(before_emphasis(np.zeros((2, 2), np.float32), 2.0, 0.7)).all()
+
+
+def test_the_gain_is_less_where_the_network_is_sure() -> None:
+    sure, unsure = peak(30, -20, 40), peak(30, -20, 6)
+    for logits, above in ((sure, False), (unsure, True)):
+        plain, entropy = decode(logits, temperature=0.5)
+        done = decode(logits, temperature=0.5, gain=1.2, restraint=1.0)[0]
+        factor = np.linalg.norm(done, axis=-1) / np.linalg.norm(plain, axis=-1)
+        assert factor == pytest.approx(1.2 * (0.5 + entropy), rel=1e-3)
+        assert (factor > 1.2).all() if above else (factor < 0.7).all()
+    assert (restrained(1.0, 2.0, np.zeros(3, np.float32)) > 0).all()  # a color is never turned over

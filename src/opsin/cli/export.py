@@ -51,6 +51,10 @@ def export(
         float,
         typer.Option(min=0, max=2, metavar="NUMBER", help="How much strong colors are favored."),
     ] = 0.0,
+    restraint: Annotated[
+        float,
+        typer.Option(min=0, max=2, metavar="NUMBER", help="Less gain where the network is sure."),
+    ] = 0.0,
     blend: Annotated[
         float,
         typer.Option(
@@ -87,6 +91,7 @@ def export(
         size=size,
         **({"vividness": scale(vividness)} if vividness else {}),
         contrast=contrast,
+        restraint=restraint,
         blend=blend,
         training_data=training_data,
         overwrite=overwrite,

@@ -37,6 +37,8 @@ class Vividness(NamedTuple):
     """Factor on a*b* after the mean."""
     contrast: float = 0.0
     """How much stronger strong colors get, and how much weaker weak ones; see `emphasized`."""
+    restraint: float = 0.0
+    """How much less the gain is where the network is sure; see `restrained`."""
 
 
 DEFAULT_SCALE: Final = ((0.7, 0.85), (0.6, 1.3), (0.4, 1.7))
@@ -48,11 +50,12 @@ def setting(
     vividness: float,
     scale: Scale = DEFAULT_SCALE,
     contrast: float = 0.0,
+    restraint: float = 0.0,
 ) -> Vividness:
     """The temperature and gain at a vividness in [0, 1], on a scale of evenly spaced settings.
 
     >>> setting(0.25, ((1.0, 1.0), (0.5, 1.0), (0.3, 1.2)))
-    Vividness(temperature=0.75, gain=1.0, contrast=0.0)
+    Vividness(temperature=0.75, gain=1.0, contrast=0.0, restraint=0.0)
     """
     if not 0 <= vividness <= 1:
         raise ValueError(f"vividness must be between 0 (muted) and 1 (saturated), got {vividness}.")
@@ -62,11 +65,27 @@ def setting(
         float(np.interp(vividness, at, temperatures)),
         float(np.interp(vividness, at, gains)),
         contrast,
+        restraint,
     )
 
 
-def emphasized(ab: Float, gain: float, contrast: float) -> Float:
+def restrained(gain: float, restraint: float, entropy: Float | float) -> Float:
+    """The gain where the entropy, in [0, 1], is this: less than `gain` below 0.5, more above.
+
+    A mean is pale only where several colors are likely. Where one is, as of skin, it has its
+    strength already, and a gain would make it orange.
+
+    >>> restrained(1.2, 1.0, np.array([0.0, 0.5, 0.75])).round(2).tolist()
+    [0.6, 1.2, 1.5]
+    """
+    stronger = 1 + restraint * (np.asarray(entropy, np.float32) - 0.5)
+    return np.asarray(gain * np.maximum(stronger, 0.1), np.float32)
+
+
+def emphasized(ab: Float, gain: Float | float, contrast: float) -> Float:
     """Colors (..., 2) made stronger: chroma C becomes gain * C * (C / 20) ** contrast.
+
+    `gain` is one number or (...), one for each color.
 
     A mean over what is likely is too pale everywhere, and palest where it is least sure. One factor
     for all would make the stain on a gray wall as much stronger as the grass.
@@ -74,7 +93,7 @@ def emphasized(ab: Float, gain: float, contrast: float) -> Float:
     >>> emphasized(np.array([[10.0, 0.0], [40.0, 0.0]], np.float32), 1.0, 1.0)[:, 0].tolist()
     [5.0, 80.0]
     """
-    stronger = ab * np.float32(gain)
+    stronger = ab * np.asarray(gain, np.float32)[..., None]
     if contrast:
         stronger = stronger * (_chroma(ab) / _PIVOT) ** np.float32(contrast)
     return np.asarray(stronger, np.float32)
@@ -96,9 +115,16 @@ def _chroma(ab: Float) -> Float:
 
 
 def decode(
-    logits: Float, *, temperature: float = 0.5, gain: float = 1.0, contrast: float = 0.0
+    logits: Float,
+    *,
+    temperature: float = 0.5,
+    gain: float = 1.0,
+    contrast: float = 0.0,
+    restraint: float = 0.0,
 ) -> tuple[Float, Float]:
     """The annealed mean color of each position, (h, w, 2), and its entropy, (h, w) in [0, 1].
+
+    The options are those of `Vividness`.
 
     The entropy is that of the distribution as the network gave it (temperature 1), divided by
     log 313: 0 is certain, 1 knows nothing.
@@ -120,7 +146,7 @@ def decode(
     for start in range(0, flat.shape[1], _BLOCK):
         part = slice(start, start + _BLOCK)
         ab[part], entropy[part] = _decode_block(flat[:, part], temperature)
-    ab = emphasized(ab, gain, contrast)
+    ab = emphasized(ab, restrained(gain, restraint, entropy), contrast)
     return ab.reshape(height, width, 2), entropy.reshape(height, width)
 
 

@@ -86,6 +86,7 @@ def export(
     size: int | None = None,
     vividness: Scale = DEFAULT_SCALE,
     contrast: float = 0.0,
+    restraint: float = 0.0,
     blend: float = 0.0,
     training_data: str = "",
     overwrite: bool = False,
@@ -96,9 +97,9 @@ def export(
     either is a `ModelError`. `size` is the short side at which the model will see photographs, by
     default that at which things are as large as they were in its crops, on average. `vividness`
     are its temperatures and gains, muted to saturated, for a network that answers with bins, and
-    `contrast` its color contrast. `blend` is the share of the weights that the run began with
-    (`network.start`) in a mean of both: what a run has learned with little loss of what it forgot
-    (Wortsman et al. 2022, arXiv 2109.01903).
+    `contrast` and `restraint` are its decoding's (`decode.Vividness`). `blend` is the share of
+    the weights that the run began with (`network.start`) in a mean of both: what a run has learned
+    with little loss of what it forgot (Wortsman et al. 2022, arXiv 2109.01903).
     Files that exist are a `ModelError`, unless `overwrite` says otherwise.
     """
     done = read_run(run)
@@ -117,7 +118,8 @@ def export(
     network, judge = _network(done, system, run), _discriminator(done, run)
     if blend:
         _blend(network, system, blend)
-    card = _card(system, network, labels, Decode(vividness=tuple(vividness), contrast=contrast))
+    how = Decode(vividness=tuple(vividness), contrast=contrast, restraint=restraint)
+    card = _card(system, network, labels, how)
     check_card(card, folder / f"{card.name}.toml")
     return _write(network, system, judge, card, folder, overwrite=overwrite)
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +35,7 @@ from opsin.colorize.decode import (
     before_emphasis,
     decode,
     emphasized,
+    restrained,
     setting,
 )
 from opsin.colorize.ensemble import Grid, mean, members
@@ -51,6 +53,7 @@ LONGEST = 8  # the network's long side is at most this many times `size`: a stri
 SIZES = (64, 2048)  # what `size` may be
 MOST_THREADS = 4
 STRIP_PIXELS = 1 << 18  # smaller ones let two threads fight for the interpreter
+SURE = 0.48  # entropy at a point, the median of those in `benchmarks/points.py`
 LEAST_CHROMA = 0.5  # below this no eye sees a color
 AB_SCALE = ((1.0, 0.6), (1.0, 1.0), (1.0, 1.4))  # vividness of networks that answer with a*b*
 
@@ -318,21 +321,22 @@ def _run(engine: Engine, light: Floats, hints: Floats, thumbnail: Floats | None)
 
 def _weaker(hints: Floats, card: Card, vividness: float) -> Floats:
     """Hints of which the colors asked for become, when the answer is made stronger."""
-    _, gain, contrast = _setting(card, vividness)
-    ab = before_emphasis(np.moveaxis(hints[:2], 0, -1), gain, contrast)
+    _, gain, contrast, restraint = _setting(card, vividness)
+    there = float(restrained(gain, restraint, SURE))
+    ab = before_emphasis(np.moveaxis(hints[:2], 0, -1), there, contrast)
     return np.concatenate([np.moveaxis(ab, -1, 0), hints[2:]])
 
 
 def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
     """The colors of one network, with a gain of one's own choice or with the model's."""
     card, entropy = said.card, None
-    temperature, gain, contrast = _setting(card, vividness)
+    how = _setting(card, vividness)
     if own is not None:
-        gain, contrast = own, 0.0
+        how = Vividness(how.temperature, own)
     if card.output.kind == "bins":
-        ab, entropy = decode(said.raw, temperature=temperature, gain=gain, contrast=contrast)
+        ab, entropy = decode(said.raw, **how._asdict())
     else:
-        ab = emphasized(np.ascontiguousarray(said.raw.transpose(1, 2, 0)), gain, contrast)
+        ab = emphasized(np.ascontiguousarray(said.raw.transpose(1, 2, 0)), how.gain, how.contrast)
     if said.points is not None:
         ab = settle(ab, said.light, said.points, stride=card.output.stride)
     _check(ab, said.light, card)
@@ -340,11 +344,11 @@ def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
 
 
 def _setting(card: Card, vividness: float) -> Vividness:
-    """A model's temperature, gain and contrast at a vividness."""
+    """What a model's card says of a vividness."""
     usual = DEFAULT_SCALE if card.output.kind == "bins" else AB_SCALE
     if card.decode is None:
         return setting(vividness, usual)
-    return setting(vividness, card.decode.vividness, card.decode.contrast)
+    return setting(vividness, *msgspec.structs.astuple(card.decode))
 
 
 def _check(ab: Floats, light: Floats, card: Card) -> None:

@@ -30,6 +30,7 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     vividness = [[1.0, 1.0], [0.5, 1.0], [0.25, 1.15]]
                                         # temperature and gain at vividness 0, 0.5 and 1
     contrast = 0.35                     # a power of the chroma: 0 treats all colors alike
+    restraint = 1.0                     # less gain where the network is sure: 0 is one gain for all
 
     [[figures]]
     name = "CIEDE2000, eval-diverse"
@@ -108,6 +109,8 @@ class Decode(_Table, frozen=True, kw_only=True):
     vividness: Annotated[tuple[tuple[Temperature, Gain], ...], Meta(min_length=1, max_length=100)]
     contrast: Annotated[float, Meta(ge=0, le=2)] = 0.0
     """Strong colors are made stronger by this power of their chroma, weak ones weaker."""
+    restraint: Annotated[float, Meta(ge=0, le=2)] = 0.0
+    """The gain is less by so much where the network is sure, and more where it is not."""
 
 
 class Figure(_Table, frozen=True, kw_only=True):
