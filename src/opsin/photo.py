@@ -80,6 +80,15 @@ class Photo:
         return int(self.pixels.shape[2]) == 1
 
     @property
+    def there(self) -> "Photo":
+        """The part of it that its file holds: all of it, unless that was damaged."""
+        if self.metadata.there is None:
+            return self
+        alpha = None if self.alpha is None else self.alpha[self.metadata.there]
+        metadata = replace(self.metadata, there=None)
+        return Photo(self.pixels[self.metadata.there], alpha, metadata)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was changed on the way in."""
         return self.metadata.notes
@@ -167,8 +176,12 @@ class Photo:
         return Photo(self.pixels[::step, ::step], alpha).encode("png")
 
 
-def open(source: Any, *, pixel_limit: int = PIXEL_LIMIT) -> Photo:
+def open(source: Any, *, pixel_limit: int = PIXEL_LIMIT, damaged: bool = False) -> Photo:
     """The photograph in a path, bytes, a binary file, a NumPy array or a PIL image.
+
+    A damaged file is a `TruncatedPhotoError`; with `damaged` it is taken as far as it goes. What
+    is missing is then gray and stays so when the rest gets its colors; `notes` tell how much.
+    A sound file is the same with it.
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) or with alpha (H, W, 2), (H, W, 4), of uint8,
     uint16, bool, or real numbers from 0 to 1, which become 16 bits; they are copied.
@@ -179,13 +192,15 @@ def open(source: Any, *, pixel_limit: int = PIXEL_LIMIT) -> Photo:
     if isinstance(source, np.ndarray):
         return _from_array(source, limit=pixel_limit)
     if isinstance(source, str | os.PathLike):
-        return _from_path(source, limit=pixel_limit)
+        return _from_path(source, limit=pixel_limit, damaged=damaged)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_bytes(bytes(source), where="these bytes", source=None, limit=pixel_limit)
+        return _from_bytes(
+            bytes(source), where="these bytes", source=None, limit=pixel_limit, damaged=damaged
+        )
     if hasattr(source, "tobytes") and hasattr(source, "getbands"):
         return Photo(*_from_pil(source, limit=pixel_limit))
     if hasattr(source, "read"):
-        return _from_file(source, limit=pixel_limit)
+        return _from_file(source, limit=pixel_limit, damaged=damaged)
     raise TypeError(
         "a photograph must be a path, bytes, a binary file, a NumPy array or a PIL image, "
         f"got {type(source).__name__}"
@@ -206,6 +221,7 @@ def made_by_opsin(photo: Photo, pixels: NDArray[Any], *, model: str, version: st
         "origin": old.origin,
         "model": model,
         "version": version,
+        "damage": old.damage,
         "fingerprint": f"{zlib.crc32(np.ascontiguousarray(pixels).data):08x}",
     }
     notes = old.notes
@@ -217,7 +233,7 @@ def made_by_opsin(photo: Photo, pixels: NDArray[Any], *, model: str, version: st
     return replace(photo, pixels=pixels, metadata=replace(old, xmp=packet, notes=notes))
 
 
-def _from_path(path: str | os.PathLike[str], *, limit: int) -> Photo:
+def _from_path(path: str | os.PathLike[str], *, limit: int, damaged: bool) -> Photo:
     path = Path(os.fsdecode(path))
     where = shown(path)
     try:
@@ -238,10 +254,10 @@ def _from_path(path: str | os.PathLike[str], *, limit: int) -> Photo:
         raise PhotoError(
             f"{where}: cannot be read ({error}). Check the name and the disk."
         ) from error
-    return _from_bytes(data, where=where, source=shown(path.name), limit=limit)
+    return _from_bytes(data, where=where, source=shown(path.name), limit=limit, damaged=damaged)
 
 
-def _from_file(file: BinaryIO, *, limit: int) -> Photo:
+def _from_file(file: BinaryIO, *, limit: int, damaged: bool) -> Photo:
     data = file.read()
     if not isinstance(data, bytes):
         raise TypeError("the file must be open for reading bytes: open(path, 'rb')")
@@ -249,11 +265,11 @@ def _from_file(file: BinaryIO, *, limit: int) -> Photo:
     named = isinstance(name, str) and not name.startswith("<")
     source = shown(os.path.basename(name)) if named and name else None
     where = source or ("standard input" if name == "<stdin>" else "this file")
-    return _from_bytes(data, where=where, source=source, limit=limit)
+    return _from_bytes(data, where=where, source=source, limit=limit, damaged=damaged)
 
 
-def _from_bytes(data: bytes, *, where: str, source: str | None, limit: int) -> Photo:
-    pixels, alpha, metadata = decode(data, where=where, source=source, limit=limit)
+def _from_bytes(data: bytes, *, where: str, source: str | None, limit: int, damaged: bool) -> Photo:
+    pixels, alpha, metadata = decode(data, where=where, source=source, limit=limit, damaged=damaged)
     return Photo(pixels, alpha, replace(metadata, origin=fingerprint(data)))
 
 

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -80,3 +81,61 @@ def test_run_lengths():
 def test_broken_files_are_errors(data, error):
     with pytest.raises(error, match="these bytes: "):
         op.open(data)
+
+
+def runs(pixels, *, four=False):
+    """Rows of (H, W) indices as the worst case, runs of one pixel, and every third row as it is."""
+    width = pixels.shape[1]
+    body = b""
+    for number, row in enumerate(pixels[::-1].tolist()):
+        if number % 3 == 2 and width <= 255:
+            halves = zip(row[::2], row[1::2], strict=True)
+            literal = bytes(a << 4 | b for a, b in halves) if four else bytes(row)
+            body += bytes([0, width]) + literal + bytes(len(literal) % 2) + b"\0\0"
+        else:
+            body += b"".join(bytes([1, value << 4 if four else value]) for value in row) + b"\0\0"
+    return body + b"\0\1"
+
+
+@pytest.mark.parametrize("four", [False, True])
+def test_many_run_lengths(four):
+    dice = np.random.default_rng(1)
+    pixels = dice.integers(0, 16 if four else 256, (90, 202), dtype=np.uint8)
+    palette = b"".join(bytes([value, value, value, 0]) for value in range(16 if four else 256))
+    body = runs(pixels, four=four)
+    data = bmp(202, 90, 4 if four else 8, 2 if four else 1, body, palette=palette)
+    np.testing.assert_array_equal(op.open(data).pixels[..., 0], pixels)
+    reference = Image.open(io.BytesIO(data)).convert("L")
+    np.testing.assert_array_equal(op.open(data).pixels[..., 0], np.asarray(reference))
+
+
+def test_jumps_in_run_lengths_leave_the_first_color():
+    palette = b"".join(bytes([value, value, value, 0]) for value in (7, 50, 100))
+    body = b"\1\1" + b"\0\2\1\1" + b"\1\2\0\0" + b"\3\1\0\1"  # one right and one up, then 2
+    photo = op.open(bmp(3, 3, 8, 1, body, palette=palette))
+    assert photo.pixels[..., 0].tolist() == [[50, 50, 50], [7, 7, 100], [50, 7, 7]]
+
+
+def test_run_lengths_of_four_megapixels_take_seconds():
+    row = np.arange(2000, dtype=np.uint8)
+    data = bmp(2000, 2000, 8, 1, runs(row[None])[:-2] * 2000 + b"\0\1", palette=bytes(1024))
+    began = time.process_time()
+    assert op.open(data).width == 2000
+    assert time.process_time() - began < 10, "a loop in Python took 20"
+
+
+@pytest.mark.parametrize("rows", [0, 1, 40, 89])
+def test_run_lengths_that_are_cut_off_are_taken_as_far_as_they_go(rows):
+    pixels = np.random.default_rng(1).integers(0, 256, (90, 300), dtype=np.uint8)
+    palette = b"".join(bytes([value, value, value, 0]) for value in range(256))
+    data = bmp(300, 90, 8, 1, runs(pixels), palette=palette)
+    cut = data[: 54 + 1024 + rows * 602 + 100]
+    with pytest.raises(TruncatedPhotoError):
+        op.open(cut)
+    if rows == 0:
+        with pytest.raises(TruncatedPhotoError, match="nothing of it can be read"):
+            op.open(cut, damaged=True)
+        return
+    photo = op.open(cut, damaged=True)
+    assert photo.metadata.there == (slice(90 - rows, 90), slice(0, 300))
+    np.testing.assert_array_equal(photo.there.pixels[..., 0], pixels[90 - rows :])

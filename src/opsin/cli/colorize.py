@@ -42,6 +42,7 @@ class Options:
     skip_color: bool = False
     pixel_limit: int = 250_000_000
     overwrite: bool = False
+    damaged: bool = False
     threads: int | None = None
 
 
@@ -104,6 +105,12 @@ def colorize(
     pixel_limit: Annotated[
         int, typer.Option(min=1, help="Photographs with more pixels are not opened.")
     ] = 250_000_000,
+    damaged: Annotated[
+        bool,
+        typer.Option(
+            "--damaged", help="Take damaged photographs as far as they go; the rest stays gray."
+        ),
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(min=1, max=64, help="Photographs at once. [default: the cores + 1]"),
@@ -120,7 +127,9 @@ def colorize(
 
     Example: opsin colorize scans -o colored --vividness 0.6
     """
-    options = Options(model, vividness, size, quality, mark, skip_color, pixel_limit, overwrite)
+    options = Options(
+        model, vividness, size, quality, mark, skip_color, pixel_limit, overwrite, damaged
+    )
     if "-" in (*paths, output):
         _refuse_in_a_pipe(
             {
@@ -206,7 +215,7 @@ def _pipe(
     if to_stdout and sys.stdout.isatty():
         raise WrongCallError("the picture would fill the terminal. Add -o FILE or > FILE.")
     source = sys.stdin.buffer if paths[0] == "-" else Path(paths[0])
-    photo = opsin.open(source, pixel_limit=options.pixel_limit)
+    photo = opsin.open(source, pixel_limit=options.pixel_limit, damaged=options.damaged)
     kind = format_of(format) if format else None
     result = opsin.colorize(
         photo, model=options.model, vividness=options.vividness, size=options.size
@@ -231,11 +240,11 @@ def _pipe(
 
 def _do(job: Job, options: Options) -> Result:
     """Colorize one photograph and write those of its pictures that are missing."""
-    from opsin.colorize.pipeline import confidence_map, paint, predict
+    from opsin.colorize.pipeline import confidence_of, paint, predict
     from opsin.photo import open as open_photo
 
     began = time.perf_counter()
-    photo = open_photo(job.source, pixel_limit=options.pixel_limit)
+    photo = open_photo(job.source, pixel_limit=options.pixel_limit, damaged=options.damaged)
     answer = predict(
         photo,
         model=options.model,
@@ -259,7 +268,7 @@ def _do(job: Job, options: Options) -> Result:
 
         side_by_side(photo, result).save(job.compare, quality=options.quality)
     if job.confidence and is_wanted(job.confidence):
-        map = confidence_map(answer, photo.height, photo.width)
+        map = confidence_of(photo, answer)
         open_photo((map * 255 + 0.5).astype("uint8")).save(job.confidence)
     if is_wanted(job.target):
         result.save(job.target, format=job.format, quality=options.quality, mark=options.mark)

@@ -133,8 +133,7 @@ def confidence(
     It is 1 minus the entropy of the distribution over colors, and no promise of truth.
     """
     photo = _as_photo(photo)
-    answer = predict(photo, model=model, size=size, threads=threads)
-    return confidence_map(answer, photo.height, photo.width)
+    return confidence_of(photo, predict(photo, model=model, size=size, threads=threads))
 
 
 def predict(
@@ -182,6 +181,7 @@ def ask_engines(
     if points and not any("hints" in engine.card.input_names() for engine in engines):
         names = ",".join(engine.card.name for engine in engines)
         raise ModelError(f"model '{names}' takes no points.")
+    photo, points = photo.there, _within(points, photo)
     shrunk = cache(partial(_resize, photo.pixels))
     said: list[Said] = []
     for engine in engines:
@@ -221,7 +221,20 @@ def answer_of(said: Sequence[Said], vividness: float = 0.5, gain: float | None =
 
 def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
     """`photo` with the colors of `answer`, at full resolution."""
-    threads = threads or min(cores(), MOST_THREADS)
+    pixels = _painted(photo.there, answer, threads or min(cores(), MOST_THREADS))
+    if there := photo.metadata.there:
+        whole = np.broadcast_to(photo.pixels, (photo.height, photo.width, 3)).copy()
+        whole[there] = pixels
+        pixels = whole
+    if note := NOTES.get(answer.kind):
+        notes = (*photo.metadata.notes, note)
+        photo = replace(photo, metadata=replace(photo.metadata, notes=notes))
+    model = " + ".join(f"{card.name} {card.version}" for card in answer.cards)
+    return made_by_opsin(photo, pixels, model=model, version=opsin.__version__)
+
+
+def _painted(photo: Photo, answer: Answer, threads: int) -> Any:
+    """The pixels (H, W, 3) of `photo` in the colors of `answer`."""
     size_hw = (photo.height, photo.width)
     plan = upsample.fit(answer.ab, answer.light)
     pixels = np.empty((*size_hw, 3), photo.pixels.dtype)
@@ -239,11 +252,18 @@ def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(strip, strips))
-    if note := NOTES.get(answer.kind):
-        notes = (*photo.metadata.notes, note)
-        photo = replace(photo, metadata=replace(photo.metadata, notes=notes))
-    model = " + ".join(f"{card.name} {card.version}" for card in answer.cards)
-    return made_by_opsin(photo, pixels, model=model, version=opsin.__version__)
+    return pixels
+
+
+def confidence_of(photo: Photo, answer: Answer) -> Floats:
+    """The confidence of `answer` at each pixel of `photo`; 0 where nothing was there to color."""
+    there = photo.there
+    sure = confidence_map(answer, there.height, there.width)
+    if photo.metadata.there is None:
+        return sure
+    whole = np.zeros((photo.height, photo.width), np.float32)
+    whole[photo.metadata.there] = sure
+    return whole
 
 
 def confidence_map(answer: Answer, height: int, width: int) -> Floats:
@@ -270,6 +290,17 @@ def network_size(height: int, width: int, size: int) -> tuple[int, int]:
     """
     scale = min(size / min(height, width), LONGEST * size / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _within(points: Sequence[Point], photo: Photo) -> Sequence[Point]:
+    """`points` of a photograph, counted in the part of it that is there."""
+    if photo.metadata.there is None:
+        return points
+    rows, columns = photo.metadata.there
+    for x, y, _ in points:
+        if not (columns.start <= x < columns.stop and rows.start <= y < rows.stop):
+            raise ValueError(f"point ({x}, {y}) lies where the photograph is missing.")
+    return [(x - columns.start, y - rows.start, color) for x, y, color in points]
 
 
 def _as_photo(photo: Any) -> Photo:

@@ -1,4 +1,4 @@
-"""BMP, which the packaged libvips does not speak.
+"""BMP, which the packaged libvips does not speak, nor Pillow all of it.
 
 Reads 1, 4, 8, 16, 24 and 32 bits, palettes, bit fields and run lengths; writes 8-bit
 gray and 24-bit color. Reference: Microsoft, "Bitmap Storage".
@@ -62,16 +62,31 @@ def read_header(data: bytes | memoryview) -> Header:
 
 
 def decode(data: bytes | memoryview, header: Header) -> NDArray[np.uint8]:
-    """(H, W, 1) where the palette is gray, else (H, W, 3), or (H, W, 4) with an alpha mask."""
+    """(H, W, 1) where the palette is gray, else (H, W, 3), or (H, W, 4) with an alpha mask.
+
+    Raises `EOFError` where pixels are missing, `ValueError` where they make no sense.
+    """
+    pixels, there = decode_part(data, header)
+    if there < header.height:
+        raise EOFError(f"{there} of {header.height} rows of pixels are there")
+    return pixels
+
+
+def decode_part(data: bytes | memoryview, header: Header) -> tuple[NDArray[np.uint8], int]:
+    """As `decode`, and how many rows are there, counted as they are stored; the others are 0."""
     if header.compression in (RLE8, RLE4):
-        return _through_palette(_run_lengths(data, header)[::-1], header)
+        indices, there = _run_lengths(data, header)
+        return _through_palette(indices[::-1], header), there
     stride = (header.width * header.bits + 31) // 32 * 4
-    body = data[header.offset : header.offset + stride * header.height]
-    if len(body) < stride * header.height:
-        raise EOFError(f"{len(body)} of {stride * header.height} bytes of pixels are there")
+    body = bytes(data[header.offset : header.offset + stride * header.height])
+    there = len(body) // stride
+    body = body.ljust(stride * header.height, b"\0")
     rows = np.frombuffer(body, np.uint8).reshape(header.height, stride)
-    if not header.top_down:
-        rows = rows[::-1]
+    return _plain(rows if header.top_down else rows[::-1], header), there
+
+
+def _plain(rows: NDArray[np.uint8], header: Header) -> NDArray[np.uint8]:
+    """The pixels of rows that are not compressed."""
     if header.bits <= 8:
         return _through_palette(_indices(rows, header), header)
     if header.bits == 24:
@@ -126,36 +141,51 @@ def _field(words: NDArray[Any], mask: int) -> NDArray[np.uint8]:
     return values
 
 
-def _run_lengths(data: bytes | memoryview, header: Header) -> NDArray[np.uint8]:
-    """Palette indices, bottom row first; what is skipped stays 0."""
-    out = np.zeros((header.height, header.width), np.uint8)
+def _run_lengths(data: bytes | memoryview, header: Header) -> tuple[NDArray[np.uint8], int]:
+    """Palette indices, bottom row first, and how many rows are there; what is skipped stays 0."""
+    body = np.frombuffer(data[header.offset :], np.uint8)
     four = header.compression == RLE4
-    at, x, y = header.offset, 0, 0
-    while True:
-        if at + 2 > len(data):
-            raise EOFError("its runs are cut off")
-        count, value = data[at], data[at + 1]
-        at += 2
-        if count == 0 and value == 1:
-            return out
-        if count == 0 and value == 0:
-            x, y = 0, y + 1
-            continue
-        if count == 0 and value == 2:
-            if at + 2 > len(data):
-                raise EOFError("its runs are cut off")
-            x, y, at = x + data[at], y + data[at + 1], at + 2
-            continue
-        if count:
-            run = np.array([value >> 4, value & 15] if four else [value, value], np.uint8)
-            values = np.resize(run, count)
-        else:
-            used = (value + 1) // 2 if four else value
-            raw = np.frombuffer(data[at : at + used], np.uint8)
-            at += used + used % 2
-            values = np.stack([raw >> 4, raw & 15], 1).ravel()[:value] if four else raw
-        if y >= header.height or x > header.width:
-            raise ValueError("its runs leave the picture")
-        values = values[: header.width - x]
-        out[y, x : x + len(values)] = values
-        x += len(values)
+    at, ended = _commands(body, four)
+    count, value = body[at].astype(np.intp), body[at + 1].astype(np.intp)
+    run, jump = count > 0, (count == 0) & (value == 2)
+    row_ends = (count == 0) & (value == 0)
+    there = np.where(run, count, np.where(value > 2, value, 0))  # pixels of each command
+    right, up = there.copy(), row_ends.astype(np.intp)
+    right[jump], up[jump] = body[at[jump] + 2], body[at[jump] + 3]
+    y = np.cumsum(up) - up
+    walked = np.cumsum(right) - right
+    x = walked - np.maximum.accumulate(np.where(_behind(row_ends), walked, 0))
+    if np.any((there > 0) & (y >= header.height)):
+        raise ValueError("its runs leave the picture")
+    there = np.minimum(there, header.width - x).clip(0)
+    step = np.arange(there.sum()) - np.repeat(np.cumsum(there) - there, there)
+    source = np.repeat(np.where(run, at + 1, at + 2), there)
+    source += np.where(np.repeat(run, there), 0, step // 2 if four else step)
+    pixels = body[source]
+    if four:
+        pixels = np.where(step % 2, pixels & 15, pixels >> 4)
+    out = np.zeros(header.height * header.width, np.uint8)
+    out[np.repeat(y * header.width + x, there) + step] = pixels
+    begun = int(up.sum())
+    rows = begun + bool(len(x) and not row_ends[-1] and x[-1] + right[-1] >= header.width)
+    whole = ended or rows >= header.height
+    return out.reshape(header.height, header.width), header.height if whole else rows
+
+
+def _behind(ends: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which commands are the first behind one of `ends`."""
+    return np.concatenate([[True], ends[:-1]])[: len(ends)]
+
+
+def _commands(body: NDArray[np.uint8], four: bool) -> tuple[NDArray[np.intp], bool]:
+    """Where the run length commands stand, as far as they are all there; whether an end does."""
+    count, value = body[:-1], body[1:].astype(np.intp)
+    bytes_of = (value + 1) // 2 if four else value
+    literal = np.where(value > 2, bytes_of + bytes_of % 2, np.where(value == 2, 2, 0))
+    following = (np.arange(len(value)) + 2 + np.where(count > 0, 0, literal)).tolist()
+    ends = ((count == 0) & (value == 1)).tolist()
+    found, at = [], 0
+    while at < len(ends) and not ends[at] and following[at] <= len(body):
+        found.append(at)
+        at = following[at]
+    return np.array(found, np.intp), at < len(ends) and ends[at]

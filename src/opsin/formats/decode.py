@@ -31,6 +31,7 @@ LOADERS = {
 WHOLE = "Convert it to gray or RGB of 8 or 16 bits first"
 UNSAID = (1.0, 2.834)  # pixels per millimeter that libvips makes up for a PNG
 WITHOUT_GRAY = {"gif", "webp", "avif"}
+DIVISIBLE = {"jpeg", "png", "tiff", "webp", "gif", "bmp"}  # part of such a picture can be read
 PAGES = {"tiff": "pages", "gif": "frames", "webp": "frames", "avif": "pictures"}
 UNSUPPORTED = (
     *("unsupported", "not supported", "not implemented", "unimplemented"),
@@ -49,9 +50,33 @@ class Decoded(NamedTuple):
     metadata: Metadata
 
 
-def decode(data: bytes | memoryview, *, where: str, source: str | None, limit: int) -> Decoded:
-    """`where` names the picture in errors; `limit` is in pixels and checked before decoding."""
+def decode(
+    data: bytes | memoryview,
+    *,
+    where: str,
+    source: str | None,
+    limit: int,
+    damaged: bool = False,
+) -> Decoded:
+    """`where` names the picture in errors; `limit` is in pixels and checked before decoding.
+
+    With `damaged`, a file that cannot be read whole is taken as far as it goes.
+    """
     kind = kind_of(data, where)
+    try:
+        return _whole(data, kind, where=where, source=source, limit=limit)
+    except TruncatedPhotoError:
+        if not damaged:
+            raise
+    from opsin.formats.damaged import as_far_as_it_goes
+
+    forget_errors()
+    return as_far_as_it_goes(data, kind, where=where, source=source, limit=limit)
+
+
+def _whole(
+    data: bytes | memoryview, kind: str, *, where: str, source: str | None, limit: int
+) -> Decoded:
     if kind == "bmp":
         return _decode_bmp(data, where=where, source=source, limit=limit)
     if kind == "jp2":
@@ -86,12 +111,10 @@ def finish(image: Any, *, where: str, metadata: Metadata) -> Decoded:
     """Decoded pixels of a libvips image that carries its profile and its orientation."""
     profile = _blob(image, "icc-profile-data")
     image, colors, notes = _in_rgb(_whole_numbers(image, where), profile)
-    turn = image.get("orientation") if image.get_typeof("orientation") else 1
-    if metadata.exif is None and metadata.xmp and turn == 1:
-        turn = xmp.orientation(metadata.xmp)
+    turn = turn_of(image, metadata)
+    if turn > 1:
         image = image.copy()
         image.set_type(vips().GValue.gint_type, "orientation", turn)
-    if turn in range(2, 9):
         image = image.copy_memory().autorot()
     array = image.numpy().reshape(image.height, image.width, image.bands)
     pixels, alpha = array, None
@@ -114,6 +137,14 @@ def finish(image: Any, *, where: str, metadata: Metadata) -> Decoded:
     return Decoded(pixels, alpha, turned)
 
 
+def turn_of(image: Any, metadata: Metadata) -> int:
+    """The orientation of a picture, 1 to 8; that of its XMP counts where no EXIF says another."""
+    turn = image.get("orientation") if image.get_typeof("orientation") else 1
+    if metadata.exif is None and metadata.xmp and turn == 1:
+        return xmp.orientation(metadata.xmp)
+    return turn if turn in range(1, 9) else 1
+
+
 def check_size(width: int, height: int, *, where: str, limit: int) -> None:
     if width * height > limit:
         raise PhotoTooLargeError(
@@ -129,13 +160,13 @@ def _load(
     strict = kind in ("jpeg", "tiff")  # whose damage libvips tells as a warning
     flaw = ""
     try:
-        image = _opened(data, kind, fail_on="warning" if strict else "error")
+        image = opened(data, kind, fail_on="warning" if strict else "error")
     except vips().Error:
         if not strict:
             raise
-        image = _opened(data, kind, fail_on="error")
+        image = opened(data, kind, fail_on="error")
     check_size(image.width, image.height, where=where, limit=limit)
-    metadata = _metadata(image, data, kind, source)
+    metadata = metadata_of(image, data, kind, source)
     try:
         decoded = finish(image, where=where, metadata=metadata)
     except vips().Error as error:
@@ -143,21 +174,21 @@ def _load(
             raise
         # A damaged JPEG that is all there still gives a picture, with a flaw: say so. Of a TIFF
         # whose pixels are all there, an untidy tag is no damage: old scanners write many.
-        decoded = finish(_opened(data, kind, fail_on="error"), where=where, metadata=metadata)
+        decoded = finish(opened(data, kind, fail_on="error"), where=where, metadata=metadata)
         if kind == "jpeg":
             flaw = message(error, about=kind) or "no cause given"
     if flaw and not flaw.startswith(HARMLESS):
         decoded = _noted(decoded, f"the file is damaged ({flaw}): parts may look wrong")
-    return _tidied(decoded, image, kind)
+    return tidied(decoded, image, kind)
 
 
-def _opened(data: bytes | memoryview, kind: str, *, fail_on: str) -> Any:
+def opened(data: bytes | memoryview, kind: str, *, fail_on: str) -> Any:
     origin = vips().Source.new_from_memory(data)
     load = getattr(vips().Image, LOADERS[kind])
     return load(origin, access="sequential", fail_on=fail_on)
 
 
-def _metadata(image: Any, data: bytes | memoryview, kind: str, source: str | None) -> Metadata:
+def metadata_of(image: Any, data: bytes | memoryview, kind: str, source: str | None) -> Metadata:
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
     blob = _exif(image, data, kind)
     return Metadata(
@@ -171,7 +202,7 @@ def _metadata(image: Any, data: bytes | memoryview, kind: str, source: str | Non
     )
 
 
-def _tidied(decoded: Decoded, image: Any, kind: str) -> Decoded:
+def tidied(decoded: Decoded, image: Any, kind: str) -> Decoded:
     pixels = decoded.pixels
     if kind == "avif" and pixels.dtype == np.uint16:
         # libvips shifts 10 or 12 bits up and leaves zeros below: white would not be white.
@@ -289,9 +320,14 @@ def _decode_bmp(data: bytes | memoryview, *, where: str, source: str | None, lim
         check_size(header.width, header.height, where=where, limit=limit)
         array = bmp.decode(data, header)
     except EOFError as error:
-        raise _cut_off(where, str(error)) from error
+        raise _cut_off(where, "bmp", str(error)) from error
     except ValueError as error:
         raise NotAPhotoError(f"{where}: cannot read this BMP ({error}). {CONVERT}.") from error
+    return of_bmp(header, array, source)
+
+
+def of_bmp(header: bmp.Header, array: NDArray[Any], source: str | None) -> Decoded:
+    """The photograph of a BMP's header and pixels (H, W, 1, 3 or 4)."""
     alpha = np.ascontiguousarray(array[..., 3]) if array.shape[2] == 4 else None
     if alpha is not None and not alpha.any():
         alpha = None  # many programs leave the fourth byte at zero and mean opaque
@@ -310,7 +346,7 @@ def _photo_error(error: Exception, kind: str, where: str) -> PhotoError:
         return NotAPhotoError(
             f"{where}: this kind of {kind.upper()} cannot be read ({said}). {WHOLE}."
         )
-    return _cut_off(where, said)
+    return _cut_off(where, kind, said)
 
 
 def _refuse_cut_off(data: bytes | memoryview, where: str) -> None:
@@ -318,15 +354,20 @@ def _refuse_cut_off(data: bytes | memoryview, where: str) -> None:
     try:
         whole = exif.pixels_are_there(data)
     except ValueError as error:
-        raise _cut_off(where, str(error)) from error
+        raise _cut_off(where, "tiff", str(error)) from error
     if not whole:
-        raise _cut_off(where, "pixels are missing at its end")
+        raise _cut_off(where, "tiff", "pixels are missing at its end")
 
 
-def _cut_off(where: str, said: str) -> TruncatedPhotoError:
+def _cut_off(where: str, kind: str, said: str) -> TruncatedPhotoError:
     return TruncatedPhotoError(
         f"{where}: the picture is damaged or cut off{f' ({said})' if said else ''}. "
-        "Copy it again from where it came from."
+        "Copy it again from where it came from"
+        + (
+            ", or take it as far as it goes: --damaged (in Python damaged=True)."
+            if kind in DIVISIBLE
+            else "."
+        )
     )
 
 

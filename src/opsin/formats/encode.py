@@ -8,14 +8,13 @@ takes more bytes and still has larger errors there.
 """
 
 import struct
-import zlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsin.errors import SaveError
-from opsin.formats import bmp, exif, icc, iptc
+from opsin.formats import bmp, exif, icc, iptc, png
 from opsin.formats.metadata import Metadata
 from opsin.formats.vips import message, vips
 
@@ -159,20 +158,15 @@ def _png(image: Any, metadata: Metadata, quality: int) -> bytes:
     at = 8 + 25  # behind the signature and the header
     parts = [data[:at]]
     if metadata.exif:
-        parts.append(_chunk(b"eXIf", metadata.exif))
+        parts.append(png.chunk(b"eXIf", metadata.exif))
     if metadata.xmp:  # libvips would write it as Latin-1 text, where XMP wants iTXt
-        parts.append(_chunk(b"iTXt", XMP_KEYWORD + metadata.xmp.rstrip(b"\0")))
+        parts.append(png.chunk(b"iTXt", XMP_KEYWORD + metadata.xmp.rstrip(b"\0")))
     while (name := data[at + 4 : at + 8]) not in (b"IDAT", b"IEND"):
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
         if name != b"pHYs" or metadata.dpi:
             parts.append(data[at:end])
         at = end
     return b"".join([*parts, data[at:]])
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    check = struct.pack(">I", zlib.crc32(name + body))
-    return struct.pack(">I", len(body)) + name + body + check
 
 
 def _tiff(image: Any, metadata: Metadata, quality: int) -> bytes:

@@ -26,6 +26,8 @@ CM_PER_INCH = 2.54
 # Where the pixels lie and how many bytes they take, in strips and in tiles.
 PIXELS = ((0x0111, 0x0117), (0x0144, 0x0145))
 IPTC = 0x83BB
+WIDTH, HEIGHT, COMPRESSION, ROWS_PER_STRIP = 0x0100, 0x0101, 0x0103, 0x0116
+TILE_WIDTH, TILE_HEIGHT = 0x0142, 0x0143
 SUBFILE_TYPE, SUB_DIRECTORIES, DNG_VERSION = 0x00FE, 0x014A, 0xC612
 
 # The tags of a first directory that tell about the photograph, not about its file.
@@ -109,6 +111,41 @@ def pixels_are_there(tiff: bytes | memoryview) -> bool:
         for offsets, counts in PIXELS
         for start, count in zip(first.numbers(offsets), first.numbers(counts), strict=False)
     )
+
+
+def size_of(tiff: bytes | memoryview) -> tuple[int, int]:
+    """Width and height of the first page."""
+    first = first_directory(tiff)
+    return first.number(WIDTH), first.number(HEIGHT)
+
+
+def rows_there(tiff: bytes | memoryview) -> tuple[int, int]:
+    """How many rows of a cut-off file's first page are there, and where its pixels should end.
+
+    The end is that of the file where its pixels are compressed: they cannot be made up.
+    """
+    first = first_directory(tiff)
+    width, height = size_of(tiff)
+    tall = first.number(TILE_HEIGHT)
+    across = -(-width // first.number(TILE_WIDTH, 1)) if tall else 1
+    offsets, counts = PIXELS[bool(tall)]
+    tall = tall or min(first.number(ROWS_PER_STRIP, height), height)
+    is_plain = across == 1 and first.number(COMPRESSION, 1) == 1
+    rows, end = height, len(tiff)
+    for index, (start, count) in enumerate(
+        zip(first.numbers(offsets), first.numbers(counts), strict=False)
+    ):
+        if start + count <= len(tiff):
+            continue
+        top = index // across % -(-height // tall) * tall  # planes lie one behind the other
+        if is_plain:
+            stride = -(-count // min(tall, height - top))
+            top += max(0, len(tiff) - start) // stride
+            end = max(end, min(start + count, len(tiff) + count * len(first.numbers(counts))))
+        elif not first.entries.keys() & {TILE_HEIGHT}:
+            top += tall if start < len(tiff) else 0  # the reader will tell how far this strip goes
+        rows = min(rows, top)
+    return rows, end
 
 
 def iptc(tiff: bytes | memoryview) -> bytes | None:

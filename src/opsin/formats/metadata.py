@@ -23,6 +23,10 @@ class Metadata:
     notes: tuple[str, ...] = ()
     origin: str | None = None
     """The `opsin.files.fingerprint` of the file that it was read from."""
+    damage: str | None = None
+    """What a damaged file lacks, in plain words; one of the notes."""
+    there: tuple[slice, slice] | None = None
+    """Rows and columns that a cut-off file still holds; the rest of the pixels is gray."""
 
 
 def sensible_dpi(x: float, y: float) -> tuple[float, float] | None:

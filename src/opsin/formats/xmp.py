@@ -51,10 +51,11 @@ def with_provenance(
     version: str,
     fingerprint: str,
     origin: str | None = None,
+    damage: str | None = None,
 ) -> bytes:
     """The packet of a colorized copy; `ValueError` where the packet given is broken.
 
-    `source` is the original's name, `origin` the fingerprint of its file.
+    `source` is the original's name, `origin` the fingerprint of its file, `damage` what it lacks.
 
     The same original, model and pixels (`fingerprint`) give the same packet.
     """
@@ -80,6 +81,7 @@ def with_provenance(
         (MM, "DocumentID", f"xmp.did:{identity}"),
         (MM, "InstanceID", f"xmp.iid:{identity}"),
         (OPSIN, "Origin", origin),
+        (OPSIN, "Damage", damage or _take(rdf, OPSIN, "Damage")),
     ):
         _take(rdf, namespace, key)
         if text:
