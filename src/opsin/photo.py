@@ -20,8 +20,9 @@ from opsin.errors import PhotoError, SaveError, TruncatedPhotoError
 from opsin.files import fingerprint, shown, write_atomically
 from opsin.formats import xmp
 from opsin.formats.decode import Decoded, check_size, decode
-from opsin.formats.encode import FORMATS, SUFFIXES, encode, losses, to_8_bits
+from opsin.formats.encode import FORMATS, encode, losses, to_8_bits
 from opsin.formats.metadata import Metadata
+from opsin.formats.suffixes import WRITTEN
 
 __all__ = ["PIXEL_LIMIT", "Metadata", "Photo", "made_by_opsin", "open"]
 
@@ -328,10 +329,10 @@ def _format(name: str) -> str:
 
 
 def _format_of(path: Path) -> str:
-    kind = SUFFIXES.get(path.suffix.lower())
+    kind = WRITTEN.get(path.suffix.lower())
     if kind is None:
         raise SaveError(
             f"{shown(path)}: cannot tell the format from the name. "
-            f"End it in one of {' '.join(SUFFIXES)}, or give a format."
+            f"End it in one of {' '.join(WRITTEN)}, or give a format."
         )
     return kind

@@ -143,7 +143,7 @@ def test_own_pictures_are_known_whatever_the_case_of_the_suffix(folder):
 
 def test_a_misspelled_suffix_makes_no_folder(folder):
     touch("a.jpg")
-    with pytest.raises(WrongCallError, match=r"cannot write '\.jgp'.* end it with /\."):
+    with pytest.raises(WrongCallError, match=r"cannot write '\.jgp'.* end the name with /\."):
         plan(["a.jpg"], output="b.jgp")
     assert pairs("a.jpg", output="b.jgp/") == {"a.jpg": "b.jgp/a-color.jpg"}
     assert pairs(".", output="scans.v2") == {"a.jpg": "scans.v2/a-color.jpg"}

@@ -219,3 +219,17 @@ def test_some_pictures_of_a_listing(labelled: Path) -> None:
     assert some.labels.tolist() == [-1, 0]
     assert some.hashes.tolist() == listing.hashes[[2, 0]].tolist()
     assert listing._replace(labels=np.empty(0, np.int32)).take(np.array([1])).labels.size == 0
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".jfif", ".jp2", ".gif", ".avif"])
+def test_every_kind_that_is_read_is_learned_from(tmp_path, suffix):
+    from PIL import Image
+    from skimage import data
+
+    kind = {".bmp": "BMP", ".jp2": "JPEG2000", ".gif": "GIF", ".avif": "AVIF"}.get(suffix, "JPEG")
+    (tmp_path / "set").mkdir()
+    mirrored = data.immunohistochemistry()[:, ::-1]  # no picture of the evaluation
+    Image.fromarray(mirrored).save(tmp_path / "set" / f"one{suffix}", kind)
+    listing = list_pictures([tmp_path / "set"])
+    assert (len(listing.pictures), listing.short_side.tolist()) == (1, [512])
+    assert listing.chroma[0] > 5

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from opsin.cli import WrongCallError
 from opsin.files import shown
+from opsin.formats.suffixes import READ
 
 WRITABLE = {
     "jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif", "bmp": ".bmp",
@@ -33,15 +34,6 @@ KEPT = tuple(kind for kind in WRITABLE if kind != "bmp")  # it cannot tell who m
 
 OWN = ("-color", "-compare", "-confidence")
 """What the names of opsin's own pictures end with."""
-
-
-@functools.cache
-def suffixes() -> dict[str, str]:
-    """The files that are looked for in folders, and their formats."""
-    from opsin.formats.encode import SUFFIXES  # loads NumPy, which the help can do without
-
-    jpeg_2000 = dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx"), "jp2")
-    return {**SUFFIXES, **jpeg_2000, ".gif": "gif", ".heic": "heic", ".heif": "heic"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ class Job:
 def format_of(name: str) -> str:
     """The writable format called `name`, with or without a dot; jpg and tif are understood."""
     plain = name.lower().removeprefix(".")
-    plain = suffixes().get(f".{plain}", plain)
+    plain = READ.get(f".{plain}", plain)
     if plain not in WRITABLE:
         raise WrongCallError(f"cannot write '{name}'. Formats: {', '.join(WRITABLE)}.")
     return plain
@@ -100,12 +92,12 @@ def _means_folder(output: str, paths: Sequence[str]) -> bool:
     if output.endswith(("/", os.sep)) or Path(output).is_dir():
         return True
     suffix = Path(output).suffix
-    if suffix and suffix.lower() not in suffixes() and len(paths) == 1 and Path(paths[0]).is_file():
+    if suffix and suffix.lower() not in READ and len(paths) == 1 and Path(paths[0]).is_file():
         raise WrongCallError(
             f"cannot write '{suffix}'. Formats: {', '.join(WRITABLE)}. "
             f"If {shown(output)} is to be a folder, end the name with /."
         )
-    return suffix.lower() not in suffixes()
+    return suffix.lower() not in READ
 
 
 def _found(
@@ -189,9 +181,7 @@ def _one_name(pattern: str) -> str:
 
 def _is_photograph(name: str) -> bool:
     stem, suffix = os.path.splitext(name)
-    return (
-        suffix.lower() in suffixes() and not name.startswith(".") and not stem.lower().endswith(OWN)
-    )
+    return suffix.lower() in READ and not name.startswith(".") and not stem.lower().endswith(OWN)
 
 
 def _is_own_picture_of_a_neighbor(path: Path) -> bool:
@@ -200,11 +190,11 @@ def _is_own_picture_of_a_neighbor(path: Path) -> bool:
         if path.stem.endswith(end):
             stem = path.stem.removesuffix(end)
             scan, _, kind = stem.rpartition("-")  # scan-bmp-color.png; see `_told_apart`
-            names = [stem + form for suffix in suffixes() for form in (suffix, suffix.upper())]
-            if scan and f".{kind.lower()}" in suffixes():
+            names = [stem + form for suffix in READ for form in (suffix, suffix.upper())]
+            if scan and f".{kind.lower()}" in READ:
                 names.append(f"{scan}.{kind}")
             elif scan and kind.isdigit():
-                names += [scan + form for suffix in suffixes() for form in (suffix, suffix.upper())]
+                names += [scan + form for suffix in READ for form in (suffix, suffix.upper())]
             return any(path.with_name(name).exists() for name in names)
     return False
 
@@ -222,7 +212,7 @@ def _job(
     compare: bool,
     confidence: bool,
 ) -> Job:
-    own = suffixes().get(source.suffix.lower(), "")
+    own = READ.get(source.suffix.lower(), "")
     if out is not None and not folder:
         kind = format_of(out.suffix)
         if format is not None and format_of(format) != kind:

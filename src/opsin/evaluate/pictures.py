@@ -5,16 +5,18 @@ A folder or tar that holds a splits.json may be given as `SET:SPLIT`; see `train
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from tarfile import TarError, TarFile, TarInfo
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.errors import DataError, PhotoError
+from opsin.errors import DataError, NotAPhotoError, PhotoError, TruncatedPhotoError
+from opsin.formats.suffixes import READ
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 from opsin.training import splits
@@ -22,7 +24,7 @@ from opsin.training import splits
 Pixels: TypeAlias = NDArray[np.uint8]
 Paths: TypeAlias = str | Path | Sequence[str | Path]
 
-ENDINGS = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".avif"}
+LARGEST = 1 << 31  # bytes of a picture in a tar: a sparse member takes none there
 
 
 def read(paths: Paths, *, limit: int | None = None) -> Iterator[tuple[str, Pixels]]:
@@ -47,14 +49,19 @@ def photos(
         for name, source in _sources(*splits.split_of(path)):
             found = True
             try:
-                yield name, open_photo(source)
-            except PhotoError as error:
-                told = f"{path}: {name} cannot be read ({error})"
+                photo = open_photo(_content(source))
+            except (PhotoError, MemoryError) as error:
+                why = (
+                    "there is not enough memory for it" if isinstance(error, MemoryError) else error
+                )
+                told = f"{path}: {name} cannot be read ({why})"
                 if passed is None:
                     raise DataError(told) from error
                 passed(told)
+                continue
+            yield name, photo
         if not found:
-            raise DataError(f"{path}: no pictures in it. Kinds: {' '.join(sorted(ENDINGS))}.")
+            raise DataError(f"{path}: no pictures in it. Kinds: {' '.join(sorted(READ))}.")
 
 
 def listed(paths: Paths) -> list[str | Path]:
@@ -70,7 +77,7 @@ def rgb_of(photo: Photo) -> Pixels:
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
-def _sources(path: Path, split: str | None) -> Iterator[tuple[str, Path | bytes]]:
+def _sources(path: Path, split: str | None) -> Iterator[tuple[str, Path | Callable[[], bytes]]]:
     if path.is_file() and path.suffix.lower() == ".tar":
         yield from _members(path, split)
         return
@@ -85,18 +92,28 @@ def _sources(path: Path, split: str | None) -> Iterator[tuple[str, Path | bytes]
     yield from ((names[one], folder / names[one]) for one in splits.choose(names, path, split))
 
 
-def _members(path: Path, split: str | None) -> Iterator[tuple[str, bytes]]:
+def _members(path: Path, split: str | None) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    with splits.open_tar(path) as tar:
+        members = {member.name: member for member in tar if member.isfile()}
+        names = [name for name in sorted(members) if _is_picture(Path(name))]
+        for one in splits.choose(names, path, split):
+            yield splits.plain(names[one]), partial(_read, tar, members[names[one]])
+
+
+def _read(tar: TarFile, member: TarInfo) -> bytes:
+    if member.size > LARGEST:
+        raise NotAPhotoError(f"{member.size >> 20:,} MB are more than a photograph has")
+    file = tar.extractfile(member)
+    assert file is not None  # only links and folders have none
     try:
-        with tarfile.open(path) as tar:
-            members = {member.name: member for member in tar if member.isfile()}
-            names = [name for name in sorted(members) if _is_picture(Path(name))]
-            for one in splits.choose(names, path, split):
-                file = tar.extractfile(members[names[one]])
-                assert file is not None  # only links and folders have none
-                yield splits.plain(names[one]), file.read()
-    except tarfile.TarError as error:
-        raise DataError(f"{path}: not a readable tar file ({error}).") from error
+        return file.read()
+    except (OSError, TarError) as error:
+        raise TruncatedPhotoError(f"the tar ends within it ({error})") from error
+
+
+def _content(source: Path | Callable[[], bytes]) -> Path | bytes:
+    return source if isinstance(source, Path) else source()
 
 
 def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in ENDINGS and not file.name.startswith(".")
+    return file.suffix.lower() in READ and not file.name.startswith(".")

@@ -16,16 +16,12 @@ from numpy.typing import NDArray
 from opsin.errors import SaveError
 from opsin.formats import bmp, exif, icc, iptc, png
 from opsin.formats.metadata import Metadata
+from opsin.formats.suffixes import WRITTEN
 from opsin.formats.vips import message, vips
 
 MM_PER_INCH = 25.4
 DEFAULT_DPI = (72.0, 72.0)  # where EXIF wants a number and nobody knows one
-SUFFIXES = {
-    **{".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".jfif": "jpeg"},
-    **{".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp"},
-    **{".avif": "avif", ".bmp": "bmp", ".dib": "bmp"},
-}
-FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
+FORMATS = tuple(dict.fromkeys(WRITTEN.values()))
 DEEP = {"png", "tiff", "avif"}  # AVIF with 12 bits
 TRANSPARENT = {"png", "tiff", "webp", "avif"}
 WITH_IPTC = {"jpeg", "tiff"}

@@ -8,15 +8,28 @@ which keeps all that is left out here and refuses what is damaged.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
+
+from opsin.errors import PhotoError
 from opsin.formats import icc
+from opsin.formats.decode import decode
+from opsin.formats.sniff import READABLE
 from opsin.formats.vips import vips
+
+UNSPOKEN: Final = tuple(magic for magic, kind in READABLE if kind in ("bmp", "jp2"))
+MOST_PIXELS: Final = 250_000_000
+
+
+def header(data: bytes, **how: Any) -> Any:
+    """The picture as it is stored, not decoded yet; `how` is libvips' (`access`, `fail_on`)."""
+    return vips().Image.new_from_buffer(_readable(data), "", **how)
 
 
 def whole(data: bytes, *, fail_on: str = "error") -> Any:
     """The picture as a libvips image, (H, W) of three 8-bit bands; `pyvips.Error` if it is none."""
-    image = vips().Image.new_from_buffer(data, "", fail_on=fail_on).autorot()
+    image = header(data, fail_on=fail_on).autorot()
     cmyk = image.interpretation == "cmyk"
     if cmyk or image.get_typeof("icc-profile-data"):
         inside = {"input_profile": "cmyk"} if cmyk else {}
@@ -30,8 +43,25 @@ def whole(data: bytes, *, fail_on: str = "error") -> Any:
 def thumbnail(data: bytes, width: int, height: int, **how: Any) -> Any:
     """The picture made smaller while it is decoded; `how` is libvips' (`size`, `crop`, ...)."""
     return _plain(
-        vips().Image.thumbnail_buffer(data, width, height=height, export_profile="srgb", **how)
+        vips().Image.thumbnail_buffer(
+            _readable(data), width, height=height, export_profile="srgb", **how
+        )
     )
+
+
+def _readable(data: bytes) -> bytes:
+    """The file, or, if it is of a kind that libvips does not speak, the same picture as a TIFF."""
+    if not data.startswith(UNSPOKEN):
+        return data
+    try:
+        decoded = decode(data, where="a picture", source=None, limit=MOST_PIXELS)
+    except PhotoError as error:
+        raise vips().Error(str(error)) from error
+    pixels = decoded.pixels
+    if decoded.alpha is not None:
+        pixels = np.concatenate([pixels, decoded.alpha[..., None]], axis=2)
+    file: bytes = vips().Image.new_from_array(pixels).tiffsave_buffer()
+    return file
 
 
 def _plain(image: Any) -> Any:

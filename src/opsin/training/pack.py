@@ -193,7 +193,7 @@ def _make(item: _Item, *, size: int | None, quality: int) -> _Made:
                 image = image.thumbnail_image(width, height=height)
             return _Made(image.pngsave_buffer(compression=9, keep="none"), ".png")
         data = read(item.content)
-        image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="truncated")
+        image = small.header(data, access="sequential", fail_on="truncated")
         if not size or min(image.width, image.height) <= size:
             image.avg()  # decodes all of it
             return nothing._replace(data=data)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tarfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib import resources
@@ -26,11 +25,11 @@ from opsin.color import rgb_to_lab
 from opsin.errors import DataError
 from opsin.files import cache_folder, write_atomically
 from opsin.formats import small
+from opsin.formats.suffixes import READ
 from opsin.formats.vips import vips
 from opsin.interrupt import uninterrupted
 from opsin.training import splits
 
-SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 NEAR: Final = 8
 """Two pictures whose difference hashes differ in at most this many of 64 bits count as one."""
 _CACHE_VERSION = 2
@@ -174,7 +173,7 @@ def look(picture: Picture) -> Look:
     """Reads a picture once, and measures it."""
     try:
         data = read(picture)
-        header = vips().Image.new_from_buffer(data, "")
+        header = small.header(data)
         pixels = small.thumbnail(data, 36, 32, size="force").numpy()
     except (vips().Error, OSError, ValueError):
         return Look(0, 0.0, 0)
@@ -192,14 +191,14 @@ def sources(path: Path) -> Iterable[Source]:
             yield from sources(tar)
         if not tars:
             yield from _folder(path)
-    elif path.suffix == ".tar":
+    elif path.suffix.lower() == ".tar":
         yield _tar(path)
     else:
         raise DataError(f"{path}: neither a folder of pictures nor a .tar of them.")
 
 
 def _folder(path: Path) -> Iterable[Source]:
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in READ)
     if files:
         told = splits.read_splits(path)
         yield Source(
@@ -224,18 +223,15 @@ def _changed(status: os.stat_result) -> int:
 def _tar(path: Path) -> Source:
     told = None
     pictures = []
-    try:
+    with splits.open_tar(path) as archive:
         changed = _changed(path.stat())
-        with tarfile.open(path, "r:") as archive:
-            for member in archive:
-                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                    place = member.offset_data, member.size, member.name, changed
-                    pictures.append(Picture(str(path), *place))
-                elif splits.plain(member.name) == splits.FILE:
-                    content = archive.extractfile(member)
-                    told = splits.parse(content.read(), path) if content else None
-    except (OSError, tarfile.TarError) as error:
-        raise DataError(f"{path}: cannot be read as a plain tar ({error}).") from error
+        for member in archive:
+            if member.isfile() and Path(member.name).suffix.lower() in READ:
+                # a sparse member does not lie there as it is: unreadable
+                size = 0 if member.issparse() else member.size
+                pictures.append(Picture(str(path), member.offset_data, size, member.name, changed))
+            elif splits.plain(member.name) == splits.FILE:
+                told = splits.read_member(archive, member, path)
     return Source(
         path,
         # SET-000.tar, SET-001.tar ... are one set

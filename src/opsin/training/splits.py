@@ -19,13 +19,15 @@ import os
 import re
 import tarfile
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from opsin.errors import DataError
 
 FILE: Final = "splits.json"
+LARGEST: Final = 1 << 28  # bytes of it: a sparse member of a tar may claim any
 WORD: Final = re.compile(r"\w[\w-]*")
 """What a split may be called."""
 
@@ -91,16 +93,35 @@ def read_splits(path: Path) -> Splits | None:
             return parse(file.read_bytes(), path) if file.is_file() else None
         if not path.is_file():
             raise DataError(f"{path}: no such file or folder.")
-        if not tarfile.is_tarfile(path):
-            return None
-        with tarfile.open(path) as archive:
-            for member in archive:
-                content = archive.extractfile(member) if plain(member.name) == FILE else None
-                if content is not None:
-                    return parse(content.read(), path)
-    except (OSError, tarfile.TarError) as error:
+    except OSError as error:
         raise DataError(f"{path}: {FILE} cannot be read ({error}).") from error
+    if path.suffix.lower() != ".tar":
+        return None
+    with open_tar(path) as archive:
+        for member in archive:
+            if plain(member.name) == FILE and (found := read_member(archive, member, path)):
+                return found
     return None
+
+
+@contextmanager
+def open_tar(path: Path) -> Iterator[tarfile.TarFile]:
+    """A tar whose members lie in it as they are; `DataError` if it is packed, or no tar."""
+    try:
+        with tarfile.open(path, "r:") as archive:
+            yield archive
+    except (OSError, tarfile.TarError) as error:
+        raise DataError(f"{path}: cannot be read as a plain tar ({error}).") from error
+
+
+def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> Splits | None:
+    """What the member that is a splits.json says; None if it is no file."""
+    content = archive.extractfile(member)
+    if content is None:
+        return None
+    if member.size > LARGEST:
+        raise DataError(f"{path}: {FILE} is larger than {LARGEST >> 20} MB.")
+    return parse(content.read(), path)
 
 
 def parse(data: bytes, path: Path) -> Splits:
