@@ -11,7 +11,10 @@ import pytest
 from hypothesis import settings
 
 from opsin.colorize.bins import BINS
+from opsin.formats.vips import vips
 from opsin.models.card import Card, Decode, Input, Output, read_card, write_card
+
+vips()  # before a test imports pyvips itself: warnings handled in Python can abort the process
 
 settings.register_profile("opsin", deadline=None)  # a busy machine is not a failure
 settings.load_profile("opsin")

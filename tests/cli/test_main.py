@@ -2,9 +2,10 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 import opsin
-from opsin.cli import VERBS, main
+from opsin.cli import VERBS, _load, main
 
 
 def test_version(capsys):
@@ -22,6 +23,16 @@ def test_help_names_every_verb(capsys):
 def test_every_verb_has_help(verb, capsys):
     assert main([verb, "--help"]) == 0
     assert VERBS[verb][1] in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_says_all_that_the_command_does(verb, capsys):
+    command = _load(VERBS[verb][0])
+    assert main([verb, "--help"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    if not isinstance(command, typer.Typer):
+        first = " ".join(command.__doc__.strip().split("\n\n")[0].split())
+        assert f"{VERBS[verb][1]} {first}" in out
 
 
 @pytest.mark.parametrize("arguments", [["paint"], ["colorize"], ["colorize", "x", "--vivid", "1"]])

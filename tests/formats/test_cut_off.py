@@ -1,17 +1,19 @@
 """Cut-off and damaged files, taken as far as they go."""
 
+import contextlib
 import io
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
-import pyvips
 from PIL import Image
 
 import opsin
 import opsin.photo as op
 from opsin.errors import TruncatedPhotoError
+from opsin.formats import small
+from opsin.formats.vips import vips
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 GRAY = np.asarray(Image.open(SAMPLES / "photographer.jpg").convert("L"))[:300, :301]
@@ -28,7 +30,7 @@ def pillow(kind, *, mode="L", first=False, **how):
 
 
 def libvips(kind, array=GRAY, *, first=False, **how):
-    data = pyvips.Image.new_from_array(array).write_to_buffer(f".{kind}", **how)
+    data = vips().Image.new_from_array(array).write_to_buffer(f".{kind}", **how)
     return directory_first(data) if first else data
 
 
@@ -215,3 +217,21 @@ def test_what_is_too_large_is_refused():
     for data in (ROW_BY_ROW | COARSE_TO_FINE).values():
         with pytest.raises(opsin.PhotoTooLargeError):
             op.open(data[: len(data) // 2], damaged=True, pixel_limit=1000)
+
+
+@pytest.mark.parametrize("kind", ["TIFF, JPEG", "TIFF, LZW", "JPEG", "PNG", "GIF", "TIFF in tiles"])
+def test_damage_writes_nothing_to_the_terminal(kind, capfd):
+    data = ROW_BY_ROW[kind]
+    for seed in range(20):
+        dice = np.random.default_rng(seed)
+        hurt = bytearray(data)
+        for at in dice.integers(len(data), size=8):
+            hurt[at] = dice.integers(256)
+        for marker in (b"\xff\xc0", b"\xff\xda"):  # libtiff would tell of it
+            if seed % 4 == 0 and marker in hurt:
+                hurt[hurt.index(marker) + 1] = 0xAA
+        with contextlib.suppress(opsin.PhotoError):
+            op.open(bytes(hurt), damaged=seed % 2 == 0).encode("png")
+        with contextlib.suppress(vips().Error):
+            small.thumbnail(bytes(hurt), 32, 32).numpy()
+    assert capfd.readouterr() == ("", "")

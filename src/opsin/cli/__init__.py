@@ -15,6 +15,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any
 
 from opsin.errors import OpsinError
@@ -136,8 +137,8 @@ def _not_loaded() -> None:
 
 
 def _help(command: Callable[..., Any], summary: str) -> str:
-    """The summary and what the command's docstring says below its first line."""
-    return summary + (command.__doc__ or "").partition("\n")[2] if command.__doc__ else summary
+    """The summary and, below it, the command's docstring."""
+    return f"{summary}\n\n{cleandoc(command.__doc__)}" if command.__doc__ else summary
 
 
 def _print_version(wanted: bool) -> None:

@@ -41,10 +41,7 @@ def bench(
     ] = 3,
     as_json: Json = False,
 ) -> None:
-    """
-
-    Example: opsin bench network photo
-    """
+    """Example: opsin bench network photo"""
     for part in parts or ():
         if part not in PARTS:
             raise WrongCallError(f"unknown part '{part}'. Parts: {', '.join(PARTS)}.")

@@ -120,9 +120,7 @@ def colorize(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """
-
-    NAME-color.EXT is written beside each photograph, which is never touched. Pictures that
+    """NAME-color.EXT is written beside each photograph, which is never touched. Pictures that
     exist are skipped, so a run that was stopped goes on where it was.
 
     Example: opsin colorize scans -o colored --vividness 0.6

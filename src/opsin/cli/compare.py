@@ -38,9 +38,7 @@ def compare(
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
-    """
-
-    A row for each photograph: itself, its gray, and the answer of each model of --models (all,
+    """A row for each photograph: itself, its gray, and the answer of each model of --models (all,
     if none is named) and of each --model. If it is in color, that is the truth, and the answers
     are measured. The time is from the photograph to the network's answer. What cannot be read is
     passed over and reported.

@@ -71,7 +71,7 @@ def export(
         bool, typer.Option("--overwrite", help="Replace a model of that name in the folder.")
     ] = False,
 ) -> None:
-    """Writes a run's network as ONNX with its card, after comparing it with torch.
+    """The network is written as ONNX with its card, after it was compared with torch.
 
     Example: opsin export runs/mine -o . --name mine --license CC-BY-4.0
     """

@@ -45,9 +45,7 @@ def inspect(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """
-
-    The page shows what the network sees, its answer, how unsure it is, the likeliest colors, and
+    """The page shows what the network sees, its answer, how unsure it is, the likeliest colors, and
     then what it makes of the picture at each scale, down and up again. A dead channel is the
     same all over the picture. Needs the extra 'train'.
 

@@ -45,9 +45,7 @@ def pack(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """
-
-    Names keep their folders, the first of which is the picture's class. Pictures that are not
+    """Names keep their folders, the first of which is the picture's class. Pictures that are not
     made smaller are stored as they are. The same pictures give the same file.
 
     Example: opsin pack cifar10.npz -o cifar10.tar

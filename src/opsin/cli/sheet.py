@@ -27,9 +27,7 @@ def sheet(
     rows: Annotated[int, typer.Option(min=1, help="Photographs on a page.")] = 16,
     limit: Limit = None,
 ) -> None:
-    """
-
-    Each model is shown at each vividness. True colors are not needed: this is for looking. What
+    """Each model is shown at each vividness. True colors are not needed: this is for looking. What
     cannot be read is passed over and reported.
 
     Example: opsin sheet scans -o sheet.png --vividness 0.3,0.7

@@ -38,7 +38,7 @@ def train(
         typer.Option(help="Processes that prepare pictures. [default: chosen automatically]"),
     ] = None,
 ) -> None:
-    """Trains a network by a recipe; a stopped run goes on when called again.
+    """A stopped run goes on when called again.
 
     Example: opsin train recipes/default.toml --data photos/ --out runs/mine
     """

@@ -32,6 +32,7 @@ WHOLE = "Convert it to gray or RGB of 8 or 16 bits first"
 UNSAID = (1.0, 2.834)  # pixels per millimeter that libvips makes up for a PNG
 WITHOUT_GRAY = {"gif", "webp", "avif"}
 DIVISIBLE = {"jpeg", "png", "tiff", "webp", "gif", "bmp"}  # part of such a picture can be read
+CODED_WITHIN = 1 << 16  # bytes: where a file says how its colors are coded
 PAGES = {"tiff": "pages", "gif": "frames", "webp": "frames", "avif": "pictures"}
 UNSUPPORTED = (
     *("unsupported", "not supported", "not implemented", "unimplemented"),
@@ -88,12 +89,21 @@ def _whole(
         return _load(data, kind, where=where, source=source, limit=limit)
     except vips().Error as error:
         refused = _photo_error(error, kind, where)
-        if kind != "tiff" or not any(word in str(error).lower() for word in FOR_PILLOW):
+        if kind != "tiff" or not _is_for_pillow(data, str(error).lower()):
             raise refused from error
         try:  # which knows kinds that libvips does not: 8-bit Lab, JPEG of the old style
             return _by_pillow(data, kind, where=where, source=source, limit=limit)
         except (NotAPhotoError, TruncatedPhotoError):
             raise refused from error
+
+
+def _is_for_pillow(tiff: bytes | memoryview, said: str) -> bool:
+    """Whether Pillow may know the kind of TIFF of which libvips said this.
+
+    Both have the same JPEG in TIFF, so there the error is damage, of which Pillow's library would
+    write to the terminal.
+    """
+    return any(word in said for word in FOR_PILLOW) and not exif.is_jpeg_in_tiff(tiff)
 
 
 def _by_pillow(
@@ -190,15 +200,20 @@ def opened(data: bytes | memoryview, kind: str, *, fail_on: str) -> Any:
 
 def metadata_of(image: Any, data: bytes | memoryview, kind: str, source: str | None) -> Metadata:
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    blob = _exif(image, data, kind)
+    blob, packet = _exif(image, data, kind), _blob(image, "xmp-data")
+    notes = [f"first of {pages} {PAGES.get(kind, 'pages')}"] if pages > 1 else []
+    notes += icc.coded(bytes(data[:CODED_WITHIN]), kind, image.get_typeof("icc-profile-data") != 0)
+    if packet and xmp.EXTENDED in packet:
+        packet = xmp.without_extension(packet)
+        notes.append("XMP beyond the first 64 KiB left out")
     return Metadata(
         exif=blob,
-        xmp=_blob(image, "xmp-data"),
+        xmp=packet,
         iptc=_iptc(image, data, kind),
         dpi=_dpi(image, kind, blob),
         source=source,
         format=kind,
-        notes=(f"first of {pages} {PAGES.get(kind, 'pages')}",) if pages > 1 else (),
+        notes=tuple(notes),
     )
 
 

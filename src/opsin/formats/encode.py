@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.errors import SaveError
-from opsin.formats import bmp, exif, icc, iptc, png
+from opsin.formats import bmp, exif, icc, iptc, png, xmp
 from opsin.formats.metadata import Metadata
 from opsin.formats.suffixes import WRITTEN
 from opsin.formats.vips import message, vips
@@ -81,7 +81,10 @@ def losses(
     if kind == "bmp" and (metadata.exif or metadata.xmp):
         lost.append("EXIF and XMP dropped, BMP has no place for them")
     if kind == "jpeg":
-        blobs = {"EXIF": metadata.exif, "XMP": metadata.xmp, "IPTC": metadata.iptc}
+        packet, left = _packet(metadata)
+        lost += [f"{what} of XMP dropped, it is more than JPEG can hold" for what in left]
+        broken = metadata.xmp if packet is None else None
+        blobs = {"EXIF": metadata.exif, "XMP": broken, "IPTC": metadata.iptc}
         lost += [
             f"{what} dropped, {len(blob)} bytes are more than JPEG can hold"
             for what, blob in blobs.items()
@@ -132,10 +135,11 @@ def _attach(image: Any, field: str, blob: bytes | None) -> None:
 def _jpeg(image: Any, metadata: Metadata, quality: int) -> bytes:
     data: bytes = image.jpegsave_buffer(Q=quality, subsample_mode="off", keep="icc")
     block = iptc.to_photoshop(metadata.iptc) if metadata.iptc else None
+    packet, _ = _packet(metadata)
     segments = b""
     for marker, mark, blob in (
         (0xE1, EXIF_MARK, metadata.exif),
-        (0xE1, XMP_MARK, metadata.xmp),
+        (0xE1, XMP_MARK, packet),
         (0xED, b"", block),
     ):
         if blob and len(mark + blob) <= JPEG_SEGMENT:
@@ -147,6 +151,11 @@ def _jpeg(image: Any, metadata: Metadata, quality: int) -> bytes:
     if data[2:4] == b"\xff\xe0":  # some versions of libvips write one, without the resolution
         start = 4 + int.from_bytes(data[4:6], "big")
     return data[:2] + jfif + segments + data[start:]
+
+
+def _packet(metadata: Metadata) -> tuple[bytes | None, list[str]]:
+    """The XMP that a JPEG can hold, and the properties that it cannot."""
+    return xmp.fitted(metadata.xmp, JPEG_SEGMENT - 64) if metadata.xmp else (None, [])
 
 
 def _png(image: Any, metadata: Metadata, quality: int) -> bytes:

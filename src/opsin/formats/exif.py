@@ -28,6 +28,7 @@ PIXELS = ((0x0111, 0x0117), (0x0144, 0x0145))
 IPTC = 0x83BB
 WIDTH, HEIGHT, COMPRESSION, ROWS_PER_STRIP = 0x0100, 0x0101, 0x0103, 0x0116
 TILE_WIDTH, TILE_HEIGHT = 0x0142, 0x0143
+JPEG_IN_TIFF = 7  # a compression
 SUBFILE_TYPE, SUB_DIRECTORIES, DNG_VERSION = 0x00FE, 0x014A, 0xC612
 
 # The tags of a first directory that tell about the photograph, not about its file.
@@ -146,6 +147,11 @@ def rows_there(tiff: bytes | memoryview) -> tuple[int, int]:
             top += tall if start < len(tiff) else 0  # the reader will tell how far this strip goes
         rows = min(rows, top)
     return rows, end
+
+
+def is_jpeg_in_tiff(tiff: bytes | memoryview) -> bool:
+    """Whether the first page's pixels are JPEG of the present style."""
+    return first_directory(tiff).number(COMPRESSION) == JPEG_IN_TIFF
 
 
 def iptc(tiff: bytes | memoryview) -> bytes | None:

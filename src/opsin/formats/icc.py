@@ -15,6 +15,8 @@ from opsin.formats.vips import vips
 
 HOW = {"embedded": True, "intent": "relative", "black_point_compensation": True}
 SRGB_TOLERANCE = 2  # of 255: rounding in the many editions of the sRGB profile
+HDR = {16: "PQ", 18: "HLG"}
+WIDE = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
 D50 = (0.9642, 1.0, 0.8249)
 # IEC 61966-2-1: g, a, b, c, d of the curve (a x + b)^g where x >= d, c x below.
 SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
@@ -40,6 +42,26 @@ def gray_to_srgb(pixels: NDArray[Any], profile: bytes) -> tuple[NDArray[Any], li
     if curve is None:
         return pixels, []
     return curve[pixels], [f"gray profile {name(profile)} converted to sRGB"]
+
+
+def coded(head: bytes, kind: str, has_profile: bool) -> list[str]:
+    """What to say of colors that a PNG (cICP) or AVIF (nclx) codes in another way than sRGB.
+
+    The numbers are those of ITU-T H.273: primaries and transfer characteristics.
+    """
+    mark, width = {"png": (b"cICP", 1), "avif": (b"colrnclx", 2)}.get(kind, (b"", 0))
+    at = head.find(mark) if mark else -1
+    if at < 0 or len(head) < at + len(mark) + 2 * width:
+        return []
+    numbers = head[at + len(mark) :]
+    primaries = int.from_bytes(numbers[:width], "big")
+    transfer = int.from_bytes(numbers[width : 2 * width], "big")
+    notes = []
+    if transfer in HDR:
+        notes.append(f"HDR ({HDR[transfer]}) taken for sRGB: its tones are not as they were meant")
+    if primaries in WIDE and not has_profile:
+        notes.append(f"colors of {WIDE[primaries]} taken for sRGB: they are paler than meant")
+    return notes
 
 
 def name(profile: bytes) -> str:

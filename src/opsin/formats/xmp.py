@@ -1,6 +1,7 @@
 """XMP: how a copy says what it is and what it was made from.
 
-Whatever the packet says already is kept. Terms: IPTC Photo Metadata 2025.1, XMP
+What the packet says already is kept, but for what is true of the original's file alone: its
+history, its thumbnails, and what it was derived from itself. Terms: IPTC Photo Metadata 2025.1, XMP
 specification parts 1 and 2 (ISO 16684-1).
 """
 
@@ -17,6 +18,7 @@ XMP = "http://ns.adobe.com/xap/1.0/"
 MM = "http://ns.adobe.com/xap/1.0/mm/"
 REF = "http://ns.adobe.com/xap/1.0/sType/ResourceRef#"
 TIFF = "http://ns.adobe.com/tiff/1.0/"
+NOTE = "http://ns.adobe.com/xmp/note/"
 XML = "http://www.w3.org/XML/1998/namespace"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 OPSIN = "urn:opsin:xmp"
@@ -31,6 +33,9 @@ PREFIXES = {
 }
 ORIGIN = re.compile(rb"opsin:Origin(?:>|=[\"'])([0-9a-f]{32})")
 """Where a copy's packet names the file that it was made from."""
+
+EXTENDED = b"HasExtendedXMP"
+"""A JPEG's packet names another one by it, in segments that are not read."""
 
 MADE_BY_NETWORK = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -89,6 +94,51 @@ def with_provenance(
     _derive(target, source, parent)
     _drop_empty(rdf, keep=target)
     return _written(root, prefixes)
+
+
+def without_extension(packet: bytes) -> bytes:
+    """The packet without its reference to another; as it is where it is broken."""
+    try:
+        root, prefixes = _parse(packet)
+    except ValueError:
+        return packet
+    _take(root, NOTE, "HasExtendedXMP")
+    return _written(root, prefixes)
+
+
+def fitted(packet: bytes, most: int) -> tuple[bytes | None, list[str]]:
+    """The packet in at most `most` bytes, and the names of what it had to leave out.
+
+    The largest properties go first. No packet where it is broken, or cannot be made to fit.
+    """
+    if len(packet) <= most:
+        return packet, []
+    left: list[str] = []
+    try:
+        root, prefixes = _parse(packet)
+        size = len(_written(root, prefixes))
+        for part, element, name in sorted(_properties(root), key=lambda one: -one[0]):
+            if size <= most:
+                break
+            space, key = name[1:].split("}")
+            _take(element, space, key)
+            size -= part
+            left.append(f"{prefixes.get(space) or 'XMP'}:{key}")
+        packet = _written(root, prefixes)
+    except (ValueError, RecursionError):
+        return None, []
+    return (packet, left) if len(packet) <= most else (None, [])
+
+
+def _properties(root: ElementTree.Element) -> list[tuple[int, ElementTree.Element, str]]:
+    """The least that each property takes, in bytes, the element it belongs to, and its name."""
+    found = []
+    for element in root.iter(_name(RDF, "Description")):
+        found += [(len(text.encode()), element, name) for name, text in element.attrib.items()]
+        found += [
+            (len("".join(child.itertext()).encode()), element, child.tag) for child in element
+        ]
+    return [one for one in found if one[2].startswith("{") and RDF not in one[2]]
 
 
 def orientation(packet: bytes) -> int:
