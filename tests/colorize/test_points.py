@@ -7,7 +7,10 @@ import pytest
 
 import opsin
 from opsin.color import rgb_to_lab
+from opsin.colorize.decode import emphasized, restrained
+from opsin.colorize.pipeline import SURE
 from opsin.colorize.points import POINT, hint_map, settle
+from opsin.models.engine import Engine, load_engine
 
 
 def photo(width: int = 200, height: int = 100) -> opsin.Photo:
@@ -84,3 +87,20 @@ def test_no_point_changes_nothing() -> None:
     ab = np.ones((3, 4, 2), np.float32)
     light = np.zeros((12, 16), np.float32)
     assert settle(ab, light, np.zeros((3, 12, 16), np.float32), stride=4) is ab
+
+
+@pytest.mark.parametrize("vividness", [0.0, 0.5, 1.0])
+def test_hints_are_weakened_by_what_the_decoding_makes_stronger(
+    monkeypatch: pytest.MonkeyPatch, vividness: float
+) -> None:
+    seen = []
+    run = Engine.run
+    monkeypatch.setattr(Engine, "run", lambda self, feeds: seen.append(feeds) or run(self, feeds))
+    opsin.colorize(photo(), points=[(100, 50, "#c04020")], vividness=vividness)
+    hints = seen[0]["hints"][0]
+    there = hints[:2, hints[2] > 0].T
+    decode = load_engine("default").card.decode
+    gain = np.interp(vividness, [0, 0.5, 1], [gain for _, gain in decode.vividness])
+    made = emphasized(there, restrained(gain, decode.restraint, SURE), decode.contrast)
+    true = rgb_to_lab(np.float32([0xC0, 0x40, 0x20]) / 255)[1:]
+    assert made == pytest.approx(np.broadcast_to(true, made.shape), rel=0.01)

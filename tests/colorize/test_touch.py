@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsin.color import rgb_to_lab
+from opsin.color import lab_to_rgb, rgb_to_lab
 from opsin.colorize.touch import GRAYED, LARGEST_THING, RECOLORED, Touched, grow, touch
 
 STRIDE = 4
@@ -52,6 +52,16 @@ def test_most_things_get_another_color_and_some_none(
     gray = [(one.ab[one.things] == 0).all(axis=-1).any() for _, one in touched]
     assert RECOLORED - 0.1 < np.mean(changed) <= 1
     assert GRAYED / 3 < np.mean(gray) < 4 * GRAYED
+
+
+def test_new_colors_exist_at_the_lightness_of_their_thing() -> None:
+    light = np.full((24, 24), 6, np.float32)  # nearly black: no color is strong there
+    light[:, 12:] = 60
+    for seed in range(40):
+        one = touch(np.zeros((24, 24, 2), np.float32), light, STRIDE, np.random.default_rng(seed))
+        assert one.things.any()
+        shown = rgb_to_lab(lab_to_rgb(np.concatenate([light[..., None], one.ab], axis=-1)))
+        assert shown[..., 1:] == pytest.approx(one.ab, abs=1)
 
 
 def test_a_thing_ends_where_the_color_does() -> None:

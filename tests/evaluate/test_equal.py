@@ -8,6 +8,8 @@ import pytest
 
 import opsin
 from opsin.cli import main
+from opsin.colorize.decode import decode
+from opsin.colorize.pipeline import answer_of, ask
 from opsin.errors import DataError
 from opsin.evaluate.colorize import evaluate, measure
 from opsin.evaluate.equal import gains_of, scaled
@@ -63,6 +65,13 @@ def test_a_gain_takes_the_place_of_the_models_own(models, tar):
         assert colors(double, name) == pytest.approx(2 * colors(one, name), rel=0.1)
         assert colors(usual, name) > 1.1 * colors(double, name)  # their own are 1.4 and more
     assert double.settings["gain"] == 1
+
+
+def test_at_a_gain_of_ones_own_nothing_else_is_made_stronger(pictures):
+    [said] = ask(opsin.open(pictures[0][1]))
+    temperature = said.card.decode.vividness[1][0]
+    plain = decode(said.raw, temperature=temperature, gain=1.2)[0]
+    assert answer_of([said], gain=1.2).ab == pytest.approx(plain)
 
 
 def test_the_command_tells_the_gains(models, tar, capsys):

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.color import lab_to_rgb, rgb_to_lab
+from opsin.color import fit_gamut
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -94,7 +94,7 @@ def _recolored(ab: Float, light: float, rng: np.random.Generator) -> Float:
         return np.zeros_like(ab)
     hue, chroma = rng.uniform(0, 2 * np.pi), rng.uniform(8, 75)
     wish = np.array([light, chroma * np.cos(hue), chroma * np.sin(hue)], np.float32)
-    color = rgb_to_lab(np.clip(lab_to_rgb(wish[None, None]), 0, 1))[0, 0, 1:]
+    color = fit_gamut(wish)[1:]
     return np.asarray(color + 0.5 * (ab - ab.mean(axis=0)), np.float32)
 
 
