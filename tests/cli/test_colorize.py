@@ -119,6 +119,20 @@ def test_json_tells_what_became_of_each(folder, scan, capsys):
     assert c["status"] == "done"  # its comparison was missing
 
 
+def test_the_confidence_picture_is_white_where_it_is_sure(folder, astronaut):
+    """By the default model: what it is sure of is white, what it is not is black."""
+    opsin.open(astronaut[:256, :256]).save("a.png")
+    assert main(["colorize", "a.png", "--confidence"]) == 0
+    sure = opsin.confidence("a.png")
+    drawn = opsin.open("a-confidence.png").pixels[..., 0]
+    assert (drawn[sure >= 0.8] == 255).all()
+    assert (drawn[sure <= 0.2] == 0).all()
+    assert drawn.max() == 255
+    assert drawn.min() < 40
+    order = np.argsort(sure, axis=None)
+    assert (np.diff(drawn.ravel()[order].astype(int)) >= 0).all()
+
+
 def test_compare_and_confidence_are_written(folder, scan):
     scan.save("a.jpg")
     assert colorize("a.jpg", "--compare", "--confidence") == 0

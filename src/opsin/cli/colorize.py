@@ -28,6 +28,9 @@ from opsin.interrupt import as_interrupts
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 MOST_NOTES = 12
+# The confidence that is drawn black and white. Of the default model's on the samples, 98 % lie
+# between 0.15 and 0.85: a scale from 0 to 1 would show gray everywhere.
+UNSURE, SURE = 0.2, 0.8
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def colorize(
     confidence: Annotated[
         bool,
         typer.Option(
-            "--confidence", help="Also write NAME-confidence.png, white where it is sure."
+            "--confidence",
+            help="Also write NAME-confidence.png: white where it is sure, black where it is not.",
         ),
     ] = False,
     mark: Annotated[
@@ -266,8 +270,8 @@ def _do(job: Job, options: Options) -> Result:
 
         side_by_side(photo, result).save(job.compare, quality=options.quality)
     if job.confidence and is_wanted(job.confidence):
-        map = confidence_of(photo, answer)
-        open_photo((map * 255 + 0.5).astype("uint8")).save(job.confidence)
+        shade = (confidence_of(photo, answer) - UNSURE) / (SURE - UNSURE)
+        open_photo((shade.clip(0, 1) * 255 + 0.5).astype("uint8")).save(job.confidence)
     if is_wanted(job.target):
         result.save(job.target, format=job.format, quality=options.quality, mark=options.mark)
     return _result(job, "done", seconds=round(time.perf_counter() - began, 3), notes=notes)
