@@ -145,7 +145,7 @@ def test_places_without_pictures_are_named(tmp_path):
     with pytest.raises(DataError, match="no such file or folder"):
         list(read([tmp_path / "none"]))
     (tmp_path / "fake.tar").write_bytes(b"no tar")
-    with pytest.raises(DataError, match=r"fake\.tar: not a readable tar file"):
+    with pytest.raises(DataError, match=r"fake\.tar: cannot be read as a plain tar"):
         list(read(tmp_path / "fake.tar"))
 
 
