@@ -179,17 +179,13 @@ def measure(rows: Sequence[str], data: Path, terms: str, runs: Path) -> dict[str
     """The figures of all rows on an evaluation set, measured unless they are there."""
     path = runs / "figures" / f"{data.stem}-{terms}.json"
     found = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    if not set(rows) <= set(found):
-        for vividness in (0.0, 0.5):  # all models of one vividness together: half the time
-            settings = {name: setting_of(name, runs) for name in rows}
-            models = {name: one for name, (one, amount) in settings.items() if amount == vividness}
-            if models:
-                report = evaluate(
-                    data, model=list(models.values()), vividness=vividness, **TERMS[terms]
-                )
-                found |= named(document(report), list(models))
+    settings = {name: setting_of(name, runs) for name in rows if name not in found}
+    for vividness in sorted({amount for _, amount in settings.values()}):
+        models = {name: one for name, (one, amount) in settings.items() if amount == vividness}
+        report = evaluate(data, model=list(models.values()), vividness=vividness, **TERMS[terms])
+        found |= named(document(report), list(models))
         write_json(path, found)
-        print(f"measured on {data.stem}, {terms}", flush=True)
+        print(f"measured on {data.stem}, {terms}: {', '.join(models)}", flush=True)
     return dict(found)
 
 
