@@ -17,6 +17,9 @@ def test_every_part_gives_figures_as_json(models, capsys):
     assert list(figures) == ["network", "photo", "cold", "memory", "folder"]
     assert {"total", "decode", "network", "upsampling", "encode"} <= set(figures["photo"])
     assert figures["folder"]["photos"] == 3
+    assert figures["folder"]["coding_per_second"] > figures["folder"]["per_second"]
+    coding = figures["photo"]["decode"] + figures["photo"]["encode"]
+    assert figures["photo"]["over_coding"] == pytest.approx(figures["photo"]["total"] / coding)
     figures["cold"].pop("import")  # a difference of two times, of noise where nothing is quiet
     assert all(value > 0 for part in figures.values() for value in part.values())
 

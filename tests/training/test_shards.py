@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageOps
 
 from opsin.errors import DataError
 from opsin.training import shards
@@ -71,6 +71,43 @@ def test_never_lists_evaluation_pictures_or_near_duplicates(
     listing = list_pictures([tar])
     assert [picture.name for picture in listing.pictures] == ["c.jpg"]
     assert listing.left_out["held out"] == 1
+
+
+SAME = {  # the hash is that of the picture itself
+    "compressed": lambda image: image.copy(),
+    "smaller": lambda image: image.resize((image.width * 3 // 5, image.height * 3 // 5)),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.15),
+    "mirrored": ImageOps.mirror,
+}
+NEAR = {  # some of its bits are others
+    "starker": lambda image: ImageEnhance.Contrast(image).enhance(1.3),
+    "trimmed": lambda image: image.crop((12, 8, image.width, image.height)),
+    "framed": lambda image: ImageOps.expand(image, 8, "white"),
+    "askew": lambda image: image.rotate(1),
+}
+
+
+@pytest.mark.parametrize("name", [*SAME, *NEAR])
+def test_near_duplicates_of_evaluation_pictures_are_never_listed(
+    tmp_path: Path,
+    coffee: np.ndarray,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = tmp_path / "held.png"
+    plain = Image.fromarray(coffee)
+    hashes = []
+    for image in (plain, ImageOps.mirror(plain)):  # as the shipped ones
+        image.save(held)
+        hashes.append(look(shards.Picture(str(held), 0, held.stat().st_size, "held")).hash)
+    monkeypatch.setattr(shards, "held_out_hashes", lambda: np.array(hashes, np.uint64))
+    changed = tmp_path / "set" / "a.jpg"
+    changed.parent.mkdir()
+    (SAME | NEAR)[name](plain).save(changed, quality=40)
+    found = look(shards.Picture(str(changed), 0, changed.stat().st_size, "a")).hash
+    assert (found in hashes) == (name in SAME)
+    with pytest.raises(DataError, match="1 held out for"):
+        list_pictures([changed.parent])
 
 
 def test_shipped_hashes_hold_each_picture_and_its_mirror_image() -> None:

@@ -89,8 +89,10 @@ def _print_table(figures: dict[str, dict[str, float]]) -> None:
 
 
 def _shown(what: str, value: float) -> str:
-    if what in ("photos", "megapixels", "per_second"):
+    if what in ("photos", "megapixels", "per_second", "coding_per_second"):
         return f"{value:.4g}"
+    if what == "over_coding":
+        return f"{value:.1f} times"
     if what == "peak_mb":
         return f"{value:.0f} MB"
     return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"

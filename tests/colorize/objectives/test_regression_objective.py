@@ -11,7 +11,10 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from opsin.colorize.networks.conditional_gan import Discriminator  # noqa: E402
 from opsin.colorize.networks.global_local import GlobalLocal  # noqa: E402
+from opsin.colorize.objectives.adversarial import AdversarialObjective  # noqa: E402
+from opsin.colorize.objectives.adversarial import Settings as GanSettings  # noqa: E402
 from opsin.colorize.objectives.regression import RegressionObjective, Settings  # noqa: E402
 from opsin.colorize.systems import system_of  # noqa: E402
 from opsin.training.loop import Batch, Stepper  # noqa: E402
@@ -61,8 +64,22 @@ def batch(ab: torch.Tensor) -> Batch:
 def test_each_error_is_its_formula_in_units_of_the_reach(error: str, loss: float) -> None:
     losses = objective(flat(20, 10), error=error).step(batch(flat(50, 20)))
     assert losses["loss"] == pytest.approx(loss, rel=1e-5)
-    assert losses[f"{error}_error"] == pytest.approx(loss, rel=1e-5)
-    assert losses["squared_error"] == pytest.approx(0.05, rel=1e-5)
+    if error != "squared":
+        assert losses[f"{error}_error"] == pytest.approx(loss, rel=1e-5)
+
+
+def test_the_logs_squared_error_is_on_one_scale_for_all_systems() -> None:
+    answer, truth = flat(20, 10), flat(50, 20)
+    settings = GanSettings(adversarial=0.0)
+    gan = AdversarialObjective(Answer(answer), Discriminator(), settings, stepper=STEPPER)
+    found = [
+        objective(answer, reach=reach, error=error).losses(Answer(answer), batch(truth))
+        for reach in (100.0, 128.0)
+        for error in ("squared", "absolute")
+    ]
+    found.append(gan.losses(Answer(answer), batch(truth)))
+    for losses in found:
+        assert losses["squared_error"] == pytest.approx((30**2 + 10**2) / 2 / 110**2, rel=1e-5)
 
 
 def test_a_step_goes_toward_the_truth() -> None:

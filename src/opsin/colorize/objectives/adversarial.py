@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from opsin.colorize.networks.conditional_gan import REACH, Discriminator
 from opsin.colorize.objectives.adversary import Adversary, Smoothing
-from opsin.colorize.objectives.regression import edge_error
+from opsin.colorize.objectives.regression import edge_error, squared_error
 from opsin.training.loop import Batch, Stepper
 from opsin.training.recipe import Weight
 
@@ -74,7 +74,7 @@ class AdversarialObjective:
         ab, truth = answer.float() / REACH, batch["ab"] / REACH
         total = self.settings.l1_weight * F.l1_loss(ab, truth)
         parts = {"absolute_error": total.detach() / max(self.settings.l1_weight, 1e-9)}
-        parts["squared_error"] = F.mse_loss(ab.detach(), truth)
+        parts["squared_error"] = squared_error(answer, batch["ab"])
         if self.settings.edge_weight:
             edges = edge_error(ab, truth)
             parts["edges"] = edges.detach()

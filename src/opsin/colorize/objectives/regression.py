@@ -35,6 +35,8 @@ from opsin.colorize.objectives.adversary import Adversary, Smoothing
 from opsin.training.loop import Batch, Stepper
 from opsin.training.recipe import Weight
 
+UNIT = 110.0  # all of sRGB lies within 110 of gray, along a* and along b*
+
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[objective]` table of A1 to A5."""
@@ -108,10 +110,8 @@ class RegressionObjective:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         ab, truth = answer.float() / self.reach, batch["ab"] / self.reach
         total = ERRORS[self.settings.error](ab, truth)
-        parts = {
-            "squared_error": F.mse_loss(ab.detach(), truth),
-            f"{self.settings.error}_error": total.detach(),
-        }
+        parts = {f"{self.settings.error}_error": total.detach()}
+        parts["squared_error"] = squared_error(answer, batch["ab"])
         if self.settings.edge_weight:
             edges = edge_error(ab, truth)
             parts["edges"] = edges.detach()
@@ -197,6 +197,14 @@ ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "chebyshev": chebyshev_error,
     "logarithmic": logarithmic_error,
 }
+
+
+def squared_error(answer: Tensor, truth: Tensor) -> Tensor:
+    """The mean squared error of a*b* (B, 2, H, W), in units of 110 whatever the network's reach.
+
+    For the log: the curves of all systems are on one scale.
+    """
+    return F.mse_loss(answer.detach().float() / UNIT, truth / UNIT)
 
 
 def edge_error(one: Tensor, other: Tensor) -> Tensor:
