@@ -181,12 +181,6 @@ def test_an_unknown_member_is_named(models, gray_photo):
         opsin.colorize(gray_photo, model="tiny,none")
 
 
-def test_a_member_without_color_is_named(models, gray_photo):
-    write_tiny_model(models, "gray", colors=0)
-    with pytest.raises(opsin.ModelError, match="'gray' gave no color at all"):
-        opsin.colorize(gray_photo, model="tiny,gray")
-
-
 def test_callers_at_once_get_the_answers_of_one(models, gray_photo):
     write_pooling_model(models, "pool", size=80, stride=8)
     photos = [np.roll(gray_photo, shift, axis=1) for shift in range(0, 80, 10)]

@@ -8,11 +8,12 @@ import struct
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import fuzz
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import opsin
 from opsin.errors import NotAPhotoError, PhotoError, TruncatedPhotoError
@@ -306,3 +307,63 @@ def test_garbage_of_damaged_files_never_ends_the_process(tmp_path):
         [sys.executable, "-c", script, str(tmp_path / "damaged.jpg")], capture_output=True
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.uint32])
+def test_whole_numbers_of_other_types_are_read_where_nothing_is_lost(kind):
+    signed = 1 if np.dtype(kind).kind == "u" else 2
+    bits = np.dtype(kind).itemsize * 8
+    values = GRAY.view(np.int8) if bits == 8 else GRAY.astype(kind)
+    photo = opsin.open(typed(values, bits, signed))
+    np.testing.assert_array_equal(photo.pixels[..., 0], GRAY)
+    assert photo.pixels.dtype == (np.uint8 if bits == 8 else np.uint16)
+
+
+def test_whole_numbers_out_of_range_are_told():
+    data = typed(GRAY.astype(np.int16) - 100, 16, 2)
+    with pytest.raises(NotAPhotoError, match=r"whole numbers from -80 to 130; opsin reads those"):
+        opsin.open(data)
+
+
+def typed(values: np.ndarray, bits: int, sample_format: int) -> bytes:
+    image = opsin.formats.vips.vips().Image.new_from_array(values)
+    saved = image.tiffsave_buffer()
+    assert struct.pack("<HHIHH", 258, 3, 1, bits, 0) in saved
+    assert struct.pack("<HHIHH", 339, 3, 1, sample_format, 0) in saved
+    return saved
+
+
+def test_reasons_are_those_of_the_file_whatever_else_is_read():
+    """libvips' threads share one list of errors."""
+    sound = io.BytesIO()
+    lab = ImageCms.applyTransform(Image.fromarray(GRAY).convert("RGB"), TO_LAB)
+    lab.save(sound, "TIFF")  # which libvips refuses, and the reason decides who reads it
+    files = [sound.getvalue(), tiff(bits=8).replace(*NO_KIND), cut_off_jpeg(), cut_off_png()]
+
+    def said(data: bytes) -> str:
+        try:
+            return str(opsin.open(data).pixels.shape)
+        except PhotoError as error:
+            return str(error)
+
+    alone = [said(data) for data in files]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(said, files * 50)) == alone * 50
+
+
+TO_LAB = ImageCms.buildTransform(
+    ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+)
+NO_KIND = (struct.pack("<HHIHH", 262, 3, 1, 1, 0), struct.pack("<HHIHH", 262, 3, 1, 999, 0))
+
+
+def cut_off_jpeg() -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(GRAY).save(out, "JPEG")
+    return out.getvalue()[:-40]
+
+
+def cut_off_png() -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(GRAY).save(out, "PNG")
+    return out.getvalue()[:-100]

@@ -226,8 +226,8 @@ def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
         whole = np.broadcast_to(photo.pixels, (photo.height, photo.width, 3)).copy()
         whole[there] = pixels
         pixels = whole
-    if note := NOTES.get(answer.kind):
-        notes = (*photo.metadata.notes, note)
+    if notes := _notes(answer):
+        notes = (*photo.metadata.notes, *notes)
         photo = replace(photo, metadata=replace(photo.metadata, notes=notes))
     model = " + ".join(f"{card.name} {card.version}" for card in answer.cards)
     return made_by_opsin(photo, pixels, model=model, version=opsin.__version__)
@@ -264,6 +264,13 @@ def confidence_of(photo: Photo, answer: Answer) -> Floats:
     whole = np.zeros((photo.height, photo.width), np.float32)
     whole[photo.metadata.there] = sure
     return whole
+
+
+def _notes(answer: Answer) -> tuple[str, ...]:
+    notes = [NOTES[answer.kind]] if answer.kind in NOTES else []
+    if np.ptp(answer.light) > 1 and np.abs(answer.ab).max() < LEAST_CHROMA:
+        notes.append("got no color: the model finds none in it")  # as for a page of text
+    return tuple(notes)
 
 
 def confidence_map(answer: Answer, height: int, width: int) -> Floats:
@@ -370,7 +377,6 @@ def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
         ab = emphasized(np.ascontiguousarray(said.raw.transpose(1, 2, 0)), how.gain, how.contrast)
     if said.points is not None:
         ab = settle(ab, said.light, said.points, stride=card.output.stride)
-    _check(ab, said.light, card)
     return Answer(ab, said.light, entropy, said.kind, card.output.stride, (card,))
 
 
@@ -380,9 +386,3 @@ def _setting(card: Card, vividness: float) -> Vividness:
     if card.decode is None:
         return setting(vividness, usual)
     return setting(vividness, *msgspec.structs.astuple(card.decode))
-
-
-def _check(ab: Floats, light: Floats, card: Card) -> None:
-    """No gray picture is given back in silence."""
-    if np.ptp(light) > 1 and np.abs(ab).max() < LEAST_CHROMA:
-        raise ModelError(f"model '{card.name}' gave no color at all for this photograph.")

@@ -16,7 +16,7 @@ from opsin.errors import NotAPhotoError, PhotoError, PhotoTooLargeError, Truncat
 from opsin.formats import bmp, exif, icc, iptc, xmp
 from opsin.formats.metadata import Metadata, sensible_dpi
 from opsin.formats.sniff import CONVERT, kind_of
-from opsin.formats.vips import forget_errors, message, vips
+from opsin.formats.vips import alone, message, together, vips
 
 MM_PER_INCH = 25.4
 LOADERS = {
@@ -39,7 +39,8 @@ UNSUPPORTED = (
     *("not configured", "not a whole number of bytes"),  # LZMA; 12 bits
     "bad labq format",  # 8-bit Lab
 )
-FOR_PILLOW = (*UNSUPPORTED, "bad value")  # the latter of a tag, which libvips takes for damage
+# The latter of tags, which libvips takes for damage.
+FOR_PILLOW = (*UNSUPPORTED, "bad value", "required field", "invalid strip byte count")
 # Warnings of libjpeg that leave the picture whole.
 HARMLESS = ("Invalid SOS parameters", "Unknown Adobe")
 DOMAINS = {"avif": "heif", "heic": "heif"}  # in the names of libvips' functions
@@ -71,8 +72,8 @@ def decode(
             raise
     from opsin.formats.damaged import as_far_as_it_goes
 
-    forget_errors()
-    return as_far_as_it_goes(data, kind, where=where, source=source, limit=limit)
+    with alone():
+        return as_far_as_it_goes(data, kind, where=where, source=source, limit=limit)
 
 
 def _whole(
@@ -84,16 +85,19 @@ def _whole(
         return _by_pillow(data, kind, where=where, source=source, limit=limit)
     if kind == "tiff":
         _refuse_cut_off(data, where)
-    forget_errors()
+    load = partial(_load, data, kind, where=where, source=source, limit=limit)
+    with suppress(vips().Error), together():
+        return load()
     try:
-        return _load(data, kind, where=where, source=source, limit=limit)
+        with alone():
+            return load()
     except vips().Error as error:
         refused = _photo_error(error, kind, where)
         if kind != "tiff" or not _is_for_pillow(data, str(error).lower()):
             raise refused from error
         try:  # which knows kinds that libvips does not: 8-bit Lab, JPEG of the old style
             return _by_pillow(data, kind, where=where, source=source, limit=limit)
-        except (NotAPhotoError, TruncatedPhotoError):
+        except TruncatedPhotoError:
             raise refused from error
 
 
@@ -114,7 +118,10 @@ def _by_pillow(
     decoded = decode_file(
         bytes(data), where=where, check=partial(check_size, where=where, limit=limit)
     )
-    return decoded._replace(metadata=replace(decoded.metadata, source=source, format=kind))
+    decoded = decoded._replace(metadata=replace(decoded.metadata, source=source, format=kind))
+    if kind == "tiff" and decoded.pixels.dtype == np.uint8 and exif.bits(data) > 8:
+        return _noted(decoded, f"{exif.bits(data)} bits reduced to 8")
+    return decoded
 
 
 def finish(image: Any, *, where: str, metadata: Metadata) -> Decoded:
@@ -263,19 +270,30 @@ def _whole_numbers(image: Any, where: str) -> Any:
             raise NotAPhotoError(f"{where}: some of its pixels are not numbers (NaN). {WHOLE}.")
         low, high = image.min(), image.max()
         if low >= 0 and high <= 1:
-            return (
-                (image * 65535)
-                .rint()
-                .cast("ushort")
-                .copy(interpretation="grey16" if image.bands < 3 else "rgb16")
-            )
+            return _spaced((image * 65535).rint().cast("ushort"))
         raise NotAPhotoError(
             f"{where}: its pixels are real numbers from {low:g} to {high:g}; opsin reads those "
             f"from 0 to 1. {WHOLE}."
         )
+    if image.format == "char":  # said in error by some programs; others do not look at it
+        return _spaced(image.copy(format="uchar"))
+    if image.format in ("short", "int", "uint"):
+        image = image.copy_memory()
+        low, high = image.min(), image.max()
+        if low >= 0 and high <= 65535:
+            return _spaced(image.cast("ushort"))
+        raise NotAPhotoError(
+            f"{where}: its pixels are whole numbers from {low:.0f} to {high:.0f}; opsin reads "
+            f"those from 0 to 65535. {WHOLE}."
+        )
     raise NotAPhotoError(
         f"{where}: its pixels are of type {image.format}; opsin reads 8 and 16 bits. {WHOLE}."
     )
+
+
+def _spaced(image: Any) -> Any:
+    spaces = ("b-w", "srgb") if image.format == "uchar" else ("grey16", "rgb16")
+    return image.copy(interpretation=spaces[image.bands >= 3])
 
 
 def _exif(image: Any, data: bytes | memoryview, kind: str) -> bytes | None:

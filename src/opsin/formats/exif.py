@@ -18,6 +18,7 @@ SIZES |= {16: 8, 17: 8, 18: 8}  # BigTIFF
 WORDS = {**SIZES, 5: 4, 10: 4}  # what a change of byte order turns around
 SHORT, LONG, UNDEFINED, LONG8 = 3, 4, 7, 16
 
+BITS = 0x0102
 ORIENTATION, EXIF_POINTER, GPS_POINTER = 0x0112, 0x8769, 0x8825
 THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
 PIXELS_X, PIXELS_Y, INTEROP_POINTER = 0xA002, 0xA003, 0xA005
@@ -152,6 +153,11 @@ def rows_there(tiff: bytes | memoryview) -> tuple[int, int]:
 def is_jpeg_in_tiff(tiff: bytes | memoryview) -> bool:
     """Whether the first page's pixels are JPEG of the present style."""
     return first_directory(tiff).number(COMPRESSION) == JPEG_IN_TIFF
+
+
+def bits(tiff: bytes | memoryview) -> int:
+    """Bits per channel of the first page; 1 where nothing is said."""
+    return first_directory(tiff).number(BITS) or 1
 
 
 def iptc(tiff: bytes | memoryview) -> bytes | None:

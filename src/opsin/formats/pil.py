@@ -24,10 +24,10 @@ SIMPLER["HSV"] = "RGB"
 WHERE = "this PIL image"
 
 
-def decode_pil(image: Any) -> Decoded:
+def decode_pil(image: Any, *, where: str = WHERE) -> Decoded:
     info = image.info
     image = _simple(image)
-    array, space, notes = _pixels(image)
+    array, space, notes = _pixels(image, where)
     height, width, bands = array.shape
     format = "ushort" if array.dtype == np.uint16 else "uchar"
     wrapped = vips().Image.new_from_memory(array.data, width, height, bands, format)
@@ -47,7 +47,7 @@ def decode_pil(image: Any) -> Decoded:
         format=(getattr(image, "format", None) or "").lower() or None,
         notes=notes,
     )
-    return finish(wrapped, where=WHERE, metadata=metadata)
+    return finish(wrapped, where=where, metadata=metadata)
 
 
 def decode_file(data: bytes, *, where: str, check: Callable[[int, int], None]) -> Decoded:
@@ -63,13 +63,17 @@ def decode_file(data: bytes, *, where: str, check: Callable[[int, int], None]) -
             warnings.simplefilter("ignore")  # the limit on pixels is ours
             image = Image.open(io.BytesIO(data))
             check(image.width, image.height)
-            return decode_pil(_from_lab(image) if image.mode == "LAB" else image)
+            image.load()
     except Image.DecompressionBombError as error:
         raise NotAPhotoError(f"{where}: too many pixels ({error}).") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise TruncatedPhotoError(
             f"{where}: the picture is damaged or cut off. Copy it again from where it came from."
         ) from error
+    try:
+        return decode_pil(_from_lab(image) if image.mode == "LAB" else image, where=where)
+    except ValueError as error:  # of its pixels
+        raise NotAPhotoError(str(error)) from error
 
 
 def _from_lab(image: Any) -> Any:
@@ -95,7 +99,7 @@ def _simple(image: Any) -> Any:
     return image.convert(target) if target else image
 
 
-def _pixels(image: Any) -> tuple[NDArray[Any], str, tuple[str, ...]]:
+def _pixels(image: Any, where: str) -> tuple[NDArray[Any], str, tuple[str, ...]]:
     size = (image.height, image.width, -1)
     if image.mode in BYTES:
         space, bands = BYTES[image.mode]
@@ -108,19 +112,19 @@ def _pixels(image: Any) -> tuple[NDArray[Any], str, tuple[str, ...]]:
         numbers = np.frombuffer(image.tobytes(), "=i4")
         if numbers.min() < 0 or numbers.max() > 65535:
             raise ValueError(
-                f"{WHERE} of mode I has values from {numbers.min()} to {numbers.max()}; "
+                f"{where} of mode I has values from {numbers.min()} to {numbers.max()}; "
                 "opsin reads 0 to 65535. Scale them first."
             )
         return numbers.astype(np.uint16).reshape(size), "grey16", ()
     if image.mode == "F":
-        return _real(np.frombuffer(image.tobytes(), "=f4")).reshape(size), "grey16", ()
-    raise TypeError(f"{WHERE} has mode {image.mode}; convert it to RGB first.")
+        return _real(np.frombuffer(image.tobytes(), "=f4"), where).reshape(size), "grey16", ()
+    raise TypeError(f"{where} has mode {image.mode}; convert it to RGB first.")
 
 
-def _real(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+def _real(values: NDArray[np.float32], where: str) -> NDArray[np.uint16]:
     """Pillow's own range for real numbers is 0..255; 0..1 is taken where nothing exceeds 1."""
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 255):
-        raise ValueError(f"{WHERE} of mode F has values from {low:g} to {high:g}, not 0 to 255.")
+        raise ValueError(f"{where} of mode F has values from {low:g} to {high:g}, not 0 to 255.")
     scale = 65535.0 if high <= 1 else 257.0
     return np.rint(values.astype(np.float64) * scale).astype(np.uint16)

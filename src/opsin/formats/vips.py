@@ -1,14 +1,20 @@
 """libvips, imported when first needed, with its cache off and its warnings silenced."""
 
+import contextlib
 import functools
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 from opsin.errors import OpsinError
 
 MOST_THREADS = 4  # a photograph is decoded by one thread; more only cost memory
 
+_turn = threading.Condition()
+_reads = 0  # going on; -1: one alone
+_lone = 0  # reads that wait to be alone
 _watched: list[bool] = []
 _forked = False
 
@@ -77,15 +83,45 @@ def _silent() -> Any:
     return pyvips
 
 
-def forget_errors() -> None:
-    """Clears what an earlier read left in libvips' list of errors."""
-    vips().vips_lib.vips_error_clear()
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """A read beside others. All threads share one list of errors: do not believe its error."""
+    global _reads
+    with _turn:
+        _turn.wait_for(lambda: _reads >= 0 and not _lone)
+        _reads += 1
+    try:
+        yield
+    finally:
+        with _turn:
+            _reads -= 1
+            _turn.notify_all()
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """A read while no other goes on, whose error is its own."""
+    global _reads, _lone
+    with _turn:
+        _lone += 1
+        try:
+            _turn.wait_for(lambda: _reads == 0)
+        finally:
+            _lone -= 1
+        _reads = -1
+    vips().vips_lib.vips_error_clear()  # what others left behind
+    try:
+        yield
+    finally:
+        with _turn:
+            _reads = 0
+            _turn.notify_all()
 
 
 def message(error: Exception, *, about: str = "") -> str:
     """The first cause libvips gives, without the name of its function; "" if it gives none.
 
-    Its threads share one list of errors: only functions with `about` in their name count.
+    Only functions with `about` in their name count.
     """
     lines = [line.strip().split(": ", 1) for line in str(error).splitlines() if ": " in line]
     said = [text for name, text in lines if about in name.lower() and "bad seek" not in text]
