@@ -177,7 +177,7 @@ def test_white_of_deep_avif_is_white():
         (b"\0\0\0\x18ftypcrx " + bytes(50), "CR3"),
         (b"\0\0\0\x18ftypisom" + bytes(50), "video"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50), "HEIC"),
-        (tiff(GRAY.astype(np.int16)), "type short"),
+        (tiff(GRAY.astype(np.int16) - 200), "whole numbers from -"),
         (tiff(GRAY.astype(np.float32)), "real numbers from"),
         (tiff(GRAY, extratags=[(0xC612, 1, 4, b"\1\4\0\0", True)]), "raw file (DNG"),
     ],

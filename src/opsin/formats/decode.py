@@ -80,7 +80,8 @@ def _whole(
     data: bytes | memoryview, kind: str, *, where: str, source: str | None, limit: int
 ) -> Decoded:
     if kind == "bmp":
-        return _decode_bmp(data, where=where, source=source, limit=limit)
+        with together():
+            return _decode_bmp(data, where=where, source=source, limit=limit)
     if kind == "jp2":
         return _by_pillow(data, kind, where=where, source=source, limit=limit)
     if kind == "tiff":
@@ -115,9 +116,9 @@ def _by_pillow(
 ) -> Decoded:
     from opsin.formats.pil import decode_file
 
-    decoded = decode_file(
-        bytes(data), where=where, check=partial(check_size, where=where, limit=limit)
-    )
+    check = partial(check_size, where=where, limit=limit)
+    with together():
+        decoded = decode_file(bytes(data), where=where, check=check)
     decoded = decoded._replace(metadata=replace(decoded.metadata, source=source, format=kind))
     if kind == "tiff" and decoded.pixels.dtype == np.uint8 and exif.bits(data) > 8:
         return _noted(decoded, f"{exif.bits(data)} bits reduced to 8")
