@@ -68,6 +68,14 @@ def test_globs_are_understood(folder):
     assert list(pairs("in/[1].jpg")) == ["in/[1].jpg"]
 
 
+def test_folders_that_a_glob_means_keep_their_names_under_the_output(folder):
+    touch("in/x/a.jpg", "in/y/z/a.jpg")
+    assert pairs("in/*", output="out") == {
+        "in/x/a.jpg": "out/x/a-color.jpg",
+        "in/y/z/a.jpg": "out/y/z/a-color.jpg",
+    }
+
+
 def test_a_photograph_named_twice_is_done_once(folder):
     touch("in/a.jpg")
     assert len(plan(["in", "in/a.jpg", "in/*.jpg", str(folder / "in")])[0]) == 1

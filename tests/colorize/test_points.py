@@ -83,6 +83,12 @@ def test_cells_at_the_edge_count_in_part(shape: tuple[int, int]) -> None:
     assert done[-1, -1] == pytest.approx([10, 20], abs=0.01)
 
 
+def test_cells_at_the_edge_are_no_darker_than_their_pixels() -> None:
+    ab, light = np.zeros((10, 10, 2), np.float32), np.full((37, 37), 80, np.float32)
+    done = settle(ab, light, asked((30, 30, (30.0, -20.0)), shape=light.shape), stride=4)
+    assert done[9, 9] == pytest.approx(done[6, 6], rel=0.1)  # as far from the point
+
+
 def test_no_point_changes_nothing() -> None:
     ab = np.ones((3, 4, 2), np.float32)
     light = np.zeros((12, 16), np.float32)

@@ -54,6 +54,16 @@ def test_most_things_get_another_color_and_some_none(
     assert GRAYED / 3 < np.mean(gray) < 4 * GRAYED
 
 
+def test_a_new_color_has_nothing_of_the_old_one() -> None:
+    light = np.full((24, 24), 40, np.float32)
+    light[:, 12:] = 80
+    old = np.broadcast_to(np.float32([-20, 20]), (24, 24, 2))
+    for seed in range(40):
+        one = touch(old, light, STRIDE, np.random.default_rng(seed))
+        shown = rgb_to_lab(lab_to_rgb(np.concatenate([light[..., None], one.ab], axis=-1)))
+        assert shown[..., 1:] == pytest.approx(one.ab, abs=1)
+
+
 def test_new_colors_exist_at_the_lightness_of_their_thing() -> None:
     light = np.full((24, 24), 6, np.float32)  # nearly black: no color is strong there
     light[:, 12:] = 60

@@ -12,7 +12,7 @@ from opsin.colorize.decode import decode
 from opsin.colorize.pipeline import answer_of, ask
 from opsin.errors import DataError
 from opsin.evaluate.colorize import evaluate, measure
-from opsin.evaluate.equal import gains_of, scaled
+from opsin.evaluate.equal import GAINS, gain_for, gains_of, scaled
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +86,16 @@ def test_the_command_tells_the_gains(models, tar, capsys):
     assert "a*b* multiplied to have 50% of the true colorfulness: tiny 0.5 " in shown
     assert main([*line, "--colorfulness", "9"]) != 0
     assert "Choose another share" in capsys.readouterr().err
+
+
+def test_colors_that_the_gamut_takes_back_at_last_have_a_gain_all_the_same():
+    curve = np.interp(GAINS, [0, 8, 16], [0, 40, 30])
+    gain = gain_for([curve], 35)
+    assert gain < 8
+    assert np.interp(gain, GAINS, curve) == pytest.approx(35)
+
+
+def test_the_gain_is_that_of_the_pictures_that_are_measured(models, tar):
+    report = evaluate(tar, model="tiny", colorfulness=0.5, limit=1)
+    relative = report["tiny 0.5"].figures["colorfulness_relative"].value
+    assert 1 + relative == pytest.approx(0.5, rel=0.03)

@@ -139,3 +139,12 @@ def test_run_lengths_that_are_cut_off_are_taken_as_far_as_they_go(rows):
     photo = op.open(cut, damaged=True)
     assert photo.metadata.there == (slice(90 - rows, 90), slice(0, 300))
     np.testing.assert_array_equal(photo.there.pixels[..., 0], pixels[90 - rows :])
+
+
+def test_a_row_that_lacks_only_its_end_is_there():
+    pixels = np.random.default_rng(1).integers(0, 256, (9, 300), dtype=np.uint8)
+    palette = b"".join(bytes([value, value, value, 0]) for value in range(256))
+    data = bmp(300, 9, 8, 1, runs(pixels), palette=palette)
+    photo = op.open(data[: 54 + 1024 + 4 * 602 - 2], damaged=True)
+    assert photo.metadata.there == (slice(5, 9), slice(0, 300))
+    np.testing.assert_array_equal(photo.there.pixels[..., 0], pixels[5:])

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 import opsin
 import opsin.photo as op
 from opsin.errors import TruncatedPhotoError
-from opsin.formats import small
+from opsin.formats import png, small
 from opsin.formats.vips import vips
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -235,3 +236,59 @@ def test_damage_writes_nothing_to_the_terminal(kind, capfd):
         with contextlib.suppress(vips().Error):
             small.thumbnail(bytes(hurt), 32, 32).numpy()
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_missing_is_not_transparent():
+    data = pillow("PNG", mode="RGBA")
+    photo = op.open(data[: len(data) // 2], damaged=True)
+    assert (photo.there.height < photo.height, photo.alpha.min()) == (True, 255)
+
+
+@pytest.mark.parametrize(("lost", "percent"), [(1, 1), (299, 99)])
+def test_neither_nothing_nor_all_is_said_to_be_missing(lost, percent):
+    data = ROW_BY_ROW["BMP"]
+    photo = op.open(data[: len(data) - lost * 304], damaged=True)
+    assert photo.there.height == 300 - lost
+    assert photo.notes == (f"the upper {percent} % are missing: marked gray",)
+
+
+def test_the_first_pass_of_an_interlaced_gif_is_the_whole_picture():
+    data = libvips("gif", GRAY[:296], interlace=True)  # the pass ends 7 rows above the picture
+    photo = op.open(data[: len(data) // 5], damaged=True)
+    assert photo.metadata.there is None
+    assert photo.notes == ("part of its detail is missing",)
+
+
+def test_of_a_png_nothing_is_taken_behind_a_part_that_is_wrong():
+    data = pillow("PNG", compress_level=0)
+    start = data.index(b"IDAT") - 4
+    stream = b"".join(data[at + 8 : at + 8 + size] for at, size in _chunks(data, start) if size)
+    third = len(stream) // 3
+    parts = [png.chunk(b"IDAT", stream[at : at + third]) for at in range(0, len(stream), third)]
+    hurt = bytearray(parts[1])
+    hurt[10_000] ^= 1
+    parts[1] = bytes(hurt)
+    photo = op.open(data[:start] + b"".join(parts) + png.chunk(b"IEND", b""), damaged=True)
+    assert photo.there.height == 2 * third // 302
+    assert photo.notes[0].startswith("the lower ")
+    assert photo.notes[0].endswith("; parts may look wrong")
+
+
+def _chunks(data, at):
+    """Where the IDAT chunks from here on stand, and how many bytes each has."""
+    while data[at + 4 : at + 8] == b"IDAT":
+        size = int.from_bytes(data[at : at + 4], "big")
+        yield at, size
+        at += 12 + size
+
+
+@pytest.mark.parametrize("share", [0.75, 0.9])
+def test_a_plane_that_is_missing_leaves_the_rows_that_all_planes_have(share):
+    file = io.BytesIO()
+    planes = np.moveaxis((WORDS // 257).astype(np.uint8), -1, 0)
+    tifffile.imwrite(file, planes, photometric="rgb", planarconfig="separate", rowsperstrip=50)
+    data = file.getvalue()
+    photo = op.open(data[: int(share * len(data))], damaged=True)
+    there = max(0, 3 * share - 2)
+    assert there - 0.2 < photo.there.height / 300 <= there
+    np.testing.assert_array_equal(photo.there.pixels, (WORDS // 257)[: photo.there.height])

@@ -108,6 +108,13 @@ def test_a_png_that_codes_its_colors_otherwise_is_noted(numbers, notes):
     assert all(note.startswith(begun) for note, begun in zip(found, notes, strict=True))
 
 
+def test_wide_colors_that_a_profile_tells_of_are_not_noted():
+    data = opsin.open(np.zeros((8, 8, 3), np.uint8)).encode("png")
+    start = data.index(b"iCCP") - 4
+    coded = data[:start] + png.chunk(b"cICP", bytes([12, 13, 0, 1])) + data[start:]
+    assert opsin.open(coded).notes == ()
+
+
 @pytest.mark.parametrize(("transfer", "count"), [(13, 0), (16, 1), (18, 1)])
 def test_an_avif_in_hdr_is_noted(transfer, count):
     file = io.BytesIO()

@@ -34,3 +34,13 @@ def test_what_is_cut_off_is_an_error_of_libvips(coffee, kind):
     data = packed(Image.fromarray(coffee), kind)
     with pytest.raises(vips().Error, match="damaged or cut off"):
         small.whole(data[: len(data) // 2])
+
+
+def test_what_is_transparent_is_laid_on_white(coffee):
+    image = Image.fromarray(coffee[::4, ::4])
+    alpha = np.full((100, 150), 255, np.uint8)
+    alpha[:, :75] = 0
+    image.putalpha(Image.fromarray(alpha))
+    pixels = small.whole(packed(image, "JPEG2000")).numpy()
+    assert pixels[:, :75].min() > 250
+    assert pixels[:, 75:].mean() < 200

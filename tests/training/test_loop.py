@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -258,6 +259,17 @@ def test_a_stopped_run_is_saved_and_goes_on_as_if_it_had_not_stopped(tmp_path: P
     assert later.rates == told.rates[3:]
     assert later.sums["loss"] == pytest.approx(told.sums["loss"])
     assert later.validated == told.validated == [8]
+
+
+def test_a_checkpoint_is_written_every_few_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, saved = Told(), []
+    minutely = SimpleNamespace(monotonic=lambda: 60.0 * len(told.losses))
+    monkeypatch.setattr(loop, "time", minutely)
+    monkeypatch.setattr(loop, "save_checkpoint", lambda *rest: saved.append(rest[-1].step))
+    run(tmp_path, 14, told=told)
+    assert saved == [4, 8, 12, 14]
 
 
 def test_a_validation_that_a_stop_prevented_is_made_up_for(tmp_path: Path) -> None:
