@@ -13,8 +13,10 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 from skimage.metrics import peak_signal_noise_ratio  # noqa: E402
 
+import opsin  # noqa: E402
 from opsin.appearance import colorfulness  # noqa: E402
 from opsin.color import lab_to_rgb, rgb_to_lab  # noqa: E402
+from opsin.colorize.train import hold_back  # noqa: E402
 from opsin.colorize.validation import Validation  # noqa: E402
 from opsin.errors import DataError  # noqa: E402
 from opsin.training.shards import Picture, list_pictures  # noqa: E402
@@ -187,3 +189,14 @@ def test_pictures_that_cannot_be_read_keep_their_labels_apart(
     assert known.batches[0]["label"].tolist() == [5, 7]
     with pytest.raises(DataError, match="too few pictures"):
         Validation(known, [damaged], tmp_path, size=SIZE, stride=4)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("count", "held"), [(2, 1), (6, 1), (30, 3)])
+def test_of_few_pictures_one_is_held_back(
+    tmp_path: Path, coffee: np.ndarray, count: int, held: int
+) -> None:
+    for number in range(count):
+        opsin.open(np.roll(coffee, 40 * number, axis=1)).save(tmp_path / f"{number}.jpg")
+    rest, shown = hold_back(list_pictures([tmp_path]), 96, seed=1)
+    assert (len(rest.pictures), len(shown.pictures)) == (count - held, held)
+    assert not set(rest.pictures) & set(shown.pictures)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import struct
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import fuzz
@@ -17,6 +19,7 @@ from PIL import Image, ImageCms
 
 import opsin
 from opsin.errors import NotAPhotoError, PhotoError, TruncatedPhotoError
+from opsin.formats import vips as vips_module
 from opsin.formats import xmp
 
 GRAY = np.linspace(20, 230, 40 * 30).astype(np.uint8).reshape(30, 40)
@@ -367,3 +370,18 @@ def cut_off_png() -> bytes:
     out = io.BytesIO()
     Image.fromarray(GRAY).save(out, "PNG")
     return out.getvalue()[:-100]
+
+
+def test_threads_that_need_libvips_at_once_load_it_once(monkeypatch):
+    loads = []
+
+    @functools.cache
+    def slowly():
+        loads.append(threading.get_ident())
+        time.sleep(0.05)
+        return object()
+
+    monkeypatch.setattr("opsin.formats.vips._load", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(lambda _: vips_module.vips(), range(8)))) == 1
+    assert len(loads) == 1

@@ -211,7 +211,7 @@ def same_sets(data: Sequence[Path], validation: Sequence[Path]) -> bool:
 def hold_back(listing: Listing, count: int, *, seed: int) -> tuple[Listing, Listing]:
     """Takes pictures out for validation, the same ones for the same pictures and seed."""
     usable = np.flatnonzero(listing.short_side >= min(128, int(np.median(listing.short_side))))
-    count = min(count, len(usable) // 10)
+    count = min(count, max(len(usable) // 10, int(len(usable) > 1)))
     chosen = np.random.default_rng((seed, 77)).choice(usable, count, replace=False)
     rest = np.setdiff1d(np.arange(len(listing.pictures)), chosen)
     return listing.take(rest), listing.take(chosen)._replace(left_out={})

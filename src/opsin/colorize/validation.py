@@ -48,7 +48,7 @@ class Validation:
         squares = [square(picture, size) for picture in pictures]
         good = [index for index, one in enumerate(squares) if one is not None]
         if not good:
-            raise DataError("too few pictures to hold some back for validation: at least 10.")
+            raise DataError("too few pictures to hold some back for validation: at least 2.")
         self.objective, self.out, self.stride = objective, out, stride
         self.rgb = np.stack([one for one in squares if one is not None])
         self.lab = rgb_to_lab(self.rgb)

@@ -12,6 +12,7 @@ from opsin.errors import OpsinError
 
 MOST_THREADS = 4  # a photograph is decoded by one thread; more only cost memory
 
+_LOADING = threading.Lock()
 _turn = threading.Condition()
 _reads = 0  # going on; -1: one alone
 _lone = 0  # reads that wait to be alone
@@ -25,7 +26,8 @@ def vips() -> Any:
     Raises `OpsinError` in a process that was forked off one that has used it.
     """
     refuse_after_fork()
-    return _load()
+    with _LOADING:  # a cache alone would let two threads load it at once
+        return _load()
 
 
 def refuse_after_fork() -> None:
