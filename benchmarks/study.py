@@ -58,7 +58,6 @@ SYSTEMS = {  # name: (what it is, changes of recipes/study.toml)
     "a7-color-bins": ("A7 color bins", ('network.kind="color_bins"',)),
 }
 TOGETHER = "a3-fusion+a7-color-bins"  # averaged, as one more row
-MUTED = "a7-color-bins@0"  # at vividness 0, as one more row
 FIGURES = ("psnr", "ssim", "delta_e", "colorfulness", "auc", "channel")
 FORMS = (".2f", ".3f", ".2f", ".1f", ".1%", ".1%")
 HEADS = ("PSNR", "SSIM", "CIEDE2000", "CF", "AuC", "larger channel")
@@ -89,21 +88,20 @@ def card_of(name: str, runs: Path) -> Path:
 def rows_of(trained: Sequence[str]) -> dict[str, str]:
     """What is measured, by name, and what the tables call it."""
     rows = {name: SYSTEMS[name][0] for name in trained}
-    more = {MUTED: "A7 at vividness 0", TOGETHER: "A3 and A7, averaged"}
-    rows |= {name: label for name, label in more.items() if set(parts_of(name)) <= set(trained)}
+    if set(parts_of(TOGETHER)) <= set(trained):
+        rows[TOGETHER] = "A3 and A7, averaged"
     return {**rows, "default": "the default model"}
 
 
 def parts_of(name: str) -> list[str]:
     """The systems of a row."""
-    return name.split("@")[0].split("+")
+    return name.split("+")
 
 
-def setting_of(name: str, runs: Path) -> tuple[str, float]:
-    """What `--model` and `--vividness` are given for a row."""
+def model_of(name: str, runs: Path) -> str:
+    """What `--model` is given for a row."""
     models = [str(card_of(part, runs)) for part in parts_of(name)]
-    model = "default" if name == "default" else ",".join(models)
-    return model, 0.0 if name == MUTED else 0.5
+    return "default" if name == "default" else ",".join(models)
 
 
 def train(name: str, arguments: argparse.Namespace) -> None:
@@ -179,10 +177,9 @@ def measure(rows: Sequence[str], data: Path, terms: str, runs: Path) -> dict[str
     """The figures of all rows on an evaluation set, measured unless they are there."""
     path = runs / "figures" / f"{data.stem}-{terms}.json"
     found = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    settings = {name: setting_of(name, runs) for name in rows if name not in found}
-    for vividness in sorted({amount for _, amount in settings.values()}):
-        models = {name: one for name, (one, amount) in settings.items() if amount == vividness}
-        report = evaluate(data, model=list(models.values()), vividness=vividness, **TERMS[terms])
+    models = {name: model_of(name, runs) for name in rows if name not in found}
+    if models:
+        report = evaluate(data, model=list(models.values()), **TERMS[terms])
         found |= named(document(report), list(models))
         write_json(path, found)
         print(f"measured on {data.stem}, {terms}: {', '.join(models)}", flush=True)
@@ -264,8 +261,7 @@ def tint_table(trained: Sequence[str], data: Sequence[Path], runs: Path) -> str:
     rows = rows_of(trained)
     for name in rows:
         if name not in found:
-            model, vividness = setting_of(name, runs)
-            truth, answer = tints(data, [model], vividness).values()
+            truth, answer = tints(data, [model_of(name, runs)], gain=1.0).values()
             found |= {"truth": list(truth), name: list(answer)}
             write_json(path, found)
     return table({label: found[name] for name, label in {"truth": "truth", **rows}.items()})

@@ -33,16 +33,29 @@ def main() -> None:
     parser.add_argument("data", nargs="+", type=Path)
     parser.add_argument("--model", action="append", default=[])
     parser.add_argument("--vividness", type=float, default=0.5)
+    parser.add_argument("--gain", type=float, help="instead of the models' own")
     parser.add_argument("--limit", type=int)
     arguments = parser.parse_args()
-    print(table(tints(arguments.data, arguments.model, arguments.vividness, arguments.limit)))
+    found = tints(
+        arguments.data,
+        arguments.model,
+        arguments.vividness,
+        gain=arguments.gain,
+        limit=arguments.limit,
+    )
+    print(table(found))
 
 
 def tints(
-    data: Sequence[Path], models: Sequence[str], vividness: float = 0.5, limit: int | None = None
+    data: Sequence[Path],
+    models: Sequence[str],
+    vividness: float = 0.5,
+    *,
+    gain: float | None = None,
+    limit: int | None = None,
 ) -> dict[str, NDArray[np.float64]]:
-    """The columns of `HEAD` for the truth and each model."""
-    answers = answers_of(settings(models, vividness, None))
+    """The columns of `HEAD` for the truth and each model, at its own gain if none is given."""
+    answers = answers_of(settings(models, vividness, gain=gain))
     pictures: dict[str, list[list[float]]] = {}
     for _, pixels in read(data, limit=limit):
         lab = rgb_to_lab(pixels.astype(np.float32) / 255)
