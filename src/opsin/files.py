@@ -148,7 +148,7 @@ def check_writable(folder: Path) -> None:
             file.write(bytes(4096))
             file.flush()
     except OSError as error:
-        raise _save_error(folder / "photographs", error) from error
+        raise _save_error(folder, error) from error
 
 
 def _fingerprint(size: int, head: bytes, tail: bytes) -> str:

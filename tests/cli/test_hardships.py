@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import opsin
 from opsin import files
@@ -336,3 +337,54 @@ def test_fingerprints_tell_files_apart(tmp_path):
     for short in (b"", b"a", noise[:70_000]):
         path.write_bytes(short)
         assert files.fingerprint_of(path) == files.fingerprint(short)
+
+
+@pytest.mark.parametrize("kind", ["words", "nothing", "smaller"])
+def test_what_is_no_picture_of_this_photograph_is_not_taken_for_done(folder, scan, capsys, kind):
+    scan.save("a.png")
+    target = Path("a-color.png")
+    if kind == "smaller":
+        Image.new("L", (9, 7)).save(target)
+    else:
+        target.write_text("precious" if kind == "words" else "")
+    before = target.read_bytes()
+    assert colorize("a.png") == 1
+    assert "exists and is not this photograph in color" in capsys.readouterr().err
+    assert target.read_bytes() == before
+    assert colorize("a.png", "--overwrite") == 0
+
+
+def test_a_copy_without_its_xmp_is_taken_for_done(folder, scan, capsys):
+    scan.save("a.png")
+    assert colorize("a.png") == 0
+    with Image.open("a-color.png") as image:
+        pixels = np.asarray(image)
+    Image.fromarray(pixels).save("a-color.png")  # as other programs do
+    assert colorize("a.png") == 0
+    assert "1 skipped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+@pytest.mark.parametrize("kind", ["link", "dangling", "folder", "pipe"])
+def test_nothing_is_written_through_what_is_no_file(folder, scan, other, capsys, kind, overwrite):
+    scan.save("a.png")
+    other.save("other.png")
+    before = Path("other.png").read_bytes()
+    target = Path("a-color.png")
+    if kind in ("link", "dangling"):
+        target.symlink_to("other.png" if kind == "link" else "nowhere/b.png")
+    elif kind == "folder":
+        target.mkdir()
+    else:
+        os.mkfifo(target)
+    assert colorize("a.png", *overwrite) == 1
+    assert "a-color.png is " in capsys.readouterr().err
+    assert Path("other.png").read_bytes() == before
+    assert not Path("nowhere").exists()
+
+
+def test_an_empty_name_is_not_the_current_folder(folder, scan, capsys):
+    scan.save("a.png")
+    assert colorize("") == 2
+    assert "type a dot" in capsys.readouterr().err
+    assert not Path("a-color.png").exists()

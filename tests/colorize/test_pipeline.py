@@ -135,7 +135,13 @@ def test_a_misspelled_option_is_a_type_error(models):
 def test_a_gray_answer_is_noted(tmp_path, gray_photo):
     gray = str(write_tiny_model(tmp_path, "gray", colors=0))
     assert "got no color: the model finds none in it" in colorize(gray_photo, model=gray).notes
-    assert colorize(np.full((8, 8), 99, np.uint8), model=gray).notes == ()
+
+
+def test_an_empty_page_stays_gray():
+    page = np.random.default_rng(1).normal(128, 0.5, (80, 60)).round().astype(np.uint8)
+    done = colorize(page)
+    assert np.ptp(done.pixels.astype(int), axis=2).max() <= 1
+    assert "got no color: the model finds none in it" in done.notes
 
 
 def test_an_answer_that_is_no_number_is_an_error(tmp_path, gray_photo):

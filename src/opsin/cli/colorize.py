@@ -149,7 +149,7 @@ def colorize(
     known = [Result(str(path), "failed", error=error) for path, error in unread]
     todo = []
     for job in jobs:
-        if result := None if overwrite else _standing(job):
+        if result := _in_the_way(job) or (None if overwrite else _standing(job)):
             known.append(result)
         else:
             todo.append(job)
@@ -168,6 +168,21 @@ def colorize(
     _report(known + results, total, time.perf_counter() - began, as_json, stop)
 
 
+def _in_the_way(job: Job) -> Result | None:
+    """What is to be said if one of the names to write to is no file: through a link, another
+    photograph would be written to, and a pipe would wait for ever."""
+    for path in (job.target, job.compare, job.confidence):
+        if path is not None and os.path.lexists(path) and not os.path.isfile(path):
+            kind = "a link to nothing" if os.path.islink(path) else "no file"
+        elif path is not None and os.path.islink(path):
+            kind = "a link"
+        else:
+            continue
+        error = f"{shown(path)} is {kind}, and stays so. Choose another folder with -o."
+        return _result(job, "failed", error=error)
+    return None
+
+
 def _standing(job: Job) -> Result | None:
     """What is to be said of a photograph whose pictures exist, or None if there is work to do."""
     if os.path.exists(job.target) and (error := _of_another(job)):
@@ -180,6 +195,11 @@ def _of_another(job: Job) -> str | None:
     from opsin.formats.xmp import ORIGIN
 
     origin = find_in_file(job.target, ORIGIN)
+    if origin is None and not _may_be_of(job):
+        return (
+            f"{shown(job.target)} exists and is not this photograph in color. "
+            "Choose another folder with -o, or replace it with --overwrite."
+        )
     try:
         if origin is None or origin.decode() == fingerprint_of(job.source):
             return None
@@ -189,6 +209,23 @@ def _of_another(job: Job) -> str | None:
         f"{shown(job.target)} exists and was made from another photograph, or from this one before "
         "it was changed. Choose another folder with -o, or replace it with --overwrite."
     )
+
+
+def _may_be_of(job: Job) -> bool:
+    """Whether an existing picture that does not say what it was made from has the same size.
+
+    Other programs leave out the XMP that says it, and BMP has none.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(job.target) as found:
+            size = sorted(found.size)  # turned or not
+    except Exception:  # empty, cut off, not a picture, or not to be read
+        return False
+    with suppress(Exception), Image.open(job.source) as source:
+        return size == sorted(source.size)
+    return True
 
 
 def _refuse_in_a_pipe(given: dict[str, bool]) -> None:

@@ -106,6 +106,8 @@ def _found(
     """Each photograph with the folder that its place in the output is counted from."""
     for text in paths:
         path = Path(text)
+        if not text:  # as of a variable that is not set; it would be the current folder
+            raise WrongCallError("an empty name. For the current folder, type a dot.")
         if path.is_dir():
             yield from ((file, path) for file in _walk(path, out, unread))
         elif os.path.exists(path):

@@ -54,6 +54,7 @@ SIZES = (64, 2048)  # what `size` may be
 MOST_THREADS = 4
 STRIP_PIXELS = 1 << 18  # smaller ones let two threads fight for the interpreter
 SURE = 0.48  # entropy at a point, the median of those in `benchmarks/points.py`
+PLAIN = 0.5  # deviation of L*: an empty page, of which a network would guess a sky
 LEAST_CHROMA = 0.5  # below this no eye sees a color
 AB_SCALE = ((1.0, 0.6), (1.0, 1.0), (1.0, 1.4))  # vividness of networks that answer with a*b*
 
@@ -268,8 +269,8 @@ def confidence_of(photo: Photo, answer: Answer) -> Floats:
 
 def _notes(answer: Answer) -> tuple[str, ...]:
     notes = [NOTES[answer.kind]] if answer.kind in NOTES else []
-    if np.ptp(answer.light) > 1 and np.abs(answer.ab).max() < LEAST_CHROMA:
-        notes.append("got no color: the model finds none in it")  # as for a page of text
+    if np.abs(answer.ab).max() < LEAST_CHROMA:  # as for an empty page, or one of text
+        notes.append("got no color: the model finds none in it")
     return tuple(notes)
 
 
@@ -375,6 +376,8 @@ def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
         ab, entropy = decode(said.raw, **how._asdict())
     else:
         ab = emphasized(np.ascontiguousarray(said.raw.transpose(1, 2, 0)), how.gain, how.contrast)
+    if said.points is None and said.light.std() < PLAIN:
+        ab = np.zeros_like(ab)
     if said.points is not None:
         ab = settle(ab, said.light, said.points, stride=card.output.stride)
     return Answer(ab, said.light, entropy, said.kind, card.output.stride, (card,))

@@ -399,7 +399,7 @@ def _cut_off(where: str, kind: str, said: str) -> TruncatedPhotoError:
         "Copy it again from where it came from"
         + (
             ", or take it as far as it goes: --damaged (in Python damaged=True)."
-            if kind in DIVISIBLE
+            if kind in DIVISIBLE and "directory" not in said  # which says where the pixels are
             else "."
         )
     )
