@@ -54,6 +54,16 @@ def test_a_gray_photograph_leaves_a_dash_in_the_table(models, tmp_path, capsys, 
     assert "nan" not in text
 
 
+def test_figures_are_explained_and_gray_pictures_told(folder, models, tmp_path, capsys, gray_photo):
+    assert main(["evaluate", "colorize", str(folder), "--model", "tiny"]) == 0
+    told = capsys.readouterr()
+    assert "CIEDE2000    how far colors are off, to the eye; lower is better" in told.out
+    assert not told.err
+    gray = opsin.open(gray_photo).save(tmp_path / "gray.png")
+    assert main(["evaluate", "colorize", str(gray), "--model", "tiny"]) == 0
+    assert "the pictures are gray" in capsys.readouterr().err
+
+
 def test_a_contact_sheet_is_written_beside(folder, tmp_path, capsys):
     sheet = tmp_path / "sheet.png"
     call = ["evaluate", "colorize", str(folder), "--model", "tiny", "--sheet", str(sheet)]

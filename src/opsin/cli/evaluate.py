@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 WIDE = 160  # columns, where no terminal says how many there are
 SPLIT = 7  # figures in the first table
+GRAY = 1.0  # colorfulness that no eye sees
 
 evaluate = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -94,6 +96,10 @@ def colorize(
             discriminator=discriminator,
             watch=watch,
         )
+    if all(one.colorfulness_true < GRAY for one in report.rows[0].scores):
+        print(
+            "opsin: the pictures are gray, so the figures say nothing of colors.", file=sys.stderr
+        )
     if as_json:
         print(json.dumps(document(report, each=each), ensure_ascii=False, indent=2))
     else:
@@ -142,6 +148,9 @@ def _print_tables(report: Report) -> None:
         share = f"{report.settings['colorfulness']:.0%} of the true colorfulness"
         listed = ", ".join(f"{system} {gain:.2f}" for system, gain in gains.items())
         console.print(f"a*b* multiplied to have {share}:", listed, highlight=False)
+    for one in FIGURES:
+        better = "" if one.better == "zero" else f"; {one.better} is better"
+        console.print(f"{one.label:12} {one.meaning}{better}", style="dim", highlight=False)
     interval = report.settings["interval"]
     console.print(f"{len(report.pictures)} pictures; dim: {interval}.", highlight=False)
 

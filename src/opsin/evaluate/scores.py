@@ -53,22 +53,25 @@ class Definition(NamedTuple):
     label: str
     form: str
     better: str  # "higher", "lower" or "zero"
+    meaning: str
 
 
 FIGURES = (
-    Definition("psnr", "PSNR dB", ".2f", "higher"),
-    Definition("ssim", "SSIM", ".4f", "higher"),
-    Definition("delta_e", "CIEDE2000", ".2f", "lower"),
-    Definition("delta_e_median", "median", ".2f", "lower"),
-    Definition("auc", "AuC", ".2%", "higher"),
-    Definition("auc_rebalanced", "AuC rare", ".2%", "higher"),
-    Definition("channel", "channel", ".1%", "higher"),
-    Definition("colorfulness", "CF", ".1f", "higher"),
-    Definition("colorfulness_relative", "CF off by", "+.1%", "zero"),
-    Definition("colorfulness_error", "mean |dCF|", ".1f", "lower"),
-    Definition("colorfulness_gap", "|d mean CF|", ".1f", "lower"),
-    Definition("edge_error", "at edges", ".2f", "lower"),
-    Definition("rest_error", "elsewhere", ".2f", "lower"),
+    Definition("psnr", "PSNR dB", ".2f", "higher", "likeness to the true picture"),
+    Definition("ssim", "SSIM", ".4f", "higher", "likeness of structure, 1 is the same"),
+    Definition("delta_e", "CIEDE2000", ".2f", "lower", "how far colors are off, to the eye"),
+    Definition("delta_e_median", "median", ".2f", "lower", "the same of the middle pixel"),
+    Definition("auc", "AuC", ".2%", "higher", "how many pixels come near their true color"),
+    Definition(
+        "auc_rebalanced", "AuC rare", ".2%", "higher", "the same, rare colors counting more"
+    ),
+    Definition("channel", "channel", ".1%", "higher", "pixels whose larger one of a*, b* is right"),
+    Definition("colorfulness", "CF", ".1f", "zero", "how colorful the pictures are, 0 is gray"),
+    Definition("colorfulness_relative", "CF off by", "+.1%", "zero", "against the true pictures"),
+    Definition("colorfulness_error", "mean |dCF|", ".1f", "lower", "the same, picture by picture"),
+    Definition("colorfulness_gap", "|d mean CF|", ".1f", "lower", "the same, of the means"),
+    Definition("edge_error", "at edges", ".2f", "lower", "error of a*b* near edges: colors leak"),
+    Definition("rest_error", "elsewhere", ".2f", "lower", "error of a*b* away from edges"),
 )
 
 
