@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.filename is not None:
             raise
         _close_stdout()
-        if not isinstance(error, BrokenPipeError):  # who reads has had enough
+        if not isinstance(error, BrokenPipeError):  # the reader has closed the pipe
             print(f"opsin: standard output cannot be written ({error.strerror}).", file=sys.stderr)
         return FAILED
 

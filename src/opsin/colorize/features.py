@@ -1,11 +1,11 @@
 """A classifier's answers on training pictures, computed once and kept on disk.
 
-Deep Koalarization (arXiv 1712.03400) wishes for it: with a few pictures seen a thousand times,
-asking the classifier anew each time is the dearest part. Augmentation changes what the classifier
-sees, so each picture is given a fixed number of variants (crop, mirror, turn, wear): the network
-and the classifier always see the same variant, and its answer is asked for once. Augmenting the
-picture but not the classifier's answer would be cheaper still, but would tell the network of
-things that are not in its crop.
+Deep Koalarization (arXiv 1712.03400) suggests it: with a few pictures seen a thousand times,
+running the classifier anew each time is the most expensive part. Augmentation changes what the
+classifier sees, so each picture is given a fixed number of variants (crop, mirror, turn, wear):
+the network and the classifier always see the same variant, and the classifier runs once for each.
+Augmenting the picture but not the classifier's answer would be cheaper still, but would tell the
+network of things that are not in its crop.
 """
 
 from __future__ import annotations

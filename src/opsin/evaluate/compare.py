@@ -95,8 +95,8 @@ def compare(
     is written: its second page gets -2 and so on, and no `output` means no sheet. `cell` is the
     longer side of its pictures, `rows` how many photographs are on a page. `watch` is given each
     photograph's figures as they are there. `passed` is told of a photograph that cannot be read
-    and is passed over; without it, that is an error. A system is called as its model, and if
-    several amounts of vividness are asked, with the amount behind.
+    and is passed over; without it, that is an error. A system is named after its model,
+    followed by the vividness if there are several.
 
     >>> found = compare("photos", "compare.png")  # doctest: +SKIP
     >>> found.photographs[0]["default"].delta_e  # doctest: +SKIP

@@ -73,7 +73,7 @@ def load(path: str | Path) -> Features:
 
 
 def _script(path: Path) -> nn.Module:
-    with warnings.catch_warnings():  # TorchScript is deprecated, but it is how FID's network is had
+    with warnings.catch_warnings():  # TorchScript is deprecated, but FID's network comes in it
         warnings.simplefilter("ignore", DeprecationWarning)
         network: nn.Module = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
     return network

@@ -180,7 +180,7 @@ def _top(found: Inspection) -> list[Cell]:
     ]
     if found.entropy is not None:
         mean = found.entropy.mean()
-        caption = f"entropy: where it does not know is white\nmean {mean:.2f} of 1"
+        caption = f"entropy: white where it is unsure\nmean {mean:.2f} of 1"
         cells.append(Cell(_gray(found.entropy, PICTURE), caption))
     if found.colors:
         caption = "all colors: the likelier, the stronger\na* to the right, b* up"

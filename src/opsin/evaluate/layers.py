@@ -242,7 +242,7 @@ def _parameters(graph: Any) -> dict[str, int]:
 
 
 def _users(graph: Any) -> dict[str, list[str]]:
-    """The names of the nodes that use each tensor; nobody is the name of who asked for it."""
+    """The names of the nodes that use each tensor; an output of the graph is used by none."""
     users: dict[str, list[str]] = {name: [] for node in graph.node for name in node.output}
     for node in graph.node:
         for name in node.input:

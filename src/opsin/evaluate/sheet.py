@@ -85,7 +85,7 @@ def spare(paths: Paths, output: str | Path) -> None:
 
 
 class Sheet:
-    """Takes rows of cells and writes a page when one is full, and the last when it is left."""
+    """Takes rows of cells and writes each page when it is full, and the last at the end."""
 
     def __init__(self, path: str | Path, *, cell: int = CELL, rows: int = ROWS) -> None:
         self.written: list[Path] = []
