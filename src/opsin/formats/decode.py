@@ -105,10 +105,12 @@ def _whole(
 def _is_for_pillow(tiff: bytes | memoryview, said: str) -> bool:
     """Whether Pillow may know the kind of TIFF of which libvips said this.
 
-    Both have the same JPEG in TIFF, so there the error is damage, of which Pillow's library would
-    write to the terminal.
+    Where no reason is given, work on another picture has taken it: Pillow decides. Both have the
+    same JPEG in TIFF, so there the error is damage, of which Pillow's library would write to the
+    terminal.
     """
-    return any(word in said for word in FOR_PILLOW) and not exif.is_jpeg_in_tiff(tiff)
+    known = any(word in said for word in FOR_PILLOW)
+    return (known or "tiff" not in said) and not exif.is_jpeg_in_tiff(tiff)
 
 
 def _by_pillow(
