@@ -122,3 +122,14 @@ def test_the_input_packet_is_not_changed():
     photo = replace(op.open(GRAY), metadata=op.Metadata(xmp=LIGHTROOM))
     op.made_by_opsin(photo, COLOR, model="default", version="1")
     assert photo.metadata.xmp == LIGHTROOM
+
+
+def test_the_history_of_the_original_is_not_the_copys():
+    history = (
+        b"<xmpMM:History><rdf:Seq><rdf:li>scanned, then saved</rdf:li></rdf:Seq></xmpMM:History>"
+    )
+    packet = LIGHTROOM.replace(b"<dc:title>", history + b"<dc:title>")
+    assert b"scanned, then saved" in packet
+    found = colorized(packet).metadata.xmp
+    assert b"scanned, then saved" not in found
+    assert b"History" not in found
