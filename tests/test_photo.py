@@ -421,3 +421,9 @@ def test_importing_loads_no_image_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("deep", "shown"), [(257 * 100 + 128, 100), (257 * 100 + 129, 101)])
+def test_16_bits_are_rounded_to_8_not_cut_off(deep, shown):
+    photo = op.open(np.full((4, 4), deep, np.uint16))
+    assert (op.open(photo.encode("bmp")).pixels == shown).all()
