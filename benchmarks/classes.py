@@ -14,15 +14,15 @@ import numpy as np
 import torch
 
 from opsin.color import rgb_to_lab
-from opsin.colorize.data import Data, labels_of
-from opsin.colorize.export import read_run
-from opsin.colorize.networks.global_local import GlobalLocal
-from opsin.colorize.objectives.regression import squashed
-from opsin.colorize.systems import system_of
-from opsin.colorize.validation import square
+from opsin.colorization.data import Data, labels_of
+from opsin.colorization.export import read_run
+from opsin.colorization.networks.global_local import GlobalLocal
+from opsin.colorization.objectives.regression import squashed
+from opsin.colorization.systems import system_of
+from opsin.colorization.validation import square
 from opsin.evaluate.statistics import bootstrap
+from opsin.sets.listing import list_pictures
 from opsin.training.recipe import section
-from opsin.training.shards import list_pictures
 
 
 def main() -> None:

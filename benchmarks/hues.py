@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
-from opsin.colorize.prior import MEAN_COLOR
+from opsin.colorization.prior import MEAN_COLOR
 from opsin.evaluate.answers import answers_of, settings
-from opsin.evaluate.pictures import read
 from opsin.evaluate.statistics import bootstrap
+from opsin.sets.pictures import read
 
 LEAST = 0.03  # of a picture's pixels: what has less foliage or sky does not count
 

@@ -1,4 +1,4 @@
-"""What colors photographs have: makes the constants of `opsin.colorize.prior`.
+"""What colors photographs have: makes the constants of `opsin.colorization.prior`.
 
     python benchmarks/prior.py PHOTOGRAPHS_TAR... > prior.csv
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sys
 
-from opsin.colorize.bins import BINS
-from opsin.colorize.prior import count
-from opsin.evaluate.pictures import read
+from opsin.colorization.bins import BINS
+from opsin.colorization.prior import count
+from opsin.sets.pictures import read
 
 
 def main() -> None:

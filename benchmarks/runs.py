@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from opsin.appearance import colorfulness, delta_e_2000
 from opsin.color import lab_to_rgb, rgb_to_lab
-from opsin.colorize.export import read_run
-from opsin.colorize.objectives.regression import squashed
-from opsin.colorize.systems import system_of
-from opsin.colorize.validation import save_sheet
+from opsin.colorization.export import read_run
+from opsin.colorization.objectives.regression import squashed
+from opsin.colorization.systems import system_of
+from opsin.colorization.validation import save_sheet
 from opsin.evaluate.equal import curve, gain_for
-from opsin.evaluate.pictures import read
 from opsin.evaluate.statistics import bootstrap
+from opsin.sets.pictures import read
 
 Float = NDArray[np.float32]
 HEAD = (

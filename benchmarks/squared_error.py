@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from opsin.color import lab_to_rgb, rgb_to_lab
-from opsin.colorize.prior import MEAN_COLOR
+from opsin.colorization.prior import MEAN_COLOR
 from opsin.evaluate.answers import answers_of, settings
-from opsin.evaluate.pictures import read
 from opsin.evaluate.statistics import bootstrap
+from opsin.sets.pictures import read
 
 COLUMNS = ("sRGB 0..1", "Lab/(50, 110, 110)", "ab/110", "larger channel")
 

@@ -106,8 +106,8 @@ def model_of(name: str, runs: Path) -> str:
 
 def train(name: str, arguments: argparse.Namespace) -> None:
     """The run of a system and its model, unless they are there."""
-    from opsin.colorize.export import export
-    from opsin.colorize.train import train as run
+    from opsin.colorization.export import export
+    from opsin.colorization.train import train as run
 
     out = arguments.runs / name
     if card_of(name, arguments.runs).exists():
@@ -130,8 +130,8 @@ def weigh(table: dict[str, Any]) -> dict[str, float]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from opsin.colorize.bins import BINS
-    from opsin.colorize.systems import system_of
+    from opsin.colorization.bins import BINS
+    from opsin.colorization.systems import system_of
 
     system = system_of(table)
     network = system.build().eval()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from opsin.appearance import colorfulness
 from opsin.color import lab_to_rgb, rgb_to_lab
 from opsin.evaluate.answers import answers_of, settings
-from opsin.evaluate.pictures import read
+from opsin.sets.pictures import read
 
 HEAD = (
     "| system | mean a* | mean b* | mean chroma | spread within | spread between | CF |\n"

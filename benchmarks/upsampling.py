@@ -30,7 +30,7 @@ from scipy import ndimage
 
 from opsin.appearance import delta_e_2000
 from opsin.color import fit_gamut, lab_to_rgb, rgb_to_lab
-from opsin.colorize import upsample
+from opsin.colorization import upsample
 from opsin.evaluate.scores import near_edges
 
 Floats = NDArray[np.float32]

@@ -14,13 +14,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from opsin.colorize import upsample
-from opsin.colorize.pipeline import predict
+from opsin.colorization import upsample
+from opsin.colorization.pipeline import predict
 from opsin.evaluate.answers import gray_photo
 from opsin.evaluate.colorize import measure
-from opsin.evaluate.pictures import read
 from opsin.models.card import Decode
 from opsin.models.engine import load_engine
+from opsin.sets.pictures import read
 
 TEMPERATURES = (1.0, 0.7, 0.5, 0.38, 0.3, 0.22)
 GAINS = (0.8, 1.0, 1.2, 1.4)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from opsin.colorize.bins import BINS
+from opsin.colorization.bins import BINS
 from opsin.formats.vips import vips
 from opsin.models.card import Card, Decode, Input, Output, read_card, write_card
 

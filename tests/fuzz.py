@@ -131,14 +131,14 @@ def _use(kind: str, data: bytes, folder: Path) -> None:
     import opsin.photo
 
     if kind == "tar":
-        from opsin.training.shards import sources
-        from opsin.training.splits import read_splits
+        from opsin.sets.listing import sources
+        from opsin.sets.splits import read_splits
 
         (folder / "set.tar").write_bytes(data)
         list(sources(folder / "set.tar"))
         read_splits(folder / "set.tar")
     elif kind == "splits":
-        from opsin.training.splits import parse
+        from opsin.sets.splits import parse
 
         parse(data, folder)
     elif kind == "card":

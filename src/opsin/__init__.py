@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from opsin.colorize.pipeline import colorize, confidence
+    from opsin.colorization.pipeline import colorize, confidence
     from opsin.errors import (
         DataError,
         ExtraMissingError,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         RecipeError,
         SaveError,
         TruncatedPhotoError,
+        WrongCallError,
     )
     from opsin.photo import Photo, open
 
@@ -38,6 +39,7 @@ __all__ = [
     "RecipeError",
     "SaveError",
     "TruncatedPhotoError",
+    "WrongCallError",
     "__version__",
     "colorize",
     "confidence",
@@ -48,7 +50,8 @@ __all__ = [
 _HOMES = {
     "Photo": "opsin.photo",
     "open": "opsin.photo",
-    "confidence": "opsin.colorize.pipeline",
+    "colorize": "opsin.colorization.pipeline",
+    "confidence": "opsin.colorization.pipeline",
 }
 
 
@@ -59,8 +62,6 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         value: Any = version("opsin")
-    elif name == "colorize":
-        value = import_module("opsin.colorize")  # the package itself can be called
     else:
         value = getattr(import_module(_HOMES.get(name, "opsin.errors")), name)
     globals()[name] = value

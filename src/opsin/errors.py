@@ -12,7 +12,8 @@ one or two short sentences, so that the command line can print it as it is.
     ├── ModelError                 unknown model, bad card, hash mismatch
     ├── RecipeError                a recipe has an unknown or wrong setting
     ├── DataError                  training or test data is missing or damaged
-    └── ExtraMissingError          a feature needs an extra that is not installed
+    ├── ExtraMissingError          a feature needs an extra that is not installed
+    └── WrongCallError             a job or a command cannot work as it was asked for
 
 Bad arguments raise Python's own `ValueError` and `TypeError`.
 """
@@ -63,6 +64,10 @@ class DataError(OpsinError):
 
 class ExtraMissingError(OpsinError):
     """A feature needs an extra that is not installed."""
+
+
+class WrongCallError(OpsinError):
+    """A job or a command was asked for in a way that cannot work; nothing was started."""
 
 
 @contextmanager

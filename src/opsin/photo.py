@@ -141,7 +141,7 @@ class Photo:
             raise ValueError(f"quality must be from 1 to 100, got {quality}")
         pixels = self.pixels
         if mark:
-            from opsin.mark import marked
+            from opsin.drawing.mark import marked
 
             pixels = marked(pixels)
         return encode(pixels, self.alpha, self.metadata, kind, quality=quality, where=where)

@@ -16,8 +16,8 @@ from PIL import Image
 
 import opsin
 from opsin import files
+from opsin.archive.jobs import plan
 from opsin.cli import main
-from opsin.cli.inputs import plan
 
 MODEL = ["colorize", "--model", "tiny"]
 linux = pytest.mark.skipif(sys.platform == "win32", reason="pipes and links as POSIX has them")
@@ -73,7 +73,7 @@ def test_memory_that_is_not_enough_for_one_is_told_of_that_one(folder, scan, cap
     def fail(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("opsin.colorize.pipeline.predict", fail)
+    monkeypatch.setattr("opsin.colorization.pipeline.predict", fail)
     assert colorize("a.png") == 1
     error = capsys.readouterr().err
     assert "a.png: there is not enough memory for it (0 megapixels). Try --workers 1" in error
@@ -170,7 +170,7 @@ def test_folders_that_cannot_be_read_are_results(folder, scan, capsys, monkeypat
         onerror(PermissionError(13, "Permission denied", "disk/lost+found"))
         yield from walk(top)
 
-    monkeypatch.setattr("opsin.cli.inputs.os.walk", closed)
+    monkeypatch.setattr("opsin.archive.jobs.os.walk", closed)
     assert colorize(".", "--json") == 1
     document = json.loads(capsys.readouterr().out)
     errors = {entry["input"]: entry["error"] for entry in document["files"]}

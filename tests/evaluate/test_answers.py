@@ -3,8 +3,8 @@ import pytest
 from conftest import write_tiny_model
 
 import opsin
-from opsin.colorize import upsample
-from opsin.colorize.pipeline import predict
+from opsin.colorization import upsample
+from opsin.colorization.pipeline import predict
 from opsin.errors import ModelError
 from opsin.evaluate import answers
 from opsin.evaluate.colorize import evaluate

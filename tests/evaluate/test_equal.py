@@ -8,8 +8,8 @@ import pytest
 
 import opsin
 from opsin.cli import main
-from opsin.colorize.decode import decode
-from opsin.colorize.pipeline import answer_of, ask
+from opsin.colorization.decode import decode
+from opsin.colorization.pipeline import answer_of, ask
 from opsin.errors import DataError
 from opsin.evaluate.colorize import evaluate, measure
 from opsin.evaluate.equal import GAINS, gain_for, gains_of, scaled

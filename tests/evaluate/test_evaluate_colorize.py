@@ -6,11 +6,11 @@ from skimage import data
 
 import opsin
 from opsin.color import rgb_to_lab
-from opsin.colorize.prior import MEAN_COLOR
+from opsin.colorization.prior import MEAN_COLOR
 from opsin.errors import DataError, ModelError
 from opsin.evaluate.colorize import ceiling, evaluate, measure, shrink
-from opsin.evaluate.pictures import read
 from opsin.evaluate.scores import truth_of
+from opsin.sets.pictures import read
 
 
 @pytest.fixture(scope="module")

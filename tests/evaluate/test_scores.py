@@ -3,8 +3,8 @@ import pytest
 from skimage import color, data
 
 from opsin.color import rgb_to_lab
-from opsin.colorize import prior
-from opsin.colorize.bins import nearest_bins
+from opsin.colorization import prior
+from opsin.colorization.bins import nearest_bins
 from opsin.evaluate import scores
 from opsin.evaluate.scores import FIGURES, compare, near_edges, score, summarize, truth_of
 

@@ -158,7 +158,7 @@ def test_a_task_s_table_is_told_by_file_and_line(
     tmp_path: Path, change: str, key: str, message: str
 ) -> None:
     pytest.importorskip("torch")
-    from opsin.colorize.recipe import tables_of
+    from opsin.colorization.recipe import tables_of
 
     path = written(tmp_path, f'{GOOD}[network]\nkind = "fusion"\n')
     recipe = read_recipe(path, (change,))

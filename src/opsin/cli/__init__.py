@@ -18,7 +18,7 @@ from importlib import import_module
 from inspect import cleandoc
 from typing import Any
 
-from opsin.errors import OpsinError
+from opsin.errors import OpsinError, WrongCallError
 
 VERBS = {  # verb: (module:name, what it does)
     "colorize": ("opsin.cli.colorize:colorize", "Give black-and-white photographs their colors."),
@@ -34,10 +34,6 @@ VERBS = {  # verb: (module:name, what it does)
 }
 
 FAILED, WRONG_CALL, STOPPED = 1, 2, 130
-
-
-class WrongCallError(OpsinError):
-    """The command was called in a way that cannot work; nothing was started."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

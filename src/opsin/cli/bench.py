@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from opsin.cli import WrongCallError
 from opsin.cli.options import Json
+from opsin.errors import WrongCallError
 
 PARTS = ("network", "photo", "cold", "memory", "folder")
 
@@ -55,7 +55,7 @@ def bench(
 def _measure(
     parts: Any, photo: Path | None, model: str, count: int, workers: int | None, runs: int
 ) -> dict[str, dict[str, float]]:
-    from opsin.colorize.ensemble import cards
+    from opsin.colorization.ensemble import cards
     from opsin.evaluate import speed
     from opsin.photo import open as open_photo
 

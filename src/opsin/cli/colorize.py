@@ -19,10 +19,10 @@ from typing import Annotated, Any
 
 import typer
 
-from opsin.cli import FAILED, STOPPED, WrongCallError, write_to_stdout
-from opsin.cli.inputs import KEPT, WRITABLE, Job, format_of, plan
+from opsin.archive.jobs import KEPT, WRITABLE, Job, format_of, plan
+from opsin.cli import FAILED, STOPPED, write_to_stdout
 from opsin.cli.options import Json, Size
-from opsin.errors import ModelError, OpsinError
+from opsin.errors import ModelError, OpsinError, WrongCallError
 from opsin.files import check_writable, clean, find_in_file, fingerprint_of, shown
 from opsin.interrupt import as_interrupts
 
@@ -279,7 +279,7 @@ def _pipe(
 
 def _do(job: Job, options: Options) -> Result:
     """Colorize one photograph and write those of its pictures that are missing."""
-    from opsin.colorize.pipeline import confidence_of, paint, predict
+    from opsin.colorization.pipeline import confidence_of, paint, predict
     from opsin.photo import open as open_photo
 
     began = time.perf_counter()
@@ -303,7 +303,7 @@ def _do(job: Job, options: Options) -> Result:
     else:  # it is compared as it is, and left so
         result, notes = open_photo(job.target, pixel_limit=options.pixel_limit), []
     if job.compare and is_wanted(job.compare):
-        from opsin.drawing import side_by_side
+        from opsin.drawing.before_after import side_by_side
 
         side_by_side(photo, result).save(job.compare, quality=options.quality)
     if job.confidence and is_wanted(job.confidence):
@@ -349,8 +349,9 @@ def _run(
     """The results, and what stopped the run before its end."""
     from dataclasses import replace
 
-    from opsin.colorize.ensemble import members
-    from opsin.models.engine import MOST_THREADS, cores, load_engine
+    from opsin.colorization.ensemble import members
+    from opsin.machine import cores
+    from opsin.models.engine import MOST_THREADS, load_engine
 
     if not jobs:
         return [], None

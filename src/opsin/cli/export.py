@@ -80,7 +80,7 @@ def export(
     from opsin.errors import needs_extra
 
     with needs_extra("the export", "train"):
-        from opsin.colorize.export import export as run_export
+        from opsin.colorization.export import export as run_export
 
     done = run_export(
         run,

@@ -13,8 +13,8 @@ from opsin.cli.options import Json, Size
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from opsin.evaluate.inspect import Inspection
-    from opsin.evaluate.layers import Layer
+    from opsin.inspect.draw import Inspection
+    from opsin.inspect.layers import Layer
 
 MOST_COLORS = 12  # in JSON
 WIDE = 160  # columns, where no terminal says how many there are
@@ -51,8 +51,8 @@ def inspect(
 
     Example: opsin inspect photo.jpg --model default -o inspect.png
     """
-    from opsin.colorize.ensemble import cards, members
-    from opsin.evaluate.inspect import inspect as run
+    from opsin.colorization.ensemble import cards, members
+    from opsin.inspect.draw import inspect as run
 
     wanted = None if layers is None else _wanted(layers)
     names = list(dict.fromkeys(members(model)))
@@ -128,7 +128,7 @@ def _layers(
     photo: Path, model: str, size: int | None, wanted: int | Sequence[str] | None, *, as_json: bool
 ) -> list[dict[str, Any]]:
     """All layers as plain values; printed as a table, unless as JSON."""
-    from opsin.evaluate.layers import chosen, layers_of
+    from opsin.inspect.layers import chosen, layers_of
     from opsin.photo import open as open_photo
 
     layers = layers_of(open_photo(photo), model=model, size=size)

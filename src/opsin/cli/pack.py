@@ -11,7 +11,7 @@ import typer
 from opsin.cli.options import Json
 
 if TYPE_CHECKING:
-    from opsin.training.pack import Packed
+    from opsin.sets.pack import Packed
 
 SHOWN = 5  # names of unreadable pictures
 
@@ -54,7 +54,7 @@ def pack(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from opsin.training.pack import pack as run
+    from opsin.sets.pack import pack as run
 
     shares = _shares(split) if split is not None else None
     console = Console(stderr=True)
@@ -83,7 +83,7 @@ def pack(
 
 
 def _shares(text: str) -> dict[str, float]:
-    from opsin.training.pack import check_shares
+    from opsin.sets.pack import check_shares
 
     pairs = [part.partition("=") for part in text.split(",")]
     try:

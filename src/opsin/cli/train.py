@@ -58,7 +58,7 @@ def train(
 
     settings = read_recipe(recipe, tuple(changes or ()))
     with needs_extra("training", "train"):
-        from opsin.colorize.train import train as run
+        from opsin.colorization.train import train as run
         from opsin.interrupt import Stopped, as_interrupts
     # of several processes under torchrun, one speaks
     console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import pixels_of_lab
-from opsin.colorize import upsample
-from opsin.colorize.ensemble import cards, members
-from opsin.colorize.pipeline import Answer, answer_of, ask
+from opsin.colorization import upsample
+from opsin.colorization.ensemble import cards, members
+from opsin.colorization.pipeline import Answer, answer_of, ask
 from opsin.models.engine import load_engine
 from opsin.photo import Photo
 

@@ -20,15 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin import __version__
-from opsin.colorize import prior, upsample
-from opsin.colorize.ensemble import cards
-from opsin.colorize.pipeline import network_size
+from opsin.colorization import prior, upsample
+from opsin.colorization.ensemble import cards
+from opsin.colorization.pipeline import network_size
 from opsin.errors import missing_extra
 from opsin.evaluate import equal, statistics
 from opsin.evaluate.answers import Answers, Setting, answers_of, settings
 from opsin.evaluate.frechet import Distances, Features
 from opsin.evaluate.judge import Judge
-from opsin.evaluate.pictures import Paths, listed, read
 from opsin.evaluate.scores import (
     Row,
     Scores,
@@ -40,7 +39,8 @@ from opsin.evaluate.scores import (
     truth_of,
 )
 from opsin.evaluate.sheet import Cell, Sheet
-from opsin.models.engine import cores
+from opsin.machine import cores
+from opsin.sets.pictures import Paths, listed, read
 
 Floats: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[np.uint8]

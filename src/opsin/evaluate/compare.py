@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from opsin import __version__
 from opsin.appearance import color_kind
 from opsin.color import rgb_to_lab
-from opsin.colorize import upsample
-from opsin.colorize.ensemble import cards
+from opsin.colorization import upsample
+from opsin.colorization.ensemble import cards
 from opsin.errors import DataError
 from opsin.evaluate.answers import Setting, answered, gray_photo, settings
-from opsin.evaluate.pictures import Paths, photos, rgb_of
 from opsin.evaluate.scores import Truth, by_name, paint, scores_of, truth_of
 from opsin.evaluate.sheet import Cell, Sheet, fit, spare
 from opsin.models import store
 from opsin.photo import Photo
+from opsin.sets.pictures import Paths, photos, rgb_of
 
 Floats: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[np.uint8]

@@ -21,7 +21,12 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from opsin.colorize.networks.color_bins import NORM_EPS, Encoder, SameConv, encoder_from_imagenet
+from opsin.colorization.networks.color_bins import (
+    NORM_EPS,
+    Encoder,
+    SameConv,
+    encoder_from_imagenet,
+)
 from opsin.errors import DataError
 from opsin.evaluate.frechet import Features, Pixels
 from opsin.files import shown

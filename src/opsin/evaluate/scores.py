@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 
 from opsin.appearance import colorfulness, delta_e_2000
 from opsin.color import pixels_of_lab, rgb_to_lab
-from opsin.colorize import prior
-from opsin.colorize.bins import nearest_bins
+from opsin.colorization import prior
+from opsin.colorization.bins import nearest_bins
 from opsin.evaluate import similarity
 from opsin.evaluate.statistics import Doubles, Figure, bootstrap
 

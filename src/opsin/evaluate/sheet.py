@@ -17,13 +17,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.colorize.pipeline import paint
+from opsin.colorization.pipeline import paint
 from opsin.errors import DataError, SaveError
 from opsin.evaluate.answers import answered, settings
-from opsin.evaluate.pictures import Paths, listed, photos, rgb_of
 from opsin.files import shown
 from opsin.formats.vips import vips
 from opsin.photo import Photo
+from opsin.sets.pictures import Paths, listed, photos, rgb_of
 
 Pixels: TypeAlias = NDArray[np.uint8]
 

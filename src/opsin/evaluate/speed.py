@@ -20,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import light_of_pixels, pixels_of_lab
-from opsin.colorize import upsample
-from opsin.colorize.ensemble import members
-from opsin.colorize.pipeline import STRIP_PIXELS, colorize, paint, predict
+from opsin.colorization import upsample
+from opsin.colorization.ensemble import members
+from opsin.colorization.pipeline import STRIP_PIXELS, colorize, paint, predict
 from opsin.errors import OpsinError
-from opsin.models.engine import MOST_THREADS, cores, load_engine, made_inputs
+from opsin.machine import cores
+from opsin.models.engine import MOST_THREADS, load_engine, made_inputs
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 

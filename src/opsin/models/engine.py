@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from opsin.errors import ModelError
 from opsin.files import shown
+from opsin.machine import cores
 from opsin.models.card import CHANNELS, Card
 from opsin.models.store import Model, find
 
@@ -26,13 +27,6 @@ from opsin.models.store import Model, find
 MOST_THREADS = 4
 MOST = 1e4  # no logit and no a* or b* of a sound network comes near it
 OUTSIDE = ("External data", "external data", "should be stored in")  # ONNX Runtime's words
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Engine:

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from opsin.files import write_atomically
-from opsin.models.engine import cores
+from opsin.machine import cores
 
 FILE: Final = "progress.json"
 

@@ -1,0 +1,314 @@
+"""Which photographs are meant, and where their color pictures go: decided before any work.
+
+Folders are searched through and through, for image files that are not hidden and not opsin's
+own pictures; their structure is kept under the output folder. Two photographs that would
+write one file are told apart by their suffixes or by a number: also where only the case of a
+letter tells them apart. No photograph is ever written to, whatever name leads to it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import glob
+import os
+import re
+import stat
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from opsin.errors import WrongCallError
+from opsin.files import shown
+from opsin.formats.suffixes import READ
+
+WRITABLE = {
+    "jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif", "bmp": ".bmp",
+}  # fmt: skip
+"""The formats that can be written, and the suffix that a new one gets."""
+
+KEPT = tuple(kind for kind in WRITABLE if kind != "bmp")  # it cannot tell who made its colors
+"""The formats that a photograph keeps; of the others it becomes PNG."""
+
+OWN = ("-color", "-compare", "-confidence")
+"""What the names of opsin's own pictures end with."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photograph and the files that are to be made of it."""
+
+    source: Path
+    target: Path
+    format: str
+    compare: Path | None = None
+    confidence: Path | None = None
+
+    def outputs(self) -> list[Path]:
+        return [path for path in (self.target, self.compare, self.confidence) if path]
+
+    def is_done(self) -> bool:
+        return all(os.path.exists(path) for path in self.outputs())
+
+
+def format_of(name: str) -> str:
+    """The writable format called `name`, with or without a dot; jpg and tif are understood."""
+    plain = name.lower().removeprefix(".")
+    plain = READ.get(f".{plain}", plain)
+    if plain not in WRITABLE:
+        raise WrongCallError(f"cannot write '{name}'. Formats: {', '.join(WRITABLE)}.")
+    return plain
+
+
+def plan(
+    paths: Sequence[str],
+    *,
+    output: str | None = None,
+    format: str | None = None,
+    compare: bool = False,
+    confidence: bool = False,
+) -> tuple[list[Job], list[tuple[Path, str]]]:
+    """One job for each photograph that `paths` (files, folders, globs) mean.
+
+    Also what could not be looked into, and why: such folders are passed over.
+    """
+    unread: list[tuple[Path, str]] = []
+    folder = output is not None and _means_folder(output, paths)
+    out = Path(output) if output is not None else None
+    found = _unique(_found(paths, out if folder else None, unread))
+    if not found and not unread:
+        raise WrongCallError(f"no photograph in {', '.join(map(shown, paths))}.")
+    if out is not None and not folder and len(found) > 1:
+        raise WrongCallError(f"-o {out} is one file, but there are {len(found)} photographs.")
+    jobs = [_job(path, base, out, folder, format, compare, confidence) for path, base in found]
+    jobs = _told_apart(jobs)
+    _refuse_collisions(jobs)
+    return jobs, unread
+
+
+def _means_folder(output: str, paths: Sequence[str]) -> bool:
+    if output.endswith(("/", os.sep)) or Path(output).is_dir():
+        return True
+    suffix = Path(output).suffix
+    if suffix and suffix.lower() not in READ and len(paths) == 1 and Path(paths[0]).is_file():
+        raise WrongCallError(
+            f"cannot write '{suffix}'. Formats: {', '.join(WRITABLE)}. "
+            f"If {shown(output)} is to be a folder, end the name with /."
+        )
+    return suffix.lower() not in READ
+
+
+def _found(
+    paths: Iterable[str], out: Path | None, unread: list[tuple[Path, str]]
+) -> Iterator[tuple[Path, Path]]:
+    """Each photograph with the folder that its place in the output is counted from."""
+    for text in paths:
+        path = Path(text)
+        if not text:  # as of a variable that is not set; it would be the current folder
+            raise WrongCallError("an empty name. For the current folder, type a dot.")
+        if path.is_dir():
+            yield from ((file, path) for file in _walk(path, out, unread))
+        elif os.path.exists(path):
+            if not _is_own_picture_of_a_neighbor(path):
+                yield path, path.parent
+        elif glob.has_magic(text):
+            yield from _matches(text, out, unread)
+        else:
+            raise WrongCallError(f"{shown(text)}: no such file or folder.")
+
+
+def _walk(folder: Path, out: Path | None, unread: list[tuple[Path, str]]) -> Iterator[Path]:
+    """The photographs in a folder and its folders, in order; links to folders are not followed."""
+    skipped = out.resolve() if out is not None and out.resolve() != folder.resolve() else None
+
+    def pass_over(error: OSError) -> None:
+        unread.append((Path(error.filename), f"cannot read this folder ({error.strerror})."))
+
+    for place, folders, files in os.walk(folder, onerror=pass_over):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and (skipped is None or Path(place, name).resolve() != skipped)
+        )
+        for name in sorted(files):
+            if _is_photograph(name) and _may_be_read(path := Path(place, name)):
+                yield path
+
+
+def _may_be_read(path: Path) -> bool:
+    """Whether it is a file: a pipe would wait for ever, a device never end.
+
+    What cannot be looked at, as a link to nothing, is a photograph that will fail with a word.
+    """
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
+
+
+def _matches(
+    pattern: str, out: Path | None, unread: list[tuple[Path, str]]
+) -> Iterator[tuple[Path, Path]]:
+    parts = Path(pattern).parts
+    magic = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    base = Path(*parts[:magic])
+    if "**" in parts:  # glob itself would follow links, in circles too
+        wanted = _expression(parts[magic:])
+        found = _walk(base, out, unread)
+        matches = [path for path in found if wanted.fullmatch(path.relative_to(base).as_posix())]
+    else:
+        matches = sorted(map(Path, glob.glob(pattern)))
+    if not matches:
+        raise WrongCallError(f"nothing matches '{pattern}'.")
+    for path in matches:
+        if path.is_dir():
+            yield from ((file, base) for file in _walk(path, out, unread))
+        elif _is_photograph(path.name) and _may_be_read(path):
+            yield path, base
+
+
+def _expression(parts: Sequence[str]) -> re.Pattern[str]:
+    """A pattern's parts as a regular expression; ** stands for any number of folders, or none."""
+    *folders, last = ("(?:[^/]+/)*" if part == "**" else _one_name(part) + "/" for part in parts)
+    last = "(?:[^/]+/)*[^/]+" if parts[-1] == "**" else last.removesuffix("/")
+    return re.compile("".join((*folders, last)), re.DOTALL)
+
+
+def _one_name(pattern: str) -> str:
+    return fnmatch.translate(pattern).replace(".*", "[^/]*").removesuffix("\\Z")
+
+
+def _is_photograph(name: str) -> bool:
+    stem, suffix = os.path.splitext(name)
+    return suffix.lower() in READ and not name.startswith(".") and not stem.lower().endswith(OWN)
+
+
+def _is_own_picture_of_a_neighbor(path: Path) -> bool:
+    """As when a shell's * names scan.jpg and scan-color.jpg."""
+    for end in OWN:
+        if path.stem.endswith(end):
+            stem = path.stem.removesuffix(end)
+            scan, _, kind = stem.rpartition("-")  # scan-bmp-color.png; see `_told_apart`
+            names = [stem + form for suffix in READ for form in (suffix, suffix.upper())]
+            if scan and f".{kind.lower()}" in READ:
+                names.append(f"{scan}.{kind}")
+            elif scan and kind.isdigit():
+                names += [scan + form for suffix in READ for form in (suffix, suffix.upper())]
+            return any(path.with_name(name).exists() for name in names)
+    return False
+
+
+def _unique(found: Iterable[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    return list({os.path.abspath(path): (path, base) for path, base in found}.values())
+
+
+def _job(
+    source: Path,
+    base: Path,
+    out: Path | None,
+    folder: bool,
+    format: str | None,
+    compare: bool,
+    confidence: bool,
+) -> Job:
+    own = READ.get(source.suffix.lower(), "")
+    if out is not None and not folder:
+        kind = format_of(out.suffix)
+        if format is not None and format_of(format) != kind:
+            raise WrongCallError(f"--format {format} does not fit the name {out}.")
+        return _with_extras(source, out, kind, out.parent, out.stem, compare, confidence)
+    place = source.parent if out is None else out / source.parent.relative_to(base)
+    kind = format_of(format or (own if own in KEPT else "png"))
+    suffix = source.suffix if kind == own else WRITABLE[kind]
+    target = place / f"{source.stem}-color{suffix}"
+    return _with_extras(source, target, kind, place, source.stem, compare, confidence)
+
+
+def _with_extras(
+    source: Path,
+    target: Path,
+    kind: str,
+    place: Path,
+    stem: str,
+    compare: bool,
+    confidence: bool,
+) -> Job:
+    return Job(
+        source,
+        target,
+        kind,
+        place / f"{stem}-compare.jpg" if compare else None,
+        place / f"{stem}-confidence.png" if confidence else None,
+    )
+
+
+def _told_apart(jobs: Sequence[Job]) -> list[Job]:
+    """Jobs that write no file twice.
+
+    Where scan.png and scan.bmp would write one picture, that of another suffix than its photograph
+    becomes scan-bmp-color.png. Where names still are one, or differ in the case of letters alone,
+    which is one name on many disks, later ones get a number: scan-2-color.jpg.
+    """
+    writers = Counter(_key(path) for job in jobs for path in job.outputs())
+    taken: set[str] = set()
+
+    def with_suffix(path: Path, source: Path) -> Path:
+        if writers[_key(path)] == 1 or path.suffix.lower() == source.suffix.lower():
+            return path
+        return _renamed(path, source, source.suffix[1:])
+
+    apart = []
+    for job in jobs:
+        named = _with_names(job, with_suffix)
+        number = 1
+        while taken & {_key(path) for path in named.outputs()}:
+            number += 1
+            named = _with_names(job, functools.partial(_renamed, add=str(number)))
+        taken |= {_key(path) for path in named.outputs()}
+        apart.append(named)
+    return apart
+
+
+def _with_names(job: Job, name: Callable[[Path, Path], Path]) -> Job:
+    return replace(
+        job,
+        target=name(job.target, job.source),
+        compare=job.compare and name(job.compare, job.source),
+        confidence=job.confidence and name(job.confidence, job.source),
+    )
+
+
+def _renamed(path: Path, source: Path, add: str) -> Path:
+    """scan-color.png with a word between the photograph's name and the rest."""
+    end = path.stem.removeprefix(source.stem)
+    return path.with_name(f"{source.stem}-{add}{end}{path.suffix}")
+
+
+def _refuse_collisions(jobs: Sequence[Job]) -> None:
+    """No photograph is written to: not by its name, nor by a link or another name of its file."""
+    names = {_key(job.source) for job in jobs}
+    files = {_file(job.source) for job in jobs} - {None}
+    for job in jobs:
+        for path in job.outputs():
+            if _key(path) in names or _file(path) in files:
+                raise WrongCallError(
+                    f"{shown(path)} is one of the photographs; it would be overwritten. "
+                    f"Choose another name with -o."
+                )
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """What is behind a name, links followed; None if there is nothing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _key(path: Path) -> str:
+    """Equal for two names that some file system takes for one."""
+    return unicodedata.normalize("NFC", os.path.abspath(path)).casefold()

@@ -1,0 +1,392 @@
+"""How a photograph gets its colors: the one place that knows the order of the steps.
+
+    Photo -> small pixels (antialiased, short side `size`, aspect kept) -> L* -> padded by
+    reflection to the network's multiple -> network -> padding cut off -> a*b* of a small grid
+    -> strips of rows at full resolution: own L*, edge-aware a*b*, gamut, pixels -> Photo
+
+`ask` runs the network, `answer_of` makes a*b* of what it said, at one vividness or another, and
+`predict` is both. `paint` and `confidence_map` do the rest from an `Answer`. So several pictures
+can be made of one run. A photograph keeps its own L*, whatever its depth: only color is added.
+
+Where a model's name is taken, several with commas are an ensemble: each sees the photograph at
+its own size, and a*b* are the mean of all (`ensemble`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+import opsin
+from opsin.appearance import color_kind
+from opsin.color import light_of_pixels, pixels_of_lab
+from opsin.colorization import upsample
+from opsin.colorization.bins import BINS
+from opsin.colorization.decode import (
+    DEFAULT_SCALE,
+    Vividness,
+    before_emphasis,
+    decode,
+    emphasized,
+    restrained,
+    setting,
+)
+from opsin.colorization.ensemble import Grid, mean, members
+from opsin.colorization.points import Point, hint_map, settle
+from opsin.errors import ModelError
+from opsin.formats.vips import vips
+from opsin.machine import cores
+from opsin.models.card import Card
+from opsin.models.engine import Engine, load_engine
+from opsin.photo import Photo, made_by_opsin
+from opsin.photo import open as open_photo
+
+Floats: TypeAlias = NDArray[np.float32]
+
+LONGEST = 8  # the network's long side is at most this many times `size`: a strip stays a strip
+SIZES = (64, 2048)  # what `size` may be
+MOST_THREADS = 4
+STRIP_PIXELS = 1 << 18  # smaller ones let two threads fight for the interpreter
+SURE = 0.48  # entropy at a point, the median of those in `benchmarks/points.py`
+PLAIN = 0.5  # deviation of L*: an empty page, of which a network would guess a sky
+LEAST_CHROMA = 0.5  # below this no eye sees a color
+AB_SCALE = ((1.0, 0.6), (1.0, 1.0), (1.0, 1.4))  # vividness of networks that answer with a*b*
+
+NOTES = {
+    "color": "was in color: its own colors were left aside",
+    "toned": "was toned (sepia or the like): colorized from its lightness",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What one network said, before a vividness makes colors of it."""
+
+    raw: Floats  # (C, h, w), as its card's output
+    light: Floats  # (H, W) L*, what it saw
+    kind: str  # what the photograph was: "gray", "toned" or "color"
+    card: Card
+    points: Floats | None = None  # (3, H, W) a*, b* and a mask: what colors were asked for
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The colors of a small grid (h, w), and what was seen (H, W).
+
+    H and W are `stride` times h and w, or a little less. Of several networks it is their mean,
+    on the finest of their grids, with what that network saw.
+    """
+
+    ab: Floats  # (h, w, 2) in Lab units
+    light: Floats  # (H, W) L*
+    entropy: Floats | None  # (h, w) in [0, 1]; None: not all networks say
+    kind: str  # as in `Said`
+    stride: int
+    cards: tuple[Card, ...]
+
+    @property
+    def cells(self) -> tuple[float, float]:
+        """How many cells the photograph takes, down and across: those at the edge in part."""
+        height, width = self.light.shape
+        return height / self.stride, width / self.stride
+
+
+def colorize(
+    photo: Any,
+    *,
+    model: str = "default",
+    vividness: float = 0.5,
+    size: int | None = None,
+    points: Sequence[Point] = (),
+    threads: int | None = None,
+) -> Photo:
+    """`photo` in color, with the same size, depth, alpha and metadata.
+
+    `photo` is a `Photo` or anything that `opsin.open` takes. `model` is a name; several with
+    commas are an ensemble, the mean of their colors. `vividness` goes from 0, muted, to 1,
+    saturated. `size` is the short side of the picture that the network sees; the default is the
+    model's own. `points` are colors that you know: x and y in pixels of the photograph, and
+    "#rrggbb" or (r, g, b) in 0..255. `threads` is how many cores one photograph may take.
+
+    >>> import numpy as np
+    >>> scan = np.linspace(0, 255, 64 * 48, dtype=np.uint8).reshape(48, 64)
+    >>> colorize(scan, vividness=0.7).pixels.shape
+    (48, 64, 3)
+    """
+    photo = _as_photo(photo)
+    answer = predict(
+        photo, model=model, vividness=vividness, size=size, points=points, threads=threads
+    )
+    return paint(photo, answer, threads=threads)
+
+
+def confidence(
+    photo: Any, *, model: str = "default", size: int | None = None, threads: int | None = None
+) -> Floats:
+    """How sure the model is of its color at each pixel, (height, width) in [0, 1]; 1 is sure.
+
+    It is 1 minus the entropy of the distribution over colors, and no promise of truth.
+    """
+    photo = _as_photo(photo)
+    return confidence_of(photo, predict(photo, model=model, size=size, threads=threads))
+
+
+def predict(
+    photo: Photo,
+    *,
+    model: str = "default",
+    vividness: float = 0.5,
+    size: int | None = None,
+    points: Sequence[Point] = (),
+    threads: int | None = None,
+) -> Answer:
+    """The network's answer for `photo`; see `colorize` for the options."""
+    said = ask(photo, model=model, vividness=vividness, size=size, points=points, threads=threads)
+    return answer_of(said, vividness)
+
+
+def ask(
+    photo: Photo,
+    *,
+    model: str = "default",
+    vividness: float = 0.5,
+    size: int | None = None,
+    points: Sequence[Point] = (),
+    threads: int | None = None,
+) -> tuple[Said, ...]:
+    """What each network of `model` says for `photo`; `points` go to those that take them.
+
+    `vividness` is that at which the points are to have their colors; what is said without points
+    does not depend on it.
+    """
+    threads = threads or min(cores(), MOST_THREADS)
+    engines = [load_engine(name, threads=threads) for name in members(model)]
+    return ask_engines(engines, photo, vividness=vividness, size=size, points=points)
+
+
+def ask_engines(
+    engines: Sequence[Engine],
+    photo: Photo,
+    *,
+    vividness: float = 0.5,
+    size: int | None = None,
+    points: Sequence[Point] = (),
+) -> tuple[Said, ...]:
+    """As `ask`, of networks that are loaded."""
+    if points and not any("hints" in engine.card.input_names() for engine in engines):
+        names = ",".join(engine.card.name for engine in engines)
+        raise ModelError(f"model '{names}' takes no points.")
+    photo, points = photo.there, _within(points, photo)
+    shrunk = cache(partial(_resize, photo.pixels))
+    said: list[Said] = []
+    for engine in engines:
+        card = engine.card
+        height, width = network_size(photo.height, photo.width, _size(size, card))
+        small = shrunk(height, width)
+        light = light_of_pixels(small)
+        asked = hint_map(points, photo, height, width)
+        hints = _weaker(asked, card, vividness) if points else asked
+        raw = _run(engine, light, hints, _thumbnail(small, card))
+        kind = said[0].kind if said else "gray" if photo.is_gray else color_kind(small)
+        takes = points and "hints" in card.input_names()
+        said.append(Said(raw, light, kind, card, asked if takes else None))
+    return tuple(said)
+
+
+def answer_of(said: Sequence[Said], vividness: float = 0.5, gain: float | None = None) -> Answer:
+    """The colors of what was said, from 0, muted, to 1, saturated; of several their mean.
+
+    `gain` is for studies: a*b* times it, in place of each model's own gain and contrast.
+    """
+    answers = [_decoded(one, vividness, gain) for one in said]
+    finest = max(answers, key=lambda one: (one.cells, one.light.shape))
+
+    def blend(grids: Sequence[Floats]) -> Floats:
+        laid = [Grid(grid, one.cells) for grid, one in zip(grids, answers, strict=True)]
+        return mean(laid, Grid(finest.ab, finest.cells))
+
+    entropies = [one.entropy for one in answers if one.entropy is not None]
+    return replace(
+        finest,
+        ab=blend([one.ab for one in answers]),
+        entropy=blend(entropies) if len(entropies) == len(answers) else None,
+        cards=tuple(one.card for one in said),
+    )
+
+
+def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
+    """`photo` with the colors of `answer`, at full resolution."""
+    pixels = _painted(photo.there, answer, threads or min(cores(), MOST_THREADS))
+    if there := photo.metadata.there:
+        whole = np.broadcast_to(photo.pixels, (photo.height, photo.width, 3)).copy()
+        whole[there] = pixels
+        pixels = whole
+    if notes := _notes(answer):
+        notes = (*photo.metadata.notes, *notes)
+        photo = replace(photo, metadata=replace(photo.metadata, notes=notes))
+    model = " + ".join(f"{card.name} {card.version}" for card in answer.cards)
+    return made_by_opsin(photo, pixels, model=model, version=opsin.__version__)
+
+
+def _painted(photo: Photo, answer: Answer, threads: int) -> Any:
+    """The pixels (H, W, 3) of `photo` in the colors of `answer`."""
+    size_hw = (photo.height, photo.width)
+    plan = upsample.fit(answer.ab, answer.light)
+    pixels = np.empty((*size_hw, 3), photo.pixels.dtype)
+
+    def strip(rows: slice) -> None:
+        light = light_of_pixels(photo.pixels[rows])
+        ab = upsample.apply(plan, light, rows, size_hw)
+        pixels_of_lab(light, ab, pixels.dtype, out=pixels[rows])
+
+    step = max(1, STRIP_PIXELS // photo.width)
+    strips = [slice(top, min(top + step, photo.height)) for top in range(0, photo.height, step)]
+    if threads == 1 or len(strips) == 1:
+        for rows in strips:
+            strip(rows)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(strip, strips))
+    return pixels
+
+
+def confidence_of(photo: Photo, answer: Answer) -> Floats:
+    """The confidence of `answer` at each pixel of `photo`; 0 where nothing was there to color."""
+    there = photo.there
+    sure = confidence_map(answer, there.height, there.width)
+    if photo.metadata.there is None:
+        return sure
+    whole = np.zeros((photo.height, photo.width), np.float32)
+    whole[photo.metadata.there] = sure
+    return whole
+
+
+def _notes(answer: Answer) -> tuple[str, ...]:
+    notes = [NOTES[answer.kind]] if answer.kind in NOTES else []
+    if np.abs(answer.ab).max() < LEAST_CHROMA:  # as for an empty page, or one of text
+        notes.append("got no color: the model finds none in it")
+    return tuple(notes)
+
+
+def confidence_map(answer: Answer, height: int, width: int) -> Floats:
+    """The confidence of `answer` at full resolution; see `confidence`."""
+    if answer.entropy is None:
+        mute = next(card.name for card in answer.cards if card.output.kind != "bins")
+        raise ModelError(f"model '{mute}' does not say how sure it is.")
+    sure = np.ascontiguousarray(1 - answer.entropy)[..., None]
+    tall, wide = (
+        round(side * count / cells)
+        for side, count, cells in zip((height, width), sure.shape, answer.cells, strict=False)
+    )
+    full: Floats = _resize(sure, tall, wide, kernel="linear")[:height, :width, 0]
+    return np.clip(full, 0, 1)
+
+
+def network_size(height: int, width: int, size: int) -> tuple[int, int]:
+    """Height and width of the picture for the network: short side `size`, aspect kept.
+
+    Of a strip longer than `LONGEST` to one the short side gets smaller, not the long one longer.
+
+    >>> network_size(3000, 4000, 256), network_size(5, 2000, 256)
+    ((256, 341), (5, 2048))
+    """
+    scale = min(size / min(height, width), LONGEST * size / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _within(points: Sequence[Point], photo: Photo) -> Sequence[Point]:
+    """`points` of a photograph, counted in the part of it that is there."""
+    if photo.metadata.there is None:
+        return points
+    rows, columns = photo.metadata.there
+    for x, y, _ in points:
+        if not (columns.start <= x < columns.stop and rows.start <= y < rows.stop):
+            raise ValueError(f"point ({x}, {y}) lies where the photograph is missing.")
+    return [(x - columns.start, y - rows.start, color) for x, y, color in points]
+
+
+def _as_photo(photo: Any) -> Photo:
+    return photo if isinstance(photo, Photo) else open_photo(photo)
+
+
+def _size(size: int | None, card: Card) -> int:
+    if size is None:
+        return card.size
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise ValueError(f"size must be between {SIZES[0]} and {SIZES[1]} pixels, got {size}.")
+    return size
+
+
+def _resize(pixels: Any, height: int, width: int, *, kernel: str = "lanczos3") -> Any:
+    """`pixels` (H, W, C) at another size, without aliasing."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    image = vips().Image.new_from_array(pixels)
+    image = image.resize(width / image.width, vscale=height / image.height, kernel=kernel)
+    return image.numpy().reshape(height, width, pixels.shape[-1])
+
+
+def _thumbnail(pixels: Any, card: Card) -> Floats | None:
+    """L* of the whole photograph, squashed to the size that the model's card asks for."""
+    for entry in card.inputs:
+        if entry.name == "thumbnail":
+            height, width = (int(side) for side in entry.shape[-2:])
+            return light_of_pixels(_resize(pixels, height, width))[None, None]
+    return None
+
+
+def _run(engine: Engine, light: Floats, hints: Floats, thumbnail: Floats | None) -> Floats:
+    """The network's output (C, h, w) for `light` (H, W), run with padding."""
+    card = engine.card
+    padding = [(0, -side % card.multiple) for side in light.shape]
+    padded = np.pad(light, padding, mode="reflect" if min(light.shape) > 1 else "edge")
+    feeds = {
+        "light": padded[None, None],
+        "hints": np.pad(hints, [(0, 0), *padding])[None],
+        "condition": np.zeros((1, len(BINS)), np.float32),
+    }
+    if thumbnail is not None:
+        feeds["thumbnail"] = thumbnail
+    output: Floats = engine.run(feeds)[card.output.name]
+    rows, columns = (-(-side // card.output.stride) for side in light.shape)
+    return output[0, :, :rows, :columns]
+
+
+def _weaker(hints: Floats, card: Card, vividness: float) -> Floats:
+    """Hints of which the colors asked for become, when the answer is made stronger."""
+    _, gain, contrast, restraint = _setting(card, vividness)
+    there = float(restrained(gain, restraint, SURE))
+    ab = before_emphasis(np.moveaxis(hints[:2], 0, -1), there, contrast)
+    return np.concatenate([np.moveaxis(ab, -1, 0), hints[2:]])
+
+
+def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
+    """The colors of one network, with a gain of one's own choice or with the model's."""
+    card, entropy = said.card, None
+    how = _setting(card, vividness)
+    if own is not None:
+        how = Vividness(how.temperature, own)
+    if card.output.kind == "bins":
+        ab, entropy = decode(said.raw, **how._asdict())
+    else:
+        ab = emphasized(np.ascontiguousarray(said.raw.transpose(1, 2, 0)), how.gain, how.contrast)
+    if said.points is None and said.light.std() < PLAIN:
+        ab = np.zeros_like(ab)
+    if said.points is not None:
+        ab = settle(ab, said.light, said.points, stride=card.output.stride)
+    return Answer(ab, said.light, entropy, said.kind, card.output.stride, (card,))
+
+
+def _setting(card: Card, vividness: float) -> Vividness:
+    """What a model's card says of a vividness."""
+    usual = DEFAULT_SCALE if card.output.kind == "bins" else AB_SCALE
+    if card.decode is None:
+        return setting(vividness, usual)
+    return setting(vividness, *msgspec.structs.astuple(card.decode))

@@ -1,0 +1,247 @@
+"""Training the colorizers: puts recipe, pictures, objective and the one loop together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from opsin.colorization.data import Crops, Data, labels_of, loader
+from opsin.colorization.features import FeatureCache
+from opsin.colorization.recipe import check_sizes, tables_of
+from opsin.colorization.systems import System, start_network
+from opsin.colorization.validation import Validation
+from opsin.errors import DataError, RecipeError
+from opsin.files import write_atomically
+from opsin.machine import cores
+from opsin.sets import splits
+from opsin.sets.listing import Listing, list_pictures
+from opsin.training import loop
+from opsin.training import run_log as report
+from opsin.training.recipe import Recipe, recipe_of_run
+
+VALIDATION_PICTURES = 192
+RECIPE = "recipe.json"
+MAY_CHANGE = ("steps", "validate_every", "license")
+"""What a run that goes on may have changed: how long it is, how often it is looked at, and what
+`opsin export` writes on the card."""
+
+
+def train(
+    recipe: Recipe,
+    data: Sequence[Path],
+    out: Path,
+    *,
+    validation: Sequence[Path] = (),
+    workers: int | None = None,
+    show: Callable[[str], None] = lambda text: None,
+    advance: Callable[[int, str], None] = lambda step, text: None,
+) -> Path:
+    """Trains by a recipe on folders and tars of photographs; the run's checkpoint.
+
+    A run that was stopped goes on where its last checkpoint is: call it again with the same
+    arguments; a finished one is left as it is. `validation` are pictures to validate on, which
+    are kept out of training, near-duplicates too; without them some of `data` are held back.
+    `show` is told in words what happens, `advance` of each step.
+
+    Raises `RecipeError` and `DataError` before anything in `out` is changed, and
+    `opsin.interrupt.Stopped` after a stop, when everything is saved.
+    """
+    system, settings, goal = tables_of(recipe)
+    checkpoint, changed = out / "checkpoint.pt", _check_run(recipe, out)
+    stepper = loop.make_stepper(recipe)
+    lead = loop.is_lead()
+    show = show if lead else _silent
+    torch.manual_seed(recipe.seed)
+    network = start_network(system)
+    multiple = int(network.multiple)  # type: ignore[arg-type]  # each network says it
+    check_sizes(settings, multiple=multiple, stride=system.target_stride)
+    classes = system.class_names()
+    listing, held = pictures(recipe, settings, data, validation, show, classes=bool(classes))
+    show(describe(listing))
+
+    cache = _cache(system, settings, listing, seed=recipe.seed)
+    objective = system.objective(network, goal, stepper, cache)
+    state = loop.State(loop.start_average(objective.network))
+    if checkpoint.exists():
+        state = loop.load_checkpoint(checkpoint, objective)
+        if state.step >= recipe.steps and not changed:
+            show(f"{out}: this run is finished, all {recipe.steps} steps are done.")
+            return checkpoint
+        show(f"going on after step {state.step} of {recipe.steps}")
+    batches = _batches(recipe, settings, system, listing, state.step, stepper.device.type, workers)
+    log = None
+    if lead:
+        validate = Validation(
+            objective,
+            held.pictures,
+            out,
+            size=settings.validation_size,
+            stride=system.target_stride,
+            labels=labels_of(held, classes).tolist()
+            if set(classes) & set(held.class_names)
+            else (),
+        )
+        write_atomically(out / RECIPE, msgspec.json.format(msgspec.json.encode(recipe)))
+        log = report.RunLog(
+            out,
+            steps=recipe.steps,
+            first=state.step,
+            validate=validate,
+            show=show,
+            advance=advance,
+            about={
+                "training": describe(listing),
+                "validation": describe(held),
+                "sheets": "the photograph, gray, then the answers",
+            },
+        )
+    loop.train(recipe, objective, batches, state, out=out, log=log, tell=show)
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    return checkpoint
+
+
+def _silent(text: str) -> None:
+    """Of several processes under torchrun one speaks."""
+
+
+def _check_run(recipe: Recipe, out: Path) -> bool:
+    """Refuses a folder that holds the run of another recipe; whether its length was changed."""
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out}: this is a file. Give the name of a folder as --out.")
+    if not (out / "checkpoint.pt").exists():
+        return False
+    try:
+        before = msgspec.to_builtins(recipe_of_run(out / RECIPE))
+    except (FileNotFoundError, RecipeError) as error:
+        raise DataError(
+            f"{out}: there is a checkpoint and no {RECIPE} that says what it is of ({error}). "
+            "Train into another --out, or move the folder away."
+        ) from error
+    now = msgspec.to_builtins(recipe)
+    differ = [key for key in _differing(before, now) if key not in MAY_CHANGE]
+    if differ:
+        raise RecipeError(
+            f"{out}: this folder holds a run of the recipe '{before.get('name')}', which has other "
+            f"values for {', '.join(differ)}. Nothing was changed. Train into another --out, or "
+            "call it with the recipe and the --set that it began with."
+        )
+    return bool(before.get("steps") != recipe.steps)
+
+
+def _differing(one: Any, other: Any, key: str = "") -> list[str]:
+    """The keys, with their tables, at which two recipes differ."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return [] if one == other else [key]
+    return [
+        found
+        for name in dict.fromkeys((*one, *other))
+        for found in _differing(one.get(name), other.get(name), f"{key}.{name}".lstrip("."))
+    ]
+
+
+def _batches(
+    recipe: Recipe,
+    settings: Data,
+    system: System,
+    listing: Listing,
+    first: int,
+    device: str,
+    workers: int | None,
+) -> Iterable[loop.Batch]:
+    """The run's batches after step `first`, made beside the training."""
+    rank, ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    crops = Crops(
+        listing,
+        settings,
+        seed=recipe.seed,
+        first=first,
+        last=recipe.steps,
+        stride=system.target_stride,
+        gives=system.gives,
+        classes=system.class_names(),
+        rank=rank,
+        ranks=ranks,
+    )
+    if workers is None:
+        mine = max(1, cores() // ranks)
+        workers = min(2, mine) if device == "cpu" else max(1, mine - 1)
+    return loader(crops, workers=workers, pin=device == "cuda")
+
+
+def pictures(
+    recipe: Recipe,
+    settings: Data,
+    data: Sequence[Path],
+    validation: Sequence[Path],
+    show: Callable[[str], None],
+    *,
+    classes: bool,
+) -> tuple[Listing, Listing]:
+    """What is trained on, and what is validated on, apart from each other.
+
+    Two splits of one set are as far apart as its makers wished: portraits alike in framing count
+    as near-duplicates by their hashes, and would be left out for nothing.
+    """
+    shown = list_pictures(validation, workers=cores(), classes=classes) if validation else None
+    listing = list_pictures(
+        data,
+        least_chroma=settings.least_chroma,
+        apart_from=shown.hashes if shown and not same_sets(data, validation) else None,
+        workers=cores(),
+        classes=classes,
+        progress=_counter(show),
+    )
+    return (listing, shown) if shown else hold_back(listing, VALIDATION_PICTURES, seed=recipe.seed)
+
+
+def same_sets(data: Sequence[Path], validation: Sequence[Path]) -> bool:
+    """Whether all pictures to validate on are another split of a set that is trained on."""
+    trained = dict(splits.split_of(path) for path in data)
+    return all(
+        split is not None and trained.get(path) not in (None, split)
+        for path, split in map(splits.split_of, validation)
+    )
+
+
+def hold_back(listing: Listing, count: int, *, seed: int) -> tuple[Listing, Listing]:
+    """Takes pictures out for validation, the same ones for the same pictures and seed."""
+    usable = np.flatnonzero(listing.short_side >= min(128, int(np.median(listing.short_side))))
+    count = min(count, max(len(usable) // 10, int(len(usable) > 1)))
+    chosen = np.random.default_rng((seed, 77)).choice(usable, count, replace=False)
+    rest = np.setdiff1d(np.arange(len(listing.pictures)), chosen)
+    return listing.take(rest), listing.take(chosen)._replace(left_out={})
+
+
+def describe(listing: Listing) -> str:
+    """How many pictures of which sets there are, and why others were left out."""
+    counts = np.bincount(listing.groups, minlength=len(listing.group_names))
+    named = zip(listing.group_names, counts, strict=True)
+    sets = ", ".join(f"{name} {count}" for name, count in named)
+    left = ", ".join(f"{count} {reason}" for reason, count in listing.left_out.items())
+    found = f"{len(listing.pictures)} pictures ({sets})"
+    return f"{found}; left out: {left}" if left else found
+
+
+def _cache(system: System, settings: Data, listing: Listing, *, seed: int) -> FeatureCache | None:
+    """Where the classifier's answers are kept, for pictures that come again as they were."""
+    classifier = system.classifier_name()
+    if not (settings.variants and classifier):
+        return None
+    names = [f"{picture.name}:{picture.bytes}" for picture in listing.pictures]
+    key = msgspec.json.encode([classifier, seed, settings, names]).decode()
+    return FeatureCache(key, pictures=len(names), variants=settings.variants)
+
+
+def _counter(show: Callable[[str], None]) -> Callable[[int, int], None]:
+    def count(done: int, total: int) -> None:
+        if done % 20 == 0 or done == total:
+            show(f"looked through {done} of {total} sets")
+
+    return count

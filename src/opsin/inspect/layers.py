@@ -1,0 +1,278 @@
+"""The layers of a network as its ONNX graph has them, and a way to look at what they give.
+
+A layer is a node that has parameters, or whose output can be drawn: four axes (1, C, h, w), of
+which the last two are still the picture's. Names are the graph's, such as
+/encoder/blocks.3/Add: the modules in which a node lies, and its kind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin.colorization.pipeline import Said, ask_engines
+from opsin.errors import ModelError, needs_extra
+from opsin.files import shown
+from opsin.machine import cores
+from opsin.models.engine import MOST_THREADS, Engine, first_line
+from opsin.models.store import Model, find
+from opsin.photo import Photo
+
+Floats: TypeAlias = NDArray[np.float32]
+Shape: TypeAlias = tuple[int, ...]
+
+PICTURES = ("light", "thumbnail")  # the inputs that are the photograph
+CONVOLUTIONS = {"Conv", "ConvTranspose"}  # their output is a picture, whatever came before
+REARRANGED = {
+    "Expand", "Flatten", "Gather", "Gemm", "MatMul", "Pad", "Reshape", "Shape", "Slice",
+    "Softmax", "Split", "Squeeze", "Transpose", "Unsqueeze",
+}  # fmt: skip
+"""Their output is no picture, though it may have four axes."""
+PASSED_ON = {"Cast", "Identity", "Transpose", "Unsqueeze", "Reshape"}  # a parameter, as it is
+OF_SHAPE = ".shape"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A node of the graph."""
+
+    name: str
+    kind: str  # the ONNX operator
+    shape: Shape  # of its output, with the padding that the network was given
+    parameters: int  # shared ones are counted where they are used first
+    drawable: bool
+    tensor: str  # its output's name
+    depth: int  # how many modules around it also hold all that use its output
+
+
+class Tapped(Engine):
+    """An engine that keeps what its last run gave at other tensors than its output."""
+
+    def __init__(self, model: Model, graph: Any, tensors: Sequence[str]) -> None:
+        altered = _Altered(model.card, model.path, graph.SerializeToString())
+        super().__init__(altered, threads=min(cores(), MOST_THREADS))
+        self.tensors = tuple(tensors)
+        self.seen: Mapping[str, NDArray[Any]] = {}
+        self.padded_hw: Shape = ()
+
+    def run(
+        self, inputs: Mapping[str, Floats], outputs: Sequence[str] = ()
+    ) -> dict[str, NDArray[np.float32]]:
+        values = super().run(inputs, [*outputs, *self.tensors])
+        self.seen, self.padded_hw = values, inputs["light"].shape[2:]
+        return values
+
+
+def layers_of(
+    photo: Photo, *, model: str = "default", size: int | None = None
+) -> tuple[Layer, ...]:
+    """The layers of a network in the order of its graph, with their shapes for `photo`."""
+    found = find(model)
+    whole, helper = graph_of(found), _onnx().helper
+    tensors = [name for node in whole.graph.node for name in node.output if name]
+    for name in tensors:  # shapes can be asked of all at once, which would be too much of values
+        whole.graph.node.append(helper.make_node("Shape", [name], [name + OF_SHAPE]))
+        whole.graph.output.append(helper.make_empty_tensor_value_info(name + OF_SHAPE))
+    engine = Tapped(found, whole, [name + OF_SHAPE for name in tensors])
+    ask_engines([engine], photo, size=size)
+    shapes = {name: tuple(map(int, engine.seen[name + OF_SHAPE])) for name in tensors}
+    return _layers(graph_of(found).graph, shapes)
+
+
+def look(
+    photo: Photo, layers: Sequence[Layer], *, model: str = "default", size: int | None = None
+) -> tuple[Said, list[Floats]]:
+    """What the network says, and what each of `layers` gave, (C, h, w) without the padding."""
+    found = find(model)
+    whole, helper = graph_of(found), _onnx().helper
+    tensors = list(dict.fromkeys(layer.tensor for layer in layers))
+    outputs = {entry.name for entry in whole.graph.output}
+    whole.graph.output.extend(
+        helper.make_empty_tensor_value_info(name) for name in tensors if name not in outputs
+    )
+    engine = Tapped(found, whole, tensors)
+    [said] = ask_engines([engine], photo, size=size)
+    return said, [_unpadded(engine, layer, said.light.shape) for layer in layers]
+
+
+def graph_of(model: Model) -> Any:
+    """The ONNX model."""
+    data, onnx = model.read(), _onnx()
+    try:
+        model_proto = onnx.load_from_string(data)
+        for node in model_proto.graph.node:  # protobuf gives bytes where a name is no text
+            "".join((node.name, node.op_type, *node.input, *node.output))
+        return model_proto
+    except Exception as error:  # protobuf's errors are of no package that is always there
+        raise ModelError(
+            f"{shown(model.path)}: not a network in ONNX ({first_line(error)})."
+        ) from error
+
+
+def stages(layers: Sequence[Layer]) -> list[Layer]:
+    """Where the resolution changes: the last layer at each scale that leaves its module.
+
+    Where the picture is smallest there are two: the first to leave a module at that scale, with
+    which the way down ends, and the last. The layers that make the answer itself are left out.
+    """
+    drawable = [layer for layer in layers if layer.drawable]
+    head = max((i for i, layer in enumerate(drawable) if layer.kind in CONVOLUTIONS), default=0)
+    runs: list[list[Layer]] = []
+    for layer in drawable[:head]:
+        if not runs or runs[-1][-1].shape[2:] != layer.shape[2:]:
+            runs.append([])
+        runs[-1].append(layer)
+    runs = [run for run in runs if any(layer.kind in CONVOLUTIONS for layer in run)]
+    areas = [math.inf, *(math.prod(run[0].shape[2:]) for run in runs), math.inf]
+    found: list[Layer] = []
+    for run, before, area, after in zip(runs, areas, areas[1:], areas[2:], strict=False):
+        least = min(layer.depth for layer in run)
+        leaving = [layer for layer in run if layer.depth == least]
+        found += leaving[:1] if before > area < after and len(leaving) > 1 else []
+        found.append(leaving[-1])
+    return found or drawable
+
+
+def way(layers: Sequence[Layer], layer: Layer) -> str:
+    """Where in the network a layer lies, in words: before, at or after the smallest picture."""
+    drawable = [one for one in layers if one.drawable]
+    areas = [math.prod(one.shape[2:]) for one in drawable]
+    smallest = [one for one, area in zip(drawable, areas, strict=True) if area == min(areas)]
+    place = drawable.index(layer)
+    if place < drawable.index(smallest[0]):
+        return "on the way down"
+    if place > drawable.index(smallest[-1]):
+        return "on the way up"
+    return "at the bottom, where the picture is smallest"
+
+
+def chosen(layers: Sequence[Layer], wanted: int | Sequence[str] | None) -> list[Layer]:
+    """The stages; or that many, evenly spread; or those with a name, or the last in a module."""
+    if wanted is None:
+        return stages(layers)
+    if not isinstance(wanted, int):
+        return [_named(layers, name) for name in wanted]
+    if wanted < 1:
+        raise ValueError(f"layers must be 1 or more, got {wanted}.")
+    drawable = [layer for layer in layers if layer.drawable]
+    pool = stages(layers) if wanted <= len(stages(layers)) else drawable
+    places = np.linspace(0, len(pool) - 1, min(wanted, len(pool))).round().astype(int)
+    return [pool[place] for place in places]
+
+
+def _onnx() -> Any:
+    with needs_extra("looking into a network", "train"):
+        import onnx
+    return onnx
+
+
+@dataclass(frozen=True)
+class _Altered(Model):
+    """A model with another graph than its file's."""
+
+    data: bytes
+
+    def read(self) -> bytes:
+        return self.data
+
+
+def _named(layers: Sequence[Layer], name: str) -> Layer:
+    wanted = name.strip("/")
+    found = [
+        layer
+        for layer in layers
+        if layer.drawable and f"{layer.name.strip('/')}/".startswith(f"{wanted}/")
+    ]
+    if not found or not wanted:
+        raise ModelError(f"no layer '{name}' that can be drawn. All layers: opsin inspect --list.")
+    return found[-1]
+
+
+def _layers(graph: Any, shapes: Mapping[str, Shape]) -> tuple[Layer, ...]:
+    counts = _parameters(graph)
+    pictures = {entry.name for entry in graph.input if entry.name in PICTURES}
+    seeing = set(pictures)  # the tensors that depend on the photograph
+    users = _users(graph)
+    found: list[Layer] = []
+    size_hw: Shape = ()  # of the last picture
+    for node in graph.node:
+        tensor, shape = node.output[0], shapes[node.output[0]]
+        if not seeing.isdisjoint(node.input):
+            seeing.update(node.output)
+            if _is_picture(node, shape, pictures, size_hw):
+                pictures.add(tensor)
+                size_hw = shape[2:]
+        name, count = _name(node), counts.get(tensor, 0)
+        if count or tensor in pictures:
+            depth = min(_common(name, user) for user in users[tensor])
+            drawable = tensor in pictures
+            found.append(Layer(name, node.op_type, shape, count, drawable, tensor, depth))
+    return tuple(found)
+
+
+def _is_picture(node: Any, shape: Shape, pictures: set[str], size_hw: Shape) -> bool:
+    """Whether a tensor made of the photograph still has its rows and columns."""
+    if len(shape) != 4 or shape[0] != 1 or math.prod(shape[2:]) == 1:
+        return False
+    if node.op_type in REARRANGED:  # attention lays its positions out again when it is done
+        return node.op_type == "Reshape" and shape[2:] == size_hw
+    return node.op_type in CONVOLUTIONS or not pictures.isdisjoint(node.input)
+
+
+def _parameters(graph: Any) -> dict[str, int]:
+    """How many parameters each node has, by its first output."""
+    types = _onnx().TensorProto
+    kinds = (types.FLOAT, types.FLOAT16, types.DOUBLE)
+    sizes = {one.name: math.prod(one.dims) for one in graph.initializer if one.data_type in kinds}
+    sources = {name: name for name in sizes}
+    counts: dict[str, int] = {}
+    for node in graph.node:
+        if node.op_type in PASSED_ON and node.input[0] in sources:
+            sources[node.output[0]] = sources[node.input[0]]
+            continue
+        # running means and variances are measured, not learned
+        inputs = node.input[:3] if node.op_type == "BatchNormalization" else node.input
+        used = {sources[name] for name in inputs if name in sources}
+        counts[node.output[0]] = sum(sizes.pop(name, 0) for name in used)
+    return counts
+
+
+def _users(graph: Any) -> dict[str, list[str]]:
+    """The names of the nodes that use each tensor; an output of the graph is used by none."""
+    users: dict[str, list[str]] = {name: [] for node in graph.node for name in node.output}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(_name(node))
+    return {name: found or [""] for name, found in users.items()}
+
+
+def _name(node: Any) -> str:
+    return str(node.name or node.output[0])
+
+
+def _common(name: str, other: str) -> int:
+    """How many modules two nodes are both in."""
+    pairs: Iterable[tuple[str, str]] = zip(
+        name.split("/")[:-1], other.split("/")[:-1], strict=False
+    )
+    count = 0
+    for one, two in pairs:
+        if one != two:
+            break
+        count += 1
+    return count
+
+
+def _unpadded(engine: Tapped, layer: Layer, seen_hw: Shape) -> Floats:
+    """The part of a layer's output that lies over the photograph."""
+    values = np.asarray(engine.seen[layer.tensor][0], np.float32)
+    steps = [side / count for side, count in zip(engine.padded_hw, values.shape[1:], strict=True)]
+    if steps[0] != steps[1] or not steps[0].is_integer():  # of the thumbnail, which has no padding
+        return values
+    rows, columns = (math.ceil(side / steps[0]) for side in seen_hw)
+    return values[:, :rows, :columns]
