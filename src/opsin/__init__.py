@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from opsin.colorization.again import again
     from opsin.colorization.pipeline import colorize, confidence
     from opsin.errors import (
         DataError,
@@ -41,6 +42,7 @@ __all__ = [
     "TruncatedPhotoError",
     "WrongCallError",
     "__version__",
+    "again",
     "colorize",
     "confidence",
     "open",
@@ -48,6 +50,7 @@ __all__ = [
 
 # Each name is fetched when it is first asked for (PEP 562): `import opsin` loads nothing.
 _HOMES = {
+    "again": "opsin.colorization.again",
     "Photo": "opsin.photo",
     "open": "opsin.photo",
     "colorize": "opsin.colorization.pipeline",

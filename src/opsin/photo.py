@@ -208,8 +208,12 @@ def open(source: Any, *, pixel_limit: int = PIXEL_LIMIT, damaged: bool = False) 
     )
 
 
-def made_by_opsin(photo: Photo, pixels: NDArray[Any], *, model: str, version: str) -> Photo:
+def made_by_opsin(
+    photo: Photo, pixels: NDArray[Any], *, model: str, version: str, request: str | None = None
+) -> Photo:
     """The colorized copy: new pixels, the same metadata, and XMP that says what it is.
+
+    `request` is what was asked for, as JSON, by which the copy can be made again.
 
     >>> photo = open(np.zeros((2, 3), np.uint8))
     >>> copy = made_by_opsin(photo, np.zeros((2, 3, 3), np.uint8), model="default", version="0.1")
@@ -223,6 +227,7 @@ def made_by_opsin(photo: Photo, pixels: NDArray[Any], *, model: str, version: st
         "model": model,
         "version": version,
         "damage": old.damage,
+        "request": request,
         "fingerprint": f"{zlib.crc32(np.ascontiguousarray(pixels).data):08x}",
     }
     notes = old.notes

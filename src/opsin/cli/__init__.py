@@ -22,6 +22,7 @@ from opsin.errors import OpsinError, WrongCallError
 
 VERBS = {  # verb: (module:name, what it does)
     "colorize": ("opsin.cli.colorize:colorize", "Give black-and-white photographs their colors."),
+    "again": ("opsin.cli.again:again", "Make a colored copy again, as it was or with changes."),
     "models": ("opsin.cli.models:models", "List, show, add and remove models."),
     "evaluate": ("opsin.cli.evaluate:evaluate", "Compare models with the true colors."),
     "sheet": ("opsin.cli.sheet:sheet", "Put photographs and their colors on contact sheets."),

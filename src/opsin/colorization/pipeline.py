@@ -40,6 +40,7 @@ from opsin.colorization.decode import (
 )
 from opsin.colorization.ensemble import Grid, mean, members
 from opsin.colorization.points import Point, hint_map, settle
+from opsin.colorization.request import Request, plain_points
 from opsin.errors import ModelError
 from opsin.formats.vips import vips
 from opsin.machine import cores
@@ -90,6 +91,7 @@ class Answer:
     kind: str  # as in `Said`
     stride: int
     cards: tuple[Card, ...]
+    request: Request | None = None  # what was asked for, if it was asked by `predict`
 
     @property
     def cells(self) -> tuple[float, float]:
@@ -149,7 +151,15 @@ def predict(
 ) -> Answer:
     """The network's answer for `photo`; see `colorize` for the options."""
     said = ask(photo, model=model, vividness=vividness, size=size, points=points, threads=threads)
-    return answer_of(said, vividness)
+    answer = answer_of(said, vividness)
+    asked = Request(
+        model=",".join(card.name for card in answer.cards),
+        vividness=vividness,
+        size=size,
+        points=plain_points(points),
+        networks=tuple(card.sha256[:16] for card in answer.cards),
+    )
+    return replace(answer, request=asked)
 
 
 def ask(
@@ -232,7 +242,13 @@ def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
         notes = (*photo.metadata.notes, *notes)
         photo = replace(photo, metadata=replace(photo.metadata, notes=notes))
     model = " + ".join(f"{card.name} {card.version}" for card in answer.cards)
-    return made_by_opsin(photo, pixels, model=model, version=opsin.__version__)
+    return made_by_opsin(
+        photo,
+        pixels,
+        model=model,
+        version=opsin.__version__,
+        request=answer.request.text() if answer.request else None,
+    )
 
 
 def _painted(photo: Photo, answer: Answer, threads: int) -> Any:

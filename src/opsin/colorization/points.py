@@ -32,7 +32,7 @@ def hint_map(points: Sequence[Point], photo: Photo, height: int, width: int) -> 
                 f"which has {photo.width} x {photo.height} pixels."
             )
         rows, columns = _around(y * height / photo.height), _around(x * width / photo.width)
-        _, a, b = rgb_to_lab(np.array(_rgb(color), np.float32) / 255)
+        _, a, b = rgb_to_lab(np.array(rgb_of(color), np.float32) / 255)
         hints[:, rows, columns] = np.array([a, b, 1], np.float32)[:, None, None]
     return hints
 
@@ -83,7 +83,8 @@ def _around(position: float) -> slice:
     return slice(max(0, int(position) - POINT // 2), int(position) + POINT // 2 + 1)
 
 
-def _rgb(color: str | tuple[int, int, int]) -> tuple[int, int, int]:
+def rgb_of(color: str | tuple[int, int, int]) -> tuple[int, int, int]:
+    """Red, green and blue in 0..255; a `ValueError` where it is no color."""
     try:
         red, green, blue = bytes.fromhex(color[1:]) if isinstance(color, str) else color
     except (ValueError, TypeError):

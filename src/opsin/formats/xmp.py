@@ -57,10 +57,12 @@ def with_provenance(
     fingerprint: str,
     origin: str | None = None,
     damage: str | None = None,
+    request: str | None = None,
 ) -> bytes:
     """The packet of a colorized copy; `ValueError` where the packet given is broken.
 
-    `source` is the original's name, `origin` the fingerprint of its file, `damage` what it lacks.
+    `source` is the original's name, `origin` the fingerprint of its file, `damage` what it lacks,
+    `request` what was asked for, as JSON.
 
     The same original, model and pixels (`fingerprint`) give the same packet.
     """
@@ -86,6 +88,7 @@ def with_provenance(
         (MM, "DocumentID", f"xmp.did:{identity}"),
         (MM, "InstanceID", f"xmp.iid:{identity}"),
         (OPSIN, "Origin", origin),
+        (OPSIN, "Request", request),
         (OPSIN, "Damage", damage or _take(rdf, OPSIN, "Damage")),
     ):
         _take(rdf, namespace, key)
@@ -177,6 +180,15 @@ def value(packet: bytes, namespace: str, key: str) -> str | None:
             return element.attrib[name]
         if (child := element.find(name)) is not None:
             return child.text
+    return None
+
+
+def source(packet: bytes) -> str | None:
+    """The name of the file that a copy says it was made from, or None."""
+    for derived in _parse(packet)[0].iter(_name(MM, "DerivedFrom")):
+        return derived.get(_name(REF, "filePath")) or derived.findtext(
+            f".//{_name(REF, 'filePath')}"
+        )
     return None
 
 

@@ -1,0 +1,68 @@
+"""`opsin again`: a colored copy made once more, as it says it was made, or with changes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opsin.cli import FAILED
+from opsin.errors import OpsinError, WrongCallError
+from opsin.files import shown
+
+END = "-again"
+
+
+def again(
+    copies: Annotated[list[str], typer.Argument(metavar="COPY...", help="Pictures opsin colored.")],
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="COPY-again.EXT if not given."),
+    ] = None,
+    original: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The photograph, where it does not lie beside the copy."),
+    ] = None,
+    vividness: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Another one. [default: as it was]")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Another one. [default: as it was]")] = None,
+    size: Annotated[int | None, typer.Option(help="Another one. [default: as it was]")] = None,
+    point: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X,Y,#RRGGBB", help="In place of those it was made with; several."),
+    ] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 90,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also replace what exists, even the copy itself.")
+    ] = False,
+) -> None:
+    """A colored copy says in its XMP which model, vividness, size and points it was made with.
+    The photograph beside it is used if it is still the same file, else the copy's own lightness.
+
+    Example: opsin again scan-color.jpg --vividness 0.8
+    """
+    from opsin.colorization.again import again as make
+    from opsin.colorization.request import point_of
+
+    if len(copies) > 1 and (output or original or point):
+        raise WrongCallError("-o, --original and --point are for one picture. Give one.")
+    points = [point_of(text) for text in point] if point else None
+    failed = False
+    for copy in copies:
+        target = Path(output) if output else Path(copy).with_stem(Path(copy).stem + END)
+        try:
+            done = make(
+                copy, original=original, model=model, vividness=vividness, size=size, points=points
+            )
+            done.save(target, quality=quality, overwrite=overwrite)
+        except (OpsinError, ValueError) as error:
+            failed = True
+            text = str(error)
+            print(f"opsin: {text if copy in text else f'{shown(copy)}: {text}'}", file=sys.stderr)
+            continue
+        print("; ".join([f"{shown(target)} written", *done.notes]))
+    if failed:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,95 @@
+"""A colored copy, made again: with what it says was asked for, or with some of that changed.
+
+The photograph is taken where the copy says it came from, if that file still lies beside it; else
+from the copy itself, whose lightness is the photograph's (to the rounding of its file format).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from opsin.colorization.pipeline import NOTES, paint, predict
+from opsin.colorization.points import Point
+from opsin.colorization.request import Request, plain_points, request_of
+from opsin.errors import PhotoError
+from opsin.files import fingerprint_of, shown
+from opsin.formats import xmp
+from opsin.photo import PIXEL_LIMIT, Photo
+from opsin.photo import open as open_photo
+
+FROM_COPY = "made from the copy's own lightness: its photograph does not lie beside it"
+OTHER_NETWORK = "the model has changed since: its colors may be others"
+
+
+def again(
+    path: str | os.PathLike[str],
+    *,
+    original: str | os.PathLike[str] | None = None,
+    model: str | None = None,
+    vividness: float | None = None,
+    size: int | None = None,
+    points: Sequence[Point] | None = None,
+    threads: int | None = None,
+    pixel_limit: int = PIXEL_LIMIT,
+) -> Photo:
+    """The photograph of a colored copy in color once more; what is given takes the place of what
+    its XMP says was asked for. `notes` tell what may make it differ.
+
+    `original` is the photograph, by default the file beside the copy that it was made from.
+    Raises `PhotoError` where the copy does not say how it was made.
+    """
+    copy = open_photo(path, pixel_limit=pixel_limit)
+    packet = copy.metadata.xmp or b""
+    text = xmp.value(packet, xmp.OPSIN, "Request") if b"Request" in packet else None
+    if text is None:
+        raise PhotoError(
+            f"{shown(path)}: does not say how it was made. Only copies that opsin has colored do; "
+            "use opsin colorize."
+        )
+    before = request_of(text)
+    changes = {"model": model, "vividness": vividness, "size": size}
+    asked = msgspec.structs.replace(
+        before,
+        points=before.points if points is None else plain_points(points),
+        **{key: value for key, value in changes.items() if value is not None},
+    )
+    place = Path(original) if original is not None else _original(Path(path), packet)
+    photo = open_photo(place, pixel_limit=pixel_limit, damaged=True) if place else copy
+    return _painted(photo, asked, before, threads, from_copy=place is None)
+
+
+def _painted(
+    photo: Photo, asked: Request, before: Request, threads: int | None, *, from_copy: bool
+) -> Photo:
+    answer = predict(
+        photo,
+        model=asked.model,
+        vividness=asked.vividness,
+        size=asked.size,
+        points=asked.points,
+        threads=threads,
+    )
+    done = paint(photo, answer, threads=threads)
+    networks = answer.request.networks if answer.request else ()
+    notes = [note for note in done.notes if not (from_copy and note == NOTES["color"])]
+    notes += [FROM_COPY] if from_copy else []
+    notes += [OTHER_NETWORK] if asked.model == before.model and networks != before.networks else []
+    return replace(done, metadata=replace(done.metadata, notes=tuple(notes)))
+
+
+def _original(copy: Path, packet: bytes) -> Path | None:
+    """The photograph that a copy was made from, if it lies beside it and is still that file."""
+    name, origin = xmp.source(packet), xmp.ORIGIN.search(packet)
+    if not name or not origin or Path(name).name != name:
+        return None
+    with suppress(OSError, ValueError):
+        place = copy.parent / name
+        if place.is_file() and fingerprint_of(place) == origin[1].decode():
+            return place
+    return None

@@ -1,0 +1,104 @@
+"""What is asked of a colorization: with it and the photograph, the same picture is made again.
+
+A colored copy carries its request in its XMP (`opsin:Request`), as JSON:
+
+    {"model": "color-bins", "vividness": 0.5, "points": [[120, 300, "#a03020"]]}
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from opsin.colorization.points import Point, rgb_of
+from opsin.errors import PhotoError, WrongCallError
+from opsin.files import read_regular, shown
+
+MOST_POINTS = 10_000
+MOST_BYTES = 1 << 22  # of a file of points
+WANTED = "X,Y,#RRGGBB, as in 120,300,#a03020"
+
+Coordinate = Annotated[float, Meta(ge=0, le=1e7)]
+Color = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
+PlainPoint: TypeAlias = tuple[Coordinate, Coordinate, Color]
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a colored picture depends on, beside the photograph."""
+
+    model: Annotated[str, Meta(min_length=1, max_length=1000)]
+    """A name, or several with commas."""
+    vividness: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    size: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    points: Annotated[
+        tuple[tuple[Coordinate, Coordinate, Color], ...], Meta(max_length=10_000)
+    ] = ()
+    """x, y in pixels of the upright photograph, and "#rrggbb"."""
+    networks: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
+    """The first 16 hexadecimal digits of each network's SHA-256."""
+
+    def text(self) -> str:
+        """As it stands in the XMP."""
+        return msgspec.json.encode(self).decode()
+
+
+def request_of(text: str) -> Request:
+    """The request that a copy carries; a `PhotoError` where it is none."""
+    try:
+        return msgspec.json.decode(text, type=Request)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise PhotoError(f"how it was made cannot be understood ({shown(str(error))}).") from None
+
+
+def plain_points(points: Sequence[Point]) -> tuple[PlainPoint, ...]:
+    """Points with their colors as "#rrggbb"."""
+    return tuple(
+        (float(x), float(y), "#" + bytes(round(part) for part in rgb_of(color)).hex())
+        for x, y, color in points
+    )
+
+
+def point_of(text: str) -> Point:
+    """A point as it is typed, `X,Y,#RRGGBB`; a `WrongCallError` where it is none.
+
+    >>> point_of("120, 300, #a03020")
+    (120.0, 300.0, '#a03020')
+    """
+    number = r"\s*(\d+(?:\.\d*)?)\s*"
+    found = re.fullmatch(number + "," + number + r",\s*(#?[0-9a-fA-F]{6})\s*", text)
+    if not found:
+        raise WrongCallError(f"point '{shown(text)}': write {WANTED}.")
+    return float(found[1]), float(found[2]), "#" + found[3].lstrip("#")
+
+
+def points_in(path: str | os.PathLike[str]) -> list[Point]:
+    """The points in a JSON file: a list of [x, y, "#rrggbb"], or of {"x", "y", "color"}."""
+    where = shown(path)
+    try:
+        values: Any = msgspec.json.decode(read_regular(path, most=MOST_BYTES))
+    except OSError as error:
+        raise WrongCallError(f"{where}: cannot be read ({error.strerror}).") from error
+    except (ValueError, RecursionError) as error:
+        raise WrongCallError(f"{where}: cannot be read as JSON ({shown(str(error))}).") from error
+    if isinstance(values, dict):
+        values = values.get("points")
+    if not isinstance(values, list) or len(values) > MOST_POINTS:
+        raise WrongCallError(f'{where}: write a list of points, [[120, 300, "#a03020"], ...].')
+    return [_point(value, f"{where}, point {number}") for number, value in enumerate(values, 1)]
+
+
+def _point(value: Any, where: str) -> Point:
+    if isinstance(value, dict):
+        value = [value.get(key) for key in ("x", "y", "color")]
+    try:
+        x, y, color = msgspec.convert(value, PlainPoint)
+    except msgspec.ValidationError:
+        raise WrongCallError(
+            f'{where}: write [120, 300, "#a03020"] or {{"x": 120, "y": 300, "color": "#a03020"}}.'
+        ) from None
+    return x, y, color
