@@ -16,13 +16,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin.drawing.mark import marked
 from opsin.errors import PhotoError, SaveError, TruncatedPhotoError
 from opsin.files import fingerprint, shown, write_atomically
 from opsin.formats import xmp
 from opsin.formats.decode import Decoded, check_size, decode
-from opsin.formats.encode import FORMATS, encode, losses, to_8_bits
+from opsin.formats.encode import FORMATS, encode, format_of, losses, to_8_bits
 from opsin.formats.metadata import Metadata
-from opsin.formats.suffixes import WRITTEN
 
 __all__ = ["PIXEL_LIMIT", "Metadata", "Photo", "made_by_opsin", "open"]
 
@@ -114,7 +114,7 @@ class Photo:
         True
         """
         target = Path(os.fsdecode(path))
-        kind = _format(format) if format else _format_of(target)
+        kind = _format(format) if format else format_of(target)
         if not overwrite and target.exists():
             raise SaveError(f"{shown(target)}: already there. Choose another name, or overwrite.")
         data = self._encoded(kind, quality=quality, mark=mark, where=shown(target))
@@ -141,8 +141,6 @@ class Photo:
             raise ValueError(f"quality must be from 1 to 100, got {quality}")
         pixels = self.pixels
         if mark:
-            from opsin.drawing.mark import marked
-
             pixels = marked(pixels)
         return encode(pixels, self.alpha, self.metadata, kind, quality=quality, where=where)
 
@@ -330,14 +328,4 @@ def _format(name: str) -> str:
     kind = ALIASES.get(name.lower(), name.lower())
     if kind not in FORMATS:
         raise ValueError(f"unknown format {name!r}. Known: {', '.join(FORMATS)}.")
-    return kind
-
-
-def _format_of(path: Path) -> str:
-    kind = WRITTEN.get(path.suffix.lower())
-    if kind is None:
-        raise SaveError(
-            f"{shown(path)}: cannot tell the format from the name. "
-            f"End it in one of {' '.join(WRITTEN)}, or give a format."
-        )
     return kind

@@ -138,6 +138,7 @@ def test_compare_and_confidence_are_written(folder, scan):
     assert colorize("a.jpg", "--compare", "--confidence") == 0
     compare, confidence = opsin.open("a-compare.jpg"), opsin.open("a-confidence.png")
     assert (compare.height, compare.width) == (scan.height, 2 * scan.width + 8)
+    assert b"compositeWithTrainedAlgorithmicMedia" in compare.metadata.xmp
     assert np.ptp(compare.pixels[:, : scan.width].astype(int), axis=2).max() < 20
     assert np.ptp(compare.pixels[:, -scan.width :].astype(int), axis=2).max() > 30
     assert (confidence.is_gray, confidence.width) == (True, scan.width)

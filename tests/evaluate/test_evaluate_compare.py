@@ -4,10 +4,10 @@ from conftest import write_tiny_model
 
 import opsin
 from opsin.color import rgb_to_lab
+from opsin.drawing.sheet import GAP
 from opsin.errors import DataError, ModelError, SaveError
 from opsin.evaluate.colorize import evaluate
 from opsin.evaluate.compare import Figures, caption, compare, named
-from opsin.evaluate.sheet import GAP
 
 
 @pytest.fixture

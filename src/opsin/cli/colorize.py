@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -305,7 +305,8 @@ def _do(job: Job, options: Options) -> Result:
     if job.compare and is_wanted(job.compare):
         from opsin.drawing.before_after import side_by_side
 
-        side_by_side(photo, result).save(job.compare, quality=options.quality)
+        both = side_by_side(photo.pixels, result.pixels)
+        replace(result, pixels=both, alpha=None).save(job.compare, quality=options.quality)
     if job.confidence and is_wanted(job.confidence):
         shade = (confidence_of(photo, answer) - UNSURE) / (SURE - UNSURE)
         open_photo((shade.clip(0, 1) * 255 + 0.5).astype("uint8")).save(job.confidence)
@@ -347,8 +348,6 @@ def _run(
     jobs: Sequence[Job], options: Options, workers: int | None
 ) -> tuple[list[Result], BaseException | None]:
     """The results, and what stopped the run before its end."""
-    from dataclasses import replace
-
     from opsin.colorization.ensemble import members
     from opsin.machine import cores
     from opsin.models.engine import MOST_THREADS, load_engine

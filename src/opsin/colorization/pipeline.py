@@ -41,8 +41,8 @@ from opsin.colorization.decode import (
 from opsin.colorization.ensemble import Grid, mean, members
 from opsin.colorization.points import Point, hint_map, settle
 from opsin.colorization.request import Request, plain_points
+from opsin.drawing.pixels import resized
 from opsin.errors import ModelError
-from opsin.formats.vips import vips
 from opsin.machine import cores
 from opsin.models.card import Card
 from opsin.models.engine import Engine, load_engine
@@ -194,7 +194,7 @@ def ask_engines(
         names = ",".join(engine.card.name for engine in engines)
         raise ModelError(f"model '{names}' takes no points.")
     photo, points = photo.there, _within(points, photo)
-    shrunk = cache(partial(_resize, photo.pixels))
+    shrunk = cache(partial(resized, photo.pixels))
     said: list[Said] = []
     for engine in engines:
         card = engine.card
@@ -301,7 +301,7 @@ def confidence_map(answer: Answer, height: int, width: int) -> Floats:
         round(side * count / cells)
         for side, count, cells in zip((height, width), sure.shape, answer.cells, strict=False)
     )
-    full: Floats = _resize(sure, tall, wide, kernel="linear")[:height, :width, 0]
+    full: Floats = resized(sure, tall, wide, kernel="linear")[:height, :width, 0]
     return np.clip(full, 0, 1)
 
 
@@ -340,21 +340,12 @@ def _size(size: int | None, card: Card) -> int:
     return size
 
 
-def _resize(pixels: Any, height: int, width: int, *, kernel: str = "lanczos3") -> Any:
-    """`pixels` (H, W, C) at another size, without aliasing."""
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    image = vips().Image.new_from_array(pixels)
-    image = image.resize(width / image.width, vscale=height / image.height, kernel=kernel)
-    return image.numpy().reshape(height, width, pixels.shape[-1])
-
-
 def _thumbnail(pixels: Any, card: Card) -> Floats | None:
     """L* of the whole photograph, squashed to the size that the model's card asks for."""
     for entry in card.inputs:
         if entry.name == "thumbnail":
             height, width = (int(side) for side in entry.shape[-2:])
-            return light_of_pixels(_resize(pixels, height, width))[None, None]
+            return light_of_pixels(resized(pixels, height, width))[None, None]
     return None
 
 

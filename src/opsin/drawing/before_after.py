@@ -1,31 +1,23 @@
-"""What we draw for people: pictures that explain, never the result itself."""
+"""Before and after, beside each other: a picture that explains, never the result itself."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from opsin.formats.vips import vips
-from opsin.photo import Photo
+from opsin.drawing.pixels import as_rgb, fitted
 
 LONGEST = 1600  # of each half
 GAP = 8
 
 
-def side_by_side(before: Photo, after: Photo) -> Photo:
-    """Both photographs beside each other, 8 bit, no side of either above 1600 pixels."""
-    left, right = _shown(before), _shown(after)
-    gap = np.full((left.shape[0], GAP, 3), 255, np.uint8)
-    return replace(after, pixels=np.concatenate([left, gap, right], axis=1), alpha=None)
+def side_by_side(before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.uint8]:
+    """Two pictures (H, W, 1 or 3) of one size on one (h, w, 3), no side of either above 1600.
 
-
-def _shown(photo: Photo) -> Any:
-    image = vips().Image.new_from_array(photo.pixels)
-    scale = min(1, LONGEST / max(image.width, image.height))
-    pixels = image.resize(scale).numpy() if scale < 1 else photo.pixels
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-    pixels = pixels.reshape(*pixels.shape[:2], -1)
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+    >>> side_by_side(np.zeros((20, 30, 1), np.uint8), np.zeros((20, 30, 3), np.uint16)).shape
+    (20, 68, 3)
+    """
+    left, right = (as_rgb(fitted(pixels, LONGEST)) for pixels in (before, after))
+    return np.concatenate([left, np.full((len(left), GAP, 3), 255, np.uint8), right], axis=1)

@@ -23,6 +23,7 @@ from opsin import __version__
 from opsin.colorization import prior, upsample
 from opsin.colorization.ensemble import cards
 from opsin.colorization.pipeline import network_size
+from opsin.drawing.sheet import Cell, Sheet
 from opsin.errors import missing_extra
 from opsin.evaluate import equal, statistics
 from opsin.evaluate.answers import Answers, Setting, answers_of, settings
@@ -38,7 +39,6 @@ from opsin.evaluate.scores import (
     summarize,
     truth_of,
 )
-from opsin.evaluate.sheet import Cell, Sheet
 from opsin.machine import cores
 from opsin.sets.pictures import Paths, listed, read
 

@@ -8,6 +8,7 @@ be told: colorfulness CF and the mean a* and b*, which show a tint.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -21,19 +22,19 @@ from opsin.appearance import color_kind
 from opsin.color import rgb_to_lab
 from opsin.colorization import upsample
 from opsin.colorization.ensemble import cards
+from opsin.drawing.pixels import as_rgb, fitted
+from opsin.drawing.sheet import CELL, ROWS, Cell, Sheet
 from opsin.errors import DataError
 from opsin.evaluate.answers import Setting, answered, gray_photo, settings
 from opsin.evaluate.scores import Truth, by_name, paint, scores_of, truth_of
-from opsin.evaluate.sheet import Cell, Sheet, fit, spare
+from opsin.evaluate.sheet import spare
 from opsin.models import store
 from opsin.photo import Photo
-from opsin.sets.pictures import Paths, photos, rgb_of
+from opsin.sets.pictures import Paths, photos
 
 Floats: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[np.uint8]
 
-CELL = 300  # pixels, the longer side of a picture
-ROWS = 12  # photographs on a page
 LONGEST = 1600  # pixels; a larger photograph is made smaller before it is measured
 
 
@@ -106,20 +107,21 @@ def compare(
     asked = settings(named(models), vividness, size)
     described = _described(asked)
     compared: list[Compared] = []
-    with Sheet(output or "", cell=cell, rows=rows) as pages:
+    with ExitStack() as stack:
+        sheet = stack.enter_context(Sheet(output, cell=cell, rows=rows)) if output else None
         for name, photo in islice(photos(paths, passed=passed), limit):
             truth, kind = _seen(name, photo)
             if not compared:  # a network's first run is slower
                 list(answered(gray_photo(truth.light), asked))
             found = list(_pictures(truth, kind, asked))
             compared.append(Compared(name, kind, tuple(figures for figures, _ in found)))
-            if output is not None:
-                pages.add([Cell(pixels, caption(figures, name)) for figures, pixels in found])
+            if sheet:
+                sheet.add([Cell(pixels, caption(figures, name)) for figures, pixels in found])
             if watch:
                 watch(compared[-1])
     if not compared:
         raise DataError("none of the photographs can be read: there is nothing to compare.")
-    return Comparison(tuple(compared), tuple(pages.written), described)
+    return Comparison(tuple(compared), tuple(sheet.pages) if sheet else (), described)
 
 
 def named(models: str | Sequence[str]) -> list[str]:
@@ -146,7 +148,7 @@ def caption(figures: Figures, name: str) -> str:
 
 def _seen(name: str, photo: Photo) -> tuple[Truth, str]:
     """The photograph, not too large, and its kind; what is no truth of it is not used."""
-    rgb = np.ascontiguousarray(fit(rgb_of(photo), LONGEST))
+    rgb = np.ascontiguousarray(fitted(as_rgb(photo.pixels), LONGEST))
     return truth_of(rgb, name), "gray" if photo.is_gray else color_kind(rgb)
 
 

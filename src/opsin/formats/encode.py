@@ -8,12 +8,14 @@ takes more bytes and still has larger errors there.
 """
 
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsin.errors import SaveError
+from opsin.files import shown
 from opsin.formats import bmp, exif, icc, iptc, png, xmp
 from opsin.formats.metadata import Metadata
 from opsin.formats.suffixes import WRITTEN
@@ -91,6 +93,17 @@ def losses(
             if blob and len(blob) > JPEG_SEGMENT - 64
         ]
     return tuple(lost)
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's name asks for; `SaveError` if it asks for none."""
+    kind = WRITTEN.get(path.suffix.lower())
+    if kind is None:
+        raise SaveError(
+            f"{shown(path)}: cannot tell the format from the name. "
+            f"End it in one of {' '.join(WRITTEN)}, or give a format."
+        )
+    return kind
 
 
 def to_8_bits(values: NDArray[Any]) -> NDArray[Any]:

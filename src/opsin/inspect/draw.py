@@ -21,15 +21,15 @@ from opsin.color import pixels_of_lab
 from opsin.colorization.bins import BINS, GRID, REACH
 from opsin.colorization.ensemble import members
 from opsin.colorization.pipeline import Said, answer_of, paint
+from opsin.drawing.pixels import as_rgb, fitted, resized
+from opsin.drawing.sheet import GAP, PAPER, Cell, layout, lettering, save, stacked
 from opsin.errors import ModelError
 from opsin.evaluate.answers import gray_photo
-from opsin.evaluate.sheet import GAP, PAPER, Cell, fit, page, spare, written
-from opsin.formats.vips import vips
+from opsin.evaluate.sheet import spare
 from opsin.inspect.layers import Layer, chosen, layers_of, look, way
 from opsin.models.card import Card
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
-from opsin.sets.pictures import rgb_of
 
 Floats: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -136,20 +136,20 @@ def inspect(
         stages=tuple(Stage(*pair) for pair in zip(wanted, values, strict=True)),
     )
     if output is not None:
-        Photo(draw(found, channels=channels)).save(output)
+        save(draw(found, channels=channels), output)
     return found
 
 
 def draw(found: Inspection, *, channels: int = CHANNELS) -> Pixels:
     """The page (H, W, 3): what was seen and answered, the likeliest colors, the stages."""
-    parts = [page([_top(found)], cell=PICTURE)]
+    parts = [layout([_top(found)], cell=PICTURE)]
     if found.colors:
         heading = f"the likeliest of {len(BINS)} colors, as the mean over the picture"
         parts += _block(heading, [_swatch(one) for one in found.colors[:COLORS]])
     for stage in found.stages:
         tiles = [Cell(_tile(stage.values[i]), str(i)) for i in stage.strongest(channels)]
         parts += _block(title(found, stage), tiles)
-    return _below_each_other(parts)
+    return stacked(parts)
 
 
 def title(found: Inspection, stage: Stage) -> str:
@@ -174,9 +174,10 @@ def title(found: Inspection, stage: Stage) -> str:
 def _top(found: Inspection) -> list[Cell]:
     height, width = found.light.shape
     seen = gray_photo(found.light).pixels[..., 0] / 255
+    answer = fitted(as_rgb(found.answer.pixels), PICTURE)
     cells = [
         Cell(_gray(seen, PICTURE), f"L*, as {found.card.name} sees it\n{width} x {height}"),
-        Cell(fit(rgb_of(found.answer), PICTURE), f"its answer\n{found.parameters:,} parameters"),
+        Cell(answer, f"its answer\n{found.parameters:,} parameters"),
     ]
     if found.entropy is not None:
         mean = found.entropy.mean()
@@ -192,9 +193,9 @@ def _block(heading: str, cells: Sequence[Cell]) -> list[Pixels]:
     """Cells in rows of the page, below their title."""
     rows = [cells[start : start + BESIDE] for start in range(0, len(cells), BESIDE)]
     text = np.pad(
-        written(heading, BESIDE * TILE), ((GAP, 0), (GAP, 0), (0, 0)), constant_values=PAPER
+        lettering(heading, BESIDE * TILE), ((GAP, 0), (GAP, 0), (0, 0)), constant_values=PAPER
     )
-    return [text, *(page([row], cell=TILE) for row in rows)]
+    return [text, *(layout([row], cell=TILE) for row in rows)]
 
 
 def _swatch(one: Share) -> Cell:
@@ -234,20 +235,9 @@ def _tile(values: Floats) -> Pixels:
 def _gray(values: NDArray[Any], side: int) -> Pixels:
     """Values (h, w) in [0, 1] as a picture (H, W, 3) whose longer side is `side`."""
     level = (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
-    image = vips().Image.new_from_array(np.repeat(level[..., None], 3, axis=2))
     height, width = (max(1, round(side * count / max(level.shape))) for count in level.shape)
     kernel = "nearest" if side > max(level.shape) else "lanczos3"  # a cell is shown as one
-    image = image.resize(width / image.width, vscale=height / image.height, kernel=kernel)
-    pixels: Pixels = image.numpy()
-    return pixels
-
-
-def _below_each_other(parts: Sequence[Pixels]) -> Pixels:
-    width = max(part.shape[1] for part in parts)
-    sheet = np.full((sum(map(len, parts)), width, 3), PAPER, np.uint8)
-    for top, part in zip(np.cumsum([0, *map(len, parts)]), parts, strict=False):
-        sheet[top : top + len(part), : part.shape[1]] = part
-    return sheet
+    return as_rgb(resized(level[..., None], height, width, kernel=kernel))
 
 
 def _colors(said: Said) -> tuple[Share, ...]:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin.drawing.pixels import as_rgb
 from opsin.errors import DataError, NotAPhotoError, PhotoError, TruncatedPhotoError
 from opsin.formats.suffixes import READ
 from opsin.photo import Photo
@@ -34,7 +35,7 @@ def read(paths: Paths, *, limit: int | None = None) -> Iterator[tuple[str, Pixel
     unpacking it, one of their splits, or a picture. Gray pictures have three equal channels.
     """
     for name, photo in islice(photos(paths), limit):
-        yield name, rgb_of(photo)
+        yield name, as_rgb(photo.pixels)
 
 
 def photos(
@@ -67,14 +68,6 @@ def photos(
 def listed(paths: Paths) -> list[str | Path]:
     """One path or several, as a list."""
     return [paths] if isinstance(paths, str | Path) else list(paths)
-
-
-def rgb_of(photo: Photo) -> Pixels:
-    """The pixels of `photo` as uint8 (H, W, 3)."""
-    pixels = photo.pixels
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
 def _sources(path: Path, split: str | None) -> Iterator[tuple[str, Path | Callable[[], bytes]]]:
