@@ -1,5 +1,8 @@
 # make demo     colorizes samples/ into demo/
 # make test     lint, types, layers and tests, in an environment with all extras
+# make smoke    builds the package and tries it in an empty environment
+# make docs     builds the documentation into build/docs
+# make licenses writes docs/licenses.md: every dependency and weight with its license
 # make pictures makes the README's pictures again
 # make fuzz     hurts files for ten minutes and uses them; any error that is not ours is kept
 # make bench    times the package on this machine
@@ -12,7 +15,7 @@ BIN    := $(VENV)/bin
 
 RUNS   ?= runs/study
 
-.PHONY: demo test check fuzz pictures bench study clean
+.PHONY: demo test check smoke docs licenses fuzz pictures bench study clean
 
 demo: $(VENV)/base
 	$(BIN)/opsin colorize samples -o demo --compare --overwrite
@@ -27,6 +30,16 @@ check:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+smoke: $(VENV)/all
+	$(BIN)/python tests/smoke.py
+
+docs: $(VENV)/all
+	$(BIN)/python -m sphinx -q -W --keep-going -d build/doctrees docs build/docs
+	@echo "Open build/docs/index.html."
+
+licenses: $(VENV)/all
+	$(BIN)/python benchmarks/licenses.py
 
 fuzz: $(VENV)/all
 	$(BIN)/python tests/fuzz.py --seconds 600
@@ -47,8 +60,8 @@ $(VENV)/base: pyproject.toml
 
 $(VENV)/all: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,dev,docs]'
 	touch $@ $(VENV)/base
 
 clean:
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

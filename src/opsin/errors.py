@@ -74,7 +74,7 @@ class WrongCallError(OpsinError):
 def needs_extra(feature: str, extra: str) -> Iterator[None]:
     """Around imports: a package that is missing becomes one sentence with the install command.
 
-    >>> with needs_extra("training", "train"):
+    >>> with needs_extra("training", "train"):  # doctest: +ELLIPSIS
     ...     import no_such_package
     Traceback (most recent call last):
     opsin.errors.ExtraMissingError: training needs packages ... pip install 'opsin[train]'
