@@ -20,7 +20,7 @@ def touch(*names):
 
 
 def pairs(*paths, **options):
-    return {str(job.source): str(job.target) for job in plan(paths, **options)[0]}
+    return {str(job.source): str(job.outputs["output"]) for job in plan(paths, **options)[0]}
 
 
 def test_the_picture_goes_beside_the_photograph(folder):
@@ -140,7 +140,10 @@ def test_suffixes_tell_photographs_of_one_name_apart(folder):
 
 def test_suffixes_tell_extras_apart(folder):
     touch("a.jpg", "a.tif")
-    outputs = [[path.name for path in job.outputs()] for job in plan(["."], compare=True)[0]]
+    outputs = [
+        [path.name for path in job.outputs.values()]
+        for job in plan(["."], extras={"compare": ".jpg"})[0]
+    ]
     assert outputs == [["a-color.jpg", "a-compare.jpg"], ["a-color.tif", "a-tif-compare.jpg"]]
 
 
@@ -175,8 +178,8 @@ def test_nothing_found_is_a_clear_error(folder):
 
 def test_extras_lie_beside_the_picture(folder):
     touch("in/a.tif")
-    [job], _ = plan(["in"], output="out", compare=True, confidence=True)
-    assert [str(path) for path in job.outputs()] == [
+    [job], _ = plan(["in"], output="out", extras={"compare": ".jpg", "confidence": ".png"})
+    assert [str(path) for path in job.outputs.values()] == [
         "out/a-color.tif",
         "out/a-compare.jpg",
         "out/a-confidence.png",

@@ -270,7 +270,7 @@ def test_a_full_disk_stops_the_run_with_the_fix(folder, scan, monkeypatch, capsy
             raise opsin.SaveError("full") from OSError(errno.ENOSPC, "No space left on device")
         return Path(path).write_bytes(data)
 
-    monkeypatch.setattr("opsin.photo.write_atomically", full)
+    monkeypatch.setattr("opsin.archive.attempt.write_atomically", full)
     assert colorize(".", "--workers", 1) == 1
     said = capsys.readouterr().err
     assert "the disk is full; stopped after 5 of 20. Make room, or give another folder" in said

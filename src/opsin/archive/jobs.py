@@ -16,21 +16,16 @@ import re
 import stat
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from opsin.errors import WrongCallError
 from opsin.files import shown
-from opsin.formats.suffixes import READ
+from opsin.formats.suffixes import KEPT, READ, SUFFIX
 
-WRITABLE = {
-    "jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif", "bmp": ".bmp",
-}  # fmt: skip
-"""The formats that can be written, and the suffix that a new one gets."""
-
-KEPT = tuple(kind for kind in WRITABLE if kind != "bmp")  # it cannot tell who made its colors
-"""The formats that a photograph keeps; of the others it becomes PNG."""
+NOTHING: Final[Mapping[str, str]] = {}
 
 OWN = ("-color", "-compare", "-confidence")
 """What the names of opsin's own pictures end with."""
@@ -41,24 +36,20 @@ class Job:
     """A photograph and the files that are to be made of it."""
 
     source: Path
-    target: Path
-    format: str
-    compare: Path | None = None
-    confidence: Path | None = None
-
-    def outputs(self) -> list[Path]:
-        return [path for path in (self.target, self.compare, self.confidence) if path]
+    outputs: Mapping[str, Path] = field(default_factory=dict)
+    """By role: "output" is the picture, beside others as "compare" or "confidence"."""
 
     def is_done(self) -> bool:
-        return all(os.path.exists(path) for path in self.outputs())
+        """Whether all of its files exist; a photograph of which none is made is never done."""
+        return bool(self.outputs) and all(map(os.path.exists, self.outputs.values()))
 
 
 def format_of(name: str) -> str:
     """The writable format called `name`, with or without a dot; jpg and tif are understood."""
     plain = name.lower().removeprefix(".")
     plain = READ.get(f".{plain}", plain)
-    if plain not in WRITABLE:
-        raise WrongCallError(f"cannot write '{name}'. Formats: {', '.join(WRITABLE)}.")
+    if plain not in SUFFIX:
+        raise WrongCallError(f"cannot write '{name}'. Formats: {', '.join(SUFFIX)}.")
     return plain
 
 
@@ -67,12 +58,14 @@ def plan(
     *,
     output: str | None = None,
     format: str | None = None,
-    compare: bool = False,
-    confidence: bool = False,
+    picture: str | None = "color",
+    extras: Mapping[str, str] = NOTHING,
 ) -> tuple[list[Job], list[tuple[Path, str]]]:
     """One job for each photograph that `paths` (files, folders, globs) mean.
 
-    Also what could not be looked into, and why: such folders are passed over.
+    Its picture is called NAME-`picture`; None for work that makes none. `extras` are other files
+    beside it by role, with their suffixes: {"compare": ".jpg"}. Also told is what could not be
+    looked into, and why: such folders are passed over.
     """
     unread: list[tuple[Path, str]] = []
     folder = output is not None and _means_folder(output, paths)
@@ -82,7 +75,18 @@ def plan(
         raise WrongCallError(f"no photograph in {', '.join(map(shown, paths))}.")
     if out is not None and not folder and len(found) > 1:
         raise WrongCallError(f"-o {out} is one file, but there are {len(found)} photographs.")
-    jobs = [_job(path, base, out, folder, format, compare, confidence) for path, base in found]
+    one = None if out is None or folder else out  # the file that the one picture is written to
+    if one is not None and format_of(format or one.suffix) != format_of(one.suffix):
+        raise WrongCallError(f"--format {format} does not fit the name {one}.")
+    jobs = []
+    for path, base in found:
+        place = path.parent if out is None else out / path.parent.relative_to(base)
+        target = one or place / _name(path, picture or "", format)
+        stem = path.stem if one is None else one.stem
+        outputs = {} if picture is None else {"output": target}
+        for role, suffix in extras.items():
+            outputs[role] = target.with_name(f"{stem}-{role}{suffix}")
+        jobs.append(Job(path, outputs))
     jobs = _told_apart(jobs)
     _refuse_collisions(jobs)
     return jobs, unread
@@ -94,7 +98,7 @@ def _means_folder(output: str, paths: Sequence[str]) -> bool:
     suffix = Path(output).suffix
     if suffix and suffix.lower() not in READ and len(paths) == 1 and Path(paths[0]).is_file():
         raise WrongCallError(
-            f"cannot write '{suffix}'. Formats: {', '.join(WRITABLE)}. "
+            f"cannot write '{suffix}'. Formats: {', '.join(SUFFIX)}. "
             f"If {shown(output)} is to be a folder, end the name with /."
         )
     return suffix.lower() not in READ
@@ -205,44 +209,11 @@ def _unique(found: Iterable[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
     return list({os.path.abspath(path): (path, base) for path, base in found}.values())
 
 
-def _job(
-    source: Path,
-    base: Path,
-    out: Path | None,
-    folder: bool,
-    format: str | None,
-    compare: bool,
-    confidence: bool,
-) -> Job:
+def _name(source: Path, picture: str, format: str | None) -> str:
+    """What the picture is called; a photograph's own suffix stays where its format does."""
     own = READ.get(source.suffix.lower(), "")
-    if out is not None and not folder:
-        kind = format_of(out.suffix)
-        if format is not None and format_of(format) != kind:
-            raise WrongCallError(f"--format {format} does not fit the name {out}.")
-        return _with_extras(source, out, kind, out.parent, out.stem, compare, confidence)
-    place = source.parent if out is None else out / source.parent.relative_to(base)
     kind = format_of(format or (own if own in KEPT else "png"))
-    suffix = source.suffix if kind == own else WRITABLE[kind]
-    target = place / f"{source.stem}-color{suffix}"
-    return _with_extras(source, target, kind, place, source.stem, compare, confidence)
-
-
-def _with_extras(
-    source: Path,
-    target: Path,
-    kind: str,
-    place: Path,
-    stem: str,
-    compare: bool,
-    confidence: bool,
-) -> Job:
-    return Job(
-        source,
-        target,
-        kind,
-        place / f"{stem}-compare.jpg" if compare else None,
-        place / f"{stem}-confidence.png" if confidence else None,
-    )
+    return f"{source.stem}-{picture}{source.suffix if kind == own else SUFFIX[kind]}"
 
 
 def _told_apart(jobs: Sequence[Job]) -> list[Job]:
@@ -252,7 +223,7 @@ def _told_apart(jobs: Sequence[Job]) -> list[Job]:
     becomes scan-bmp-color.png. Where names still are one, or differ in the case of letters alone,
     which is one name on many disks, later ones get a number: scan-2-color.jpg.
     """
-    writers = Counter(_key(path) for job in jobs for path in job.outputs())
+    writers = Counter(_key(path) for job in jobs for path in job.outputs.values())
     taken: set[str] = set()
 
     def with_suffix(path: Path, source: Path) -> Path:
@@ -264,21 +235,17 @@ def _told_apart(jobs: Sequence[Job]) -> list[Job]:
     for job in jobs:
         named = _with_names(job, with_suffix)
         number = 1
-        while taken & {_key(path) for path in named.outputs()}:
+        while taken & {_key(path) for path in named.outputs.values()}:
             number += 1
             named = _with_names(job, functools.partial(_renamed, add=str(number)))
-        taken |= {_key(path) for path in named.outputs()}
+        taken |= {_key(path) for path in named.outputs.values()}
         apart.append(named)
     return apart
 
 
 def _with_names(job: Job, name: Callable[[Path, Path], Path]) -> Job:
-    return replace(
-        job,
-        target=name(job.target, job.source),
-        compare=job.compare and name(job.compare, job.source),
-        confidence=job.confidence and name(job.confidence, job.source),
-    )
+    outputs = {role: name(path, job.source) for role, path in job.outputs.items()}
+    return replace(job, outputs=outputs)
 
 
 def _renamed(path: Path, source: Path, add: str) -> Path:
@@ -292,7 +259,7 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
     names = {_key(job.source) for job in jobs}
     files = {_file(job.source) for job in jobs} - {None}
     for job in jobs:
-        for path in job.outputs():
+        for path in job.outputs.values():
             if _key(path) in names or _file(path) in files:
                 raise WrongCallError(
                     f"{shown(path)} is one of the photographs; it would be overwritten. "

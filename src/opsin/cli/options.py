@@ -9,14 +9,40 @@ from typing import Annotated, TypeAlias
 import typer
 
 from opsin.cli import FAILED
+from opsin.defaults import SIZES
 
+Model: TypeAlias = Annotated[
+    str, typer.Option(help="See opsin models list; several with commas are an ensemble.")
+]
+Vividness: TypeAlias = Annotated[
+    float, typer.Option(min=0, max=1, help="From 0, muted, to 1, saturated.")
+]
 Size: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        min=64,
-        max=2048,
+        min=SIZES[0],
+        max=SIZES[1],
         help="Short side of the picture that the network sees. [default: the model's]",
     ),
+]
+Quality: TypeAlias = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")]
+Overwrite: TypeAlias = Annotated[
+    bool, typer.Option("--overwrite", help="Also do what is done already.")
+]
+PixelLimit: TypeAlias = Annotated[
+    int, typer.Option(min=1, help="Photographs with more pixels are not opened.")
+]
+Damaged: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--damaged", help="Take damaged photographs as far as they go; the rest stays gray."
+    ),
+]
+Workers: TypeAlias = Annotated[
+    int | None, typer.Option(min=1, max=64, help="Photographs at once. [default: the cores + 1]")
+]
+DryRun: TypeAlias = Annotated[
+    bool, typer.Option("--dry-run", help="Only tell what would be written.")
 ]
 Models: TypeAlias = Annotated[
     list[str] | None,

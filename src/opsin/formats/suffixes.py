@@ -15,3 +15,11 @@ READ: Final = {
     **{".gif": "gif", ".heic": "heic", ".heif": "heic"},
 }
 """What is looked for; of HEIC only the reason is told why it cannot be read."""
+
+SUFFIX: Final = {
+    "jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif", "bmp": ".bmp",
+}  # fmt: skip
+"""The formats that can be written, and the suffix that a new file gets."""
+
+KEPT: Final = tuple(kind for kind in SUFFIX if kind != "bmp")  # it cannot tell who made its colors
+"""The formats that a photograph keeps; of the others it becomes PNG."""

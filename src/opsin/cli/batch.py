@@ -1,0 +1,198 @@
+"""What the verbs over many photographs say: progress, failures, the end, JSON, and exit codes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from opsin.archive.attempt import result_of
+from opsin.archive.batch import Run, run
+from opsin.archive.jobs import Job
+from opsin.archive.result import Result, counts, frame
+from opsin.archive.resume import prepare, to_do
+from opsin.cli import FAILED, STOPPED
+from opsin.files import check_writable, shown
+from opsin.work import Work
+
+MOST_NOTES = 12
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a verb tells of its photographs."""
+
+    doing: str
+    """As "colorizing"."""
+    done: str
+    """As "colorized"."""
+    skipped: Mapping[str, str]
+    """Why photographs are skipped, and how that is told."""
+
+
+def over(
+    planned: tuple[Sequence[Job], Sequence[tuple[Path, str]]],
+    work: Work,
+    words: Words,
+    *,
+    output: str | None,
+    workers: int | None,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Does the work with each photograph of a plan, tells of it and leaves with its exit code.
+
+    `output` is where the files go, as the user named it; None is beside the photographs.
+    """
+    jobs, unread = planned
+    known, todo = to_do(jobs, overwrite=overwrite)
+    known += [Result(str(path), "failed", error=error) for path, error in unread]
+    if dry_run:
+        print_plan([*known, *(result_of(job, "planned") for job in todo)], as_json=as_json)
+        return
+    if output is not None and todo:
+        check_writable(
+            Path(output) if len(jobs) > 1 else next(iter(todo[0].outputs.values())).parent
+        )
+    refused, todo = prepare(todo)
+    known += refused
+    for result in known:
+        print_failure(result)
+    with progress(len(todo), words) as advance:
+        done = run(todo, work, workers=workers, overwrite=overwrite, on_result=advance)
+    finish(known, done, len(jobs) + len(unread), words, as_json=as_json)
+
+
+@contextmanager
+def progress(total: int, words: Words) -> Iterator[Callable[[Result], None]]:
+    """Called with each result; tells failures, and draws a bar if there is somebody to see it."""
+    if not sys.stderr.isatty():
+        yield print_failure
+        return
+    from rich.console import Console
+
+    if total == 1:
+        with Console(stderr=True).status(words.doing):  # a large photograph takes its time
+            yield print_failure
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    began = time.perf_counter()
+    rate = TextColumn("{task.fields[rate]:.1f}/s")
+    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeLeft(), TextColumn("left"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, rate=0.0)
+        done = 0
+
+        def advance(result: Result) -> None:
+            nonlocal done
+            done += 1
+            if result.error:
+                bar.console.print(_failure(result), markup=False, highlight=False, soft_wrap=True)
+            bar.update(task, advance=1, rate=done / (time.perf_counter() - began))
+
+        yield advance
+
+
+def print_failure(result: Result) -> None:
+    if result.error:
+        print(_failure(result), file=sys.stderr)
+
+
+def print_plan(results: Sequence[Result], *, as_json: bool) -> None:
+    """What would be done."""
+    if as_json:
+        print_json(frame(results))
+        return
+    for result in results:
+        note = " (exists, skipped)" if result.status == "skipped" else ""
+        print(f"{shown(result.input)} -> {shown(str(result.outputs.get('output')))}{note}")
+
+
+def finish(known: Sequence[Result], found: Run, total: int, words: Words, *, as_json: bool) -> None:
+    """Says what became of all photographs and leaves with the exit code that fits."""
+    results = [*known, *found.results]
+    count = counts(results)
+    if as_json:
+        print_json(frame(results, left=total - len(results), seconds=round(found.seconds, 3)))
+    else:
+        print(_summary(results, count, found.seconds, words), file=sys.stderr)
+    finished = count["done"] + count["skipped"]
+    if found.stopped == "asked":
+        print(
+            f"opsin: stopped after {finished} of {total}. The same command again goes on there.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(STOPPED)
+    if found.stopped == "full disk":
+        print(
+            f"opsin: the disk is full; stopped after {finished} of {total}. "
+            f"Make room, or give another folder with -o; the same command again goes on there.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(FAILED)
+    if count["failed"]:
+        raise typer.Exit(FAILED)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    import json
+
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:  # names that are not text, or a terminal that is not UTF-8
+        text = json.dumps(document, indent=2)
+    print(text)
+
+
+def _failure(result: Result) -> str:
+    return f"opsin: {shown(result.input)}: {result.error}"
+
+
+def _summary(
+    results: Sequence[Result], count: Mapping[str, int], seconds: float, words: Words
+) -> str:
+    if len(results) == 1 and count["done"] and "output" in results[0].outputs:
+        [result] = results
+        notes = "".join(f"\n  {note}" for note in result.notes)
+        return (
+            f"{shown(result.input)} -> {shown(result.outputs['output'])} ({seconds:.1f} s){notes}"
+        )
+    parts = [f"{count['done']} {words.done} in {seconds:.1f} s"] if count["done"] else []
+    for reason, why in words.skipped.items():
+        if number := sum(
+            result.status == "skipped" and result.notes == (reason,) for result in results
+        ):
+            parts.append(f"{number} skipped, {why}")
+    if count["failed"]:
+        parts.append(f"{count['failed']} failed")
+    return "; ".join(parts or ["nothing to do"]) + "." + _notes(results)
+
+
+def _notes(results: Sequence[Result]) -> str:
+    """What was noted, most frequent first: one line a note, with the photograph or how many."""
+    inputs: dict[str, list[str]] = {}
+    for result in results:
+        if result.status == "done":
+            for note in result.notes:
+                inputs.setdefault(note, []).append(result.input)
+    notes = sorted(inputs, key=lambda note: -len(inputs[note]))
+    lines = [
+        f"{shown(inputs[note][0])}: {note}"
+        if len(inputs[note]) == 1
+        else f"{len(inputs[note])} photographs: {note}"
+        for note in notes[:MOST_NOTES]
+    ]
+    if len(notes) > MOST_NOTES:
+        lines.append(f"and {len(notes) - MOST_NOTES} other notes; --json lists them all")
+    return "".join(f"\n  {line}" for line in lines)

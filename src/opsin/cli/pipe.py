@@ -1,0 +1,61 @@
+"""A photograph through a pipe: one comes in, one picture goes out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from opsin.archive.jobs import format_of
+from opsin.cli import write_to_stdout
+from opsin.errors import SaveError, WrongCallError
+from opsin.files import shown, write_atomically
+from opsin.formats.suffixes import SUFFIX
+from opsin.work import Work
+
+
+def refuse_in_a_pipe(given: Mapping[str, bool]) -> None:
+    """Options that mean nothing in a pipe are refused by name."""
+    if names := [name for name, is_given in given.items() if is_given]:
+        raise WrongCallError(
+            f"{', '.join(names)}: not in a pipe, which carries one picture. Give a file's name."
+        )
+
+
+def pipe(
+    work: Work, paths: Sequence[str], output: str | None, format: str | None, *, overwrite: bool
+) -> None:
+    """The picture that the work makes of stdin or of one file, on stdout or in a file."""
+    from opsin.archive.batch import shares
+
+    if len(paths) > 1:
+        raise WrongCallError("a pipe carries one photograph, but there are several paths.")
+    target = None if output in (None, "-") else _file(str(output), overwrite=overwrite)
+    if target is None and sys.stdout.isatty():
+        raise WrongCallError("the picture would fill the terminal. Add -o FILE or > FILE.")
+    if target is not None:
+        format = format or target.suffix
+    suffix = "" if format is None else SUFFIX[format_of(format)]
+    source = sys.stdin.buffer if paths[0] == "-" else Path(paths[0])
+    _, threads = shares(None, 1)
+    made = work.do(source, wanted={"output": suffix}, there={}, threads=threads)
+    if target is None:
+        write_to_stdout(made.files["output"])
+    else:
+        write_atomically(target, made.files["output"])
+    for note in made.notes:
+        print(f"opsin: {note}", file=sys.stderr)
+
+
+def _file(output: str, *, overwrite: bool) -> Path:
+    """Where the picture goes, if it may."""
+    if output.endswith("/") or os.path.isdir(output):
+        raise WrongCallError(
+            f"-o {shown(output)} is a folder, and what comes through a pipe has no name. "
+            "Give the name of a file."
+        )
+    target = Path(output)
+    if not overwrite and target.exists():
+        raise SaveError(f"{shown(target)}: already there. Choose another name, or overwrite.")
+    return target

@@ -1,0 +1,17 @@
+"""What is meant where nobody says otherwise: the same in Python and on the command line."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VIVIDNESS: Final = 0.5
+"""From 0, muted, to 1, saturated."""
+
+QUALITY: Final = 90
+"""Of JPEG, WebP and AVIF, from 1 to 100."""
+
+PIXEL_LIMIT: Final = 250_000_000
+"""Photographs with more pixels are not opened."""
+
+SIZES: Final = (64, 2048)
+"""What the short side of the picture that a network sees may be."""
