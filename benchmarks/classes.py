@@ -14,14 +14,15 @@ import numpy as np
 import torch
 
 from opsin.color import rgb_to_lab
-from opsin.colorization.data import Data, labels_of
+from opsin.colorization.data import Data
 from opsin.colorization.export import read_run
 from opsin.colorization.networks.global_local import GlobalLocal
 from opsin.colorization.objectives.regression import squashed
-from opsin.colorization.systems import system_of
+from opsin.colorization.task import TASK
 from opsin.colorization.validation import square
 from opsin.evaluate.statistics import bootstrap
 from opsin.sets.listing import list_pictures
+from opsin.training.crops import labels_of
 from opsin.training.recipe import section
 
 
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("data", nargs="+", type=Path)
     arguments = parser.parse_args()
     done = read_run(arguments.run)
-    system = system_of(done.recipe.network)
+    system = TASK.system(done.recipe.network)
     network = system.build().eval()
     if not isinstance(network, GlobalLocal) or network.whole is None:
         raise SystemExit(f"{arguments.run}: its network does not classify; train A5.")

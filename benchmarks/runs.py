@@ -25,7 +25,7 @@ from opsin.appearance import colorfulness, delta_e_2000
 from opsin.color import lab_to_rgb, rgb_to_lab
 from opsin.colorization.export import read_run
 from opsin.colorization.objectives.regression import squashed
-from opsin.colorization.systems import system_of
+from opsin.colorization.task import TASK
 from opsin.colorization.validation import save_sheet
 from opsin.evaluate.equal import curve, gain_for
 from opsin.evaluate.statistics import bootstrap
@@ -81,7 +81,7 @@ def square(pixels: NDArray[np.uint8], size: int) -> Float:
 def answer(run: Path, light: Float) -> Float:
     """a*b* (N, S, S, 2) of L* (N, S, S), by a run's averaged network."""
     done = read_run(run)
-    system = system_of(done.recipe.network)
+    system = TASK.system(done.recipe.network)
     network = system.build().eval()
     network.load_state_dict(done.weights, strict=True)
     side = system.thumbnail(network)

@@ -107,7 +107,8 @@ def model_of(name: str, runs: Path) -> str:
 def train(name: str, arguments: argparse.Namespace) -> None:
     """The run of a system and its model, unless they are there."""
     from opsin.colorization.export import export
-    from opsin.colorization.train import train as run
+    from opsin.colorization.task import TASK
+    from opsin.training.run import train as run
 
     out = arguments.runs / name
     if card_of(name, arguments.runs).exists():
@@ -115,6 +116,7 @@ def train(name: str, arguments: argparse.Namespace) -> None:
     changes = (*SYSTEMS[name][1], f'name="{name}"', *arguments.changes)
     recipe = read_recipe(ROOT / "recipes" / "study.toml", changes)
     run(
+        TASK,
         recipe,
         arguments.data,
         out,
@@ -131,9 +133,9 @@ def weigh(table: dict[str, Any]) -> dict[str, float]:
     from torch.utils.flop_counter import FlopCounterMode
 
     from opsin.colorization.bins import BINS
-    from opsin.colorization.systems import system_of
+    from opsin.colorization.task import TASK
 
-    system = system_of(table)
+    system = TASK.system(table)
     network = system.build().eval()
     inputs = {"light": torch.zeros(1, 1, 256, 256)}
     if "hints" in system.gives:

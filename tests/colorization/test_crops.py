@@ -18,9 +18,10 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 from skimage import data  # noqa: E402
 
+from colorization.running import Crops  # noqa: E402
 from opsin.color import lab_to_rgb, rgb_to_lab, rgb_to_light  # noqa: E402
 from opsin.colorization.bins import histogram  # noqa: E402
-from opsin.colorization.data import Crops, Data, make_crop  # noqa: E402
+from opsin.colorization.data import Data, make_crop  # noqa: E402
 from opsin.sets.listing import Listing, Picture, list_pictures  # noqa: E402
 
 PLAIN = {"least_area": 1.0, "stretch": 1.0, "film": 0.0, "wear": 0.0, "hinted": 0.0}
@@ -252,7 +253,7 @@ def drawn(listing: Listing, batches: int, **settings: float) -> list[dict]:
         variants=1,
         **{**PLAIN, **settings},  # type: ignore[arg-type]
     )
-    source = Crops(listing, told, seed=3, first=0, last=batches, gives=frozenset())
+    source = Crops(listing, told, seed=3, first=0, last=batches)
     return [source.batch(number) for number in range(batches)]
 
 

@@ -13,14 +13,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from colorization.running import system_of  # noqa: E402
 from opsin.cli import main  # noqa: E402
 from opsin.cli.export import in_words  # noqa: E402
 from opsin.colorization.export import export  # noqa: E402
-from opsin.colorization.systems import start_network, system_of  # noqa: E402
 from opsin.errors import DataError, ModelError, RecipeError  # noqa: E402
 from opsin.models import store  # noqa: E402
 from opsin.models.card import read_card  # noqa: E402
 from opsin.training.export import read_weights  # noqa: E402
+from opsin.training.task import start_network  # noqa: E402
 
 A1 = {"kind": "encoder_decoder"}
 
@@ -278,7 +279,7 @@ def test_a_disk_that_fails_between_the_files_leaves_neither(
 
 
 def test_a_recipe_s_name_is_refused_before_training(tmp_path: Path) -> None:
-    from opsin.colorization.train import train
+    from colorization.running import train
     from opsin.training.recipe import Recipe
 
     recipe = Recipe(task="colorize", name="../../evil", steps=1, network=A1)

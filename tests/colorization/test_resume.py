@@ -16,7 +16,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from opsin.colorization.train import train  # noqa: E402
+from colorization.running import train  # noqa: E402
 from opsin.errors import DataError, RecipeError  # noqa: E402
 from opsin.interrupt import Stopped  # noqa: E402
 from opsin.training.recipe import Recipe  # noqa: E402

@@ -26,7 +26,7 @@ from msgspec.inspect import (
 )
 
 from opsin.colorization.data import Data
-from opsin.colorization.systems import SYSTEMS
+from opsin.colorization.task import SYSTEMS
 from opsin.errors import RecipeError
 from opsin.training.recipe import Recipe, section
 

@@ -11,18 +11,28 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import opsin  # noqa: E402
+from colorization.running import (  # noqa: E402
+    Crops,
+    system_of,
+    tables_of,
+    train,
+)
 from opsin.colorization import pipeline  # noqa: E402
-from opsin.colorization.data import Crops, Data, labels_of  # noqa: E402
+from opsin.colorization.data import Data  # noqa: E402
 from opsin.colorization.export import export, size_of_crops  # noqa: E402
 from opsin.colorization.objectives.regression import RegressionObjective, Settings  # noqa: E402
-from opsin.colorization.recipe import check_sizes, tables_of  # noqa: E402
-from opsin.colorization.systems import SYSTEMS, start_network, system_of  # noqa: E402
-from opsin.colorization.train import same_sets, train  # noqa: E402
+from opsin.colorization.task import SYSTEMS  # noqa: E402
 from opsin.errors import DataError, ModelError, RecipeError  # noqa: E402
 from opsin.models import store  # noqa: E402
 from opsin.sets.listing import list_pictures  # noqa: E402
+from opsin.training.crops import (  # noqa: E402
+    check_sizes,
+    labels_of,
+)
 from opsin.training.loop import make_stepper  # noqa: E402
 from opsin.training.recipe import Recipe, read_recipe  # noqa: E402
+from opsin.training.run import same_sets  # noqa: E402
+from opsin.training.task import start_network  # noqa: E402
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 CLASSES = ["person", "cup", "cat"]
@@ -221,8 +231,7 @@ def test_labels_are_the_folders_names(scenes: Path) -> None:
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_recipes_fit_their_networks(path: Path) -> None:
     system, data, _ = tables_of(read_recipe(path))
-    multiple = getattr(system.build(), "multiple", 32)
-    check_sizes(data, multiple=multiple, stride=system.target_stride)
+    check_sizes(data, multiple=system.multiple(system.build()))
     assert f"recipes/{path.name}" in path.read_text("utf-8")  # its own command
 
 

@@ -11,18 +11,22 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 import opsin  # noqa: E402
+from colorization.running import (  # noqa: E402
+    Crops,
+    system_of,
+    train,
+)
 from opsin.color import rgb_to_lab  # noqa: E402
 from opsin.colorization.bins import BINS, histogram, nearest_bins  # noqa: E402
-from opsin.colorization.data import Crops, Data, make_crop  # noqa: E402
+from opsin.colorization.data import Data, make_crop  # noqa: E402
 from opsin.colorization.export import export  # noqa: E402
 from opsin.colorization.networks.color_bins import ColorBins  # noqa: E402
 from opsin.colorization.objectives.bins import BinsObjective, Settings, rebalancing  # noqa: E402
-from opsin.colorization.systems import start_network, system_of  # noqa: E402
-from opsin.colorization.train import train  # noqa: E402
 from opsin.errors import DataError, RecipeError  # noqa: E402
 from opsin.sets.listing import list_pictures  # noqa: E402
 from opsin.training.loop import make_stepper  # noqa: E402
 from opsin.training.recipe import Recipe  # noqa: E402
+from opsin.training.task import start_network  # noqa: E402
 
 TINY = {
     "network": {

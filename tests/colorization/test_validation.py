@@ -16,10 +16,10 @@ from skimage.metrics import peak_signal_noise_ratio  # noqa: E402
 import opsin  # noqa: E402
 from opsin.appearance import colorfulness  # noqa: E402
 from opsin.color import lab_to_rgb, rgb_to_lab  # noqa: E402
-from opsin.colorization.train import hold_back  # noqa: E402
 from opsin.colorization.validation import Validation  # noqa: E402
 from opsin.errors import DataError  # noqa: E402
 from opsin.sets.listing import Picture, list_pictures  # noqa: E402
+from opsin.training.run import hold_back  # noqa: E402
 
 Answer = Callable[[np.ndarray], np.ndarray]
 SIZE = 64

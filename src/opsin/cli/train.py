@@ -53,13 +53,15 @@ def train(
         TimeRemainingColumn,
     )
 
-    from opsin.errors import needs_extra
+    from opsin.tasks import task_of
     from opsin.training.recipe import read_recipe, told_where
 
     settings = read_recipe(recipe, tuple(changes or ()))
-    with needs_extra("training", "train"):
-        from opsin.colorization.train import train as run
-        from opsin.interrupt import Stopped, as_interrupts
+    with told_where(recipe, tuple(changes or ())):
+        task = task_of(settings.task)
+    from opsin.interrupt import Stopped, as_interrupts
+    from opsin.training.run import train as run
+
     # of several processes under torchrun, one speaks
     console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
@@ -81,6 +83,7 @@ def train(
 
         try:
             checkpoint = run(
+                task,
                 settings,
                 data,
                 out,

@@ -1,67 +1,29 @@
-"""Training pictures of the colorizers: random crops of photographs, as batches of arrays.
-
-Each crop is drawn by its own number: crop 12,345 of a run is the same whatever the number of
-workers and whether the run was interrupted before it. Pictures too small for the crop size
-(64-pixel collections) come in batches of their own, at their own size.
-"""
+"""Training pictures of the colorizers: what a crop was to the film, and its true colors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-import msgspec
 import numpy as np
-import torch
 from msgspec import Meta
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, IterableDataset
 
 from opsin.color import gray_to_light, rgb_to_lab
 from opsin.colorization.bins import BINS, histogram
 from opsin.colorization.touch import touch
-from opsin.errors import DataError
-from opsin.formats import small
-from opsin.formats.vips import vips
-from opsin.sets.listing import Listing, Picture, read
-from opsin.training import augment
-from opsin.training.loop import Batch
-from opsin.training.recipe import Batch as BatchSize
-from opsin.training.recipe import PartialShare, Pixels, Share
+from opsin.sets.listing import Picture
+from opsin.training import augment, crops
+from opsin.training.crops import random_square
+from opsin.training.recipe import Share
 
 Float = NDArray[np.float32]
 
 
-class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Data(crops.Data, frozen=True, forbid_unknown_fields=True):
     """The `[data]` table of a colorizer's recipe."""
 
-    size: Pixels = 128
-    """Height and width of a crop, a multiple of 32."""
-    batch: BatchSize = 32
-    small_size: Pixels = 64
-    """Crop size of pictures whose short side is below 0.8 `size`."""
-    small_batch: BatchSize = 128
-    small_share: Share = 0.2
-    """Share of the batches that are of small pictures."""
-    least_area: PartialShare = 0.2
-    """A crop covers at least this share of the picture's largest square."""
-    stretch: Annotated[float, Meta(ge=1, le=4)] = 1.1
-    """A crop may be up to this factor wider or higher than it is in the picture."""
-    order: Literal["drawn", "epochs"] = "drawn"
-    """`drawn`: each batch anew, breadth before size; `epochs`: each picture once, then again."""
-    variants: Annotated[int, Meta(ge=0, le=1000)] = 0
-    """How many fixed crops a picture has, so that what a classifier says of them can be kept;
-    0: each crop is new."""
-    set_exponent: Annotated[float, Meta(ge=0, le=2)] = 0.6
-    """A set of n pictures is drawn in proportion to n to this power: 1 favors the large, 0 none."""
     least_chroma: Annotated[float, Meta(ge=0, le=100)] = 5.0
     """Pictures with less mean Lab chroma than this are left out."""
-    rotate: Annotated[float, Meta(ge=0, le=180)] = 0.0
-    """Crops are turned by up to so many degrees."""
-    shear: Annotated[float, Meta(ge=0, le=85)] = 0.0
-    """Crops are sheared by up to so many degrees."""
-    zoom: Annotated[float, Meta(ge=0, le=0.9)] = 0.0
-    """Crops are enlarged or made smaller by up to this share."""
     film: Share = 0.4
     """Share of crops whose gray is what some film saw, rather than L*."""
     wear: Share = 0.3
@@ -70,123 +32,6 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of crops with color hints: points in one or a few things (`colorize.touch`)."""
     conditioned: Share = 0.15
     """Share of crops with their a*b* histogram as the condition."""
-    validation_size: Pixels = 192
-    """Height and width of the validation pictures."""
-
-
-class Crops(IterableDataset[Batch]):
-    """Batches from number `first` on; worker w of n makes every n-th of them.
-
-    `gives` are the arrays that the batches hold beside light and ab: hints, condition. With
-    `classes` they hold each picture's label among them too.
-    """
-
-    def __init__(
-        self,
-        listing: Listing,
-        settings: Data,
-        *,
-        seed: int,
-        first: int,
-        last: int,
-        stride: int = 4,
-        gives: frozenset[str] = frozenset({"hints", "condition"}),
-        classes: Sequence[str] = (),
-        rank: int = 0,
-        ranks: int = 1,
-    ) -> None:
-        self.listing, self.settings, self.seed = listing, settings, seed
-        self.stride, self.gives = stride, gives
-        self.first, self.last, self.rank, self.ranks = first, last, rank, ranks
-        large = listing.short_side >= 0.8 * settings.size
-        self.pools = [np.flatnonzero(large), np.flatnonzero(~large)]
-        if not len(self.pools[0]):
-            raise DataError(
-                f"no picture has a short side of {round(0.8 * settings.size)} pixels or more. "
-                "Lower data.size in the recipe, or give larger pictures."
-            )
-        self.chances = [_chances(listing.groups[pool], settings) for pool in self.pools]
-        self.labels = labels_of(listing, classes) if classes else None
-        self._counts = [0]  # small batches before each one
-
-    def __iter__(self) -> Iterator[Batch]:
-        worker = torch.utils.data.get_worker_info()
-        start, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        torch.set_num_threads(1)
-        for number in range(self.first + start, self.last, step):
-            yield self.batch(number)
-
-    def batch(self, number: int) -> Batch:
-        """Batch `number` of the run."""
-        s = self.settings
-        tiny = self._is_small(number)
-        size, count = (s.small_size, s.small_batch) if tiny else (s.size, s.batch)
-        rng = np.random.default_rng((self.seed, number, self.rank))
-        pool, chances = self.pools[tiny], self.chances[tiny]
-        if s.order == "epochs":
-            before = self._before(number, tiny) * self.ranks + self.rank
-            chosen = pool[_in_turn(before * count, count, len(pool), self.seed)]
-        else:
-            chosen = rng.choice(pool, count, p=chances)
-        variants = rng.integers(0, s.variants, count) if s.variants else None
-        crops = []
-        for place, index in enumerate(chosen):
-            if variants is not None:  # the same crop whenever this variant's turn comes
-                rng = np.random.default_rng((self.seed, int(index), int(variants[place])))
-            picture = self.listing.pictures[index]
-            crops.append(self.crop(picture, size, rng, whole=tiny))
-        batch = {key: torch.from_numpy(np.stack([crop[key] for crop in crops])) for key in crops[0]}
-        if self.labels is not None:
-            batch["label"] = torch.from_numpy(self.labels[chosen])
-        if variants is not None:
-            batch["picture"] = torch.from_numpy(chosen.astype(np.int64))
-            batch["variant"] = torch.from_numpy(variants)
-        return batch
-
-    def _is_small(self, number: int) -> bool:
-        """Whether a batch is of small pictures; the same on every rank, so that sizes agree."""
-        chance = np.random.default_rng((self.seed, number)).random()
-        return len(self.pools[1]) > 0 and bool(chance < self.settings.small_share)
-
-    def _before(self, number: int, tiny: bool) -> int:
-        """How many earlier batches of the run came from the same pool."""
-        if not (len(self.pools[1]) and self.settings.small_share):
-            return number
-        while len(self._counts) <= number:
-            self._counts.append(self._counts[-1] + self._is_small(len(self._counts) - 1))
-        small = self._counts[number]
-        return small if tiny else number - small
-
-    def crop(
-        self, picture: Picture, size: int, rng: np.random.Generator, *, whole: bool = False
-    ) -> dict[str, Float]:
-        """One training example; see `make_crop`."""
-        return make_crop(
-            picture, size, self.settings, rng, whole=whole, stride=self.stride, gives=self.gives
-        )
-
-
-def _in_turn(start: int, count: int, pictures: int, seed: int) -> NDArray[np.intp]:
-    """The pictures whose turn it is: all have theirs once in each epoch, in another order each."""
-    epochs, places = np.divmod(np.arange(start, start + count), pictures)
-    chosen = np.empty(count, np.intp)
-    for epoch in np.unique(epochs):
-        now = epochs == epoch
-        order = np.random.default_rng((seed, 13, int(epoch))).permutation(pictures)
-        chosen[now] = order[places[now]]
-    return chosen
-
-
-def loader(crops: Crops, *, workers: int, pin: bool) -> DataLoader[Any]:
-    """The batches in order, made by `workers` processes."""
-    return DataLoader(
-        crops,
-        batch_size=None,
-        num_workers=workers,
-        pin_memory=pin,
-        prefetch_factor=6 if workers else None,
-        multiprocessing_context="spawn" if workers else None,
-    )
 
 
 def make_crop(
@@ -204,10 +49,7 @@ def make_crop(
     If `gives` names them: hints (3, S, S) with the things that they are about, (1, S/stride,
     S/stride) of 0 and 1, whose color in `ab` is the hints'; and condition (313,).
     """
-    area = 1.0 if whole else settings.least_area
-    rgb = _random_square(picture, size, area, settings.stretch, rng)
-    if settings.rotate or settings.shear or settings.zoom:
-        rgb = _warped(rgb, settings, rng)
+    rgb = random_square(picture, size, settings, rng, whole=whole)
     ab = rgb_to_lab(rgb)[..., 1:]
     film = rng.random() < settings.film
     gray = augment.film_gray(rgb, rng) if film else augment.luminance_gray(rgb)
@@ -229,79 +71,3 @@ def make_crop(
         crop["condition"] = histogram(coarse) if known else np.zeros(len(BINS), np.float32)
     crop["ab"] = np.ascontiguousarray(coarse.transpose(2, 0, 1), np.float32)
     return crop
-
-
-def labels_of(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64]:
-    """The number of each picture's class among `classes`, -1 for those of none, (N,)."""
-    numbers = {name: number for number, name in enumerate(classes)}
-    names = [*listing.class_names, None]  # label -1 is the last
-    labels = np.array([numbers.get(names[label], -1) for label in listing.labels], np.int64)
-    if (labels < 0).all():
-        raise DataError(
-            f"no picture is of one of the classes {', '.join(classes)}; there are "
-            f"{', '.join(listing.class_names) or 'none'}. Change network.classes, or give pictures "
-            "in folders named after their classes."
-        )
-    return labels
-
-
-def _random_square(
-    picture: Picture, size: int, least_area: float, stretch: float, rng: np.random.Generator
-) -> Float:
-    """A random square of a picture, (S, S, 3) in [0, 1], mirrored with probability 1/2."""
-    image = small.whole(read(picture))
-    image = image.copy_memory() if min(image.width, image.height) <= 4 * size else image
-    side = min(image.width, image.height) * np.sqrt(rng.uniform(least_area, 1))
-    ratio = np.exp(rng.uniform(-1, 1) * np.log(stretch) / 2)
-    width = int(np.clip(round(side * ratio), 1, image.width))
-    height = int(np.clip(round(side / ratio), 1, image.height))
-    left = int(rng.integers(0, image.width - width + 1))
-    top = int(rng.integers(0, image.height - height + 1))
-    image = image.crop(left, top, width, height)
-    if (width, height) != (size, size):
-        kernel = "lanczos2" if rng.random() < 0.5 else "linear"
-        image = image.resize(size / width, vscale=size / height, kernel=kernel)
-    if rng.random() < 0.5:
-        image = image.fliphor()
-    pixels: NDArray[np.uint8] = image.cast("uchar").numpy()
-    if pixels.shape != (size, size, 3):  # rounding inside the resize
-        pixels = np.pad(
-            pixels[:size, :size],
-            [(0, max(0, size - pixels.shape[0])), (0, max(0, size - pixels.shape[1])), (0, 0)],
-            "edge",
-        )
-    return pixels.astype(np.float32) / np.float32(255)
-
-
-def _warped(rgb: Float, settings: Data, rng: np.random.Generator) -> Float:
-    """A square turned, sheared and enlarged about its middle; its edges go on beyond it."""
-    angle = np.radians(rng.uniform(-settings.rotate, settings.rotate))
-    shear = np.tan(np.radians(rng.uniform(-settings.shear, settings.shear)))
-    scale = rng.uniform(1 - settings.zoom, 1 + settings.zoom)
-    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
-    matrix = np.array([[cos, -sin], [sin, cos]]) @ np.array([[1, shear], [0, 1]])
-    size = len(rgb)
-    middle = np.full(2, (size - 1) / 2)
-    shift = middle - matrix @ middle
-    image = (
-        vips()
-        .Image.new_from_array(np.ascontiguousarray(rgb))
-        .affine(
-            matrix.ravel().tolist(),
-            odx=shift[0],
-            ody=shift[1],
-            oarea=[0, 0, size, size],
-            interpolate=vips().Interpolate.new("bilinear"),
-            extend="copy",
-        )
-    )
-    return np.clip(np.asarray(image.numpy(), np.float32), 0, 1)
-
-
-def _chances(groups: NDArray[np.int32], settings: Data) -> NDArray[np.float64]:
-    """Each picture's chance to be drawn, so that breadth wins over the size of a set."""
-    if not len(groups):
-        return np.empty(0)
-    counts = np.bincount(groups)
-    chances = counts[groups].astype(np.float64) ** (settings.set_exponent - 1)
-    return np.asarray(chances / chances.sum())

@@ -18,8 +18,7 @@ from opsin.colorization.bins import BINS
 from opsin.colorization.data import Data
 from opsin.colorization.decode import DEFAULT_SCALE, Scale, decode
 from opsin.colorization.networks.conditional_gan import Discriminator
-from opsin.colorization.recipe import tables_of
-from opsin.colorization.systems import System, load_start
+from opsin.colorization.task import TASK, ColorSystem
 from opsin.errors import DataError, ModelError, RecipeError
 from opsin.files import shown
 from opsin.models.card import (
@@ -38,6 +37,7 @@ from opsin.models.store import publish, refuse_existing, staging
 from opsin.training.checkpoint import load_weights, read_state, weights_of
 from opsin.training.export import export_onnx
 from opsin.training.recipe import Recipe, recipe_of_run, section
+from opsin.training.task import load_start
 
 INPUTS = {
     "light": Input(name="light", shape=(1, 1, "H", "W"), unit="L*"),
@@ -103,7 +103,7 @@ def export(
     Files that exist are a `ModelError`, unless `overwrite` says otherwise.
     """
     done = read_run(run)
-    system, data, _ = tables_of(done.recipe)
+    system, data, _ = TASK.tables(done.recipe)
     about = f"{done.step} steps of recipe '{done.recipe.name}', seed {done.recipe.seed}"
     labels = Labels(
         name=done.recipe.name if name is None else name,
@@ -126,7 +126,7 @@ def export(
 
 def _write(
     network: nn.Module,
-    system: System,
+    system: ColorSystem,
     judge: Discriminator | None,
     card: Card,
     folder: Path,
@@ -152,7 +152,7 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _network(run: Run, system: System, path: Path) -> nn.Module:
+def _network(run: Run, system: ColorSystem, path: Path) -> nn.Module:
     try:
         network = system.build()
     except ValueError as error:  # a value that its type allows and the network does not
@@ -161,7 +161,7 @@ def _network(run: Run, system: System, path: Path) -> nn.Module:
     return network
 
 
-def _blend(network: nn.Module, system: System, share: float) -> None:
+def _blend(network: nn.Module, system: ColorSystem, share: float) -> None:
     """Moves the weights toward those that the run began with, in place."""
     if not 0 < share < 1:
         raise ModelError(f"--blend {share}: give a share between 0 and 1.")
@@ -174,7 +174,7 @@ def _blend(network: nn.Module, system: System, share: float) -> None:
             now.lerp_(old, share)
 
 
-def _card(system: System, network: nn.Module, labels: Labels, decode: Decode) -> Card:
+def _card(system: ColorSystem, network: nn.Module, labels: Labels, decode: Decode) -> Card:
     """The card of a network that is not yet written, without its hash."""
     bins = system.answer == "bins"
     stride = int(network.stride)  # type: ignore[arg-type]
@@ -196,7 +196,7 @@ def _card(system: System, network: nn.Module, labels: Labels, decode: Decode) ->
     )
 
 
-def _write_network(network: nn.Module, system: System, card: Card, path: Path) -> float:
+def _write_network(network: nn.Module, system: ColorSystem, card: Card, path: Path) -> float:
     """The mean |difference| of a* and b*, the stored file against torch."""
     inputs: dict[str, Input] = {entry.name: entry for entry in card.inputs}
     free = [name for name in ("light", "hints") if name in inputs]
@@ -253,7 +253,7 @@ class Small(nn.Module):
         return small
 
 
-def _inputs(system: System, network: nn.Module) -> dict[str, Input]:
+def _inputs(system: ColorSystem, network: nn.Module) -> dict[str, Input]:
     names = ["light", *(name for name in ("hints", "condition") if name in system.gives)]
     inputs = {name: INPUTS[name] for name in names}
     side = system.thumbnail(network)
@@ -262,7 +262,7 @@ def _inputs(system: System, network: nn.Module) -> dict[str, Input]:
     return inputs
 
 
-def _color(answer: NDArray[np.float32], system: System) -> NDArray[np.float32]:
+def _color(answer: NDArray[np.float32], system: ColorSystem) -> NDArray[np.float32]:
     """a*b* (h, w, 2) of a network's answer (C, h, w)."""
     if system.answer == "bins":
         return decode(answer)[0]

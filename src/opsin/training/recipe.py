@@ -21,7 +21,7 @@ from msgspec import Meta
 from opsin import toml
 from opsin.errors import RecipeError
 from opsin.files import shown
-from opsin.models.card import Line, Name
+from opsin.models.card import NAME, WORDS, Line, Name
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -34,6 +34,9 @@ Weight = Annotated[float, Meta(ge=0, le=1e6)]
 """Of a term of a loss."""
 Pixels = Annotated[int, Meta(ge=16, le=2048)]
 Batch = Annotated[int, Meta(ge=1, le=4096)]
+TaskName = Annotated[
+    str, Meta(pattern=NAME, max_length=64, description=WORDS[NAME], examples=["colorize"])
+]
 Steps = Annotated[int, Meta(ge=1, le=1_000_000_000, examples=[1000])]
 
 LONGEST_SHOWN: Final = 60  # letters of a wrong value
@@ -62,7 +65,7 @@ class Optimizer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One training run. The tables `network`, `objective` and `data` are checked by the task."""
 
-    task: Literal["colorize"]
+    task: TaskName
     name: Name
     steps: Steps
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 1

@@ -5,10 +5,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from colorization.running import system_of  # noqa: E402
+
 from opsin.color import rgb_to_light  # noqa: E402
 from opsin.colorization.networks.color_bins import ColorBins, hint_pyramid  # noqa: E402
-from opsin.colorization.systems import start_network, system_of  # noqa: E402
 from opsin.models.engine import load_engine  # noqa: E402
+from opsin.training.task import start_network  # noqa: E402
 
 
 @pytest.fixture(scope="module")

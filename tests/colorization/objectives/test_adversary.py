@@ -9,6 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from colorization.running import train  # noqa: E402
+
 from opsin.colorization.networks.conditional_gan import Discriminator  # noqa: E402
 from opsin.colorization.objectives.adversarial import AdversarialObjective  # noqa: E402
 from opsin.colorization.objectives.adversarial import Settings as GanSettings  # noqa: E402
@@ -18,7 +20,6 @@ from opsin.colorization.objectives.regression import (  # noqa: E402
     Settings,
     logarithmic_error,
 )
-from opsin.colorization.train import train  # noqa: E402
 from opsin.errors import RecipeError  # noqa: E402
 from opsin.training.loop import Stepper  # noqa: E402
 from opsin.training.recipe import Optimizer, Recipe  # noqa: E402

@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from colorization.running import system_of  # noqa: E402
 from torch import nn  # noqa: E402
 
 from opsin.colorization.networks.conditional_gan import Discriminator  # noqa: E402
@@ -16,7 +17,6 @@ from opsin.colorization.networks.global_local import GlobalLocal  # noqa: E402
 from opsin.colorization.objectives.adversarial import AdversarialObjective  # noqa: E402
 from opsin.colorization.objectives.adversarial import Settings as GanSettings  # noqa: E402
 from opsin.colorization.objectives.regression import RegressionObjective, Settings  # noqa: E402
-from opsin.colorization.systems import system_of  # noqa: E402
 from opsin.training.loop import Batch, Stepper  # noqa: E402
 from opsin.training.recipe import Optimizer  # noqa: E402
 

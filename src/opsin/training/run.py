@@ -1,38 +1,38 @@
-"""Training the colorizers: puts recipe, pictures, objective and the one loop together."""
+"""Training: puts a recipe, its task, pictures, the objective and the one loop together."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import torch
 import torch.distributed as dist
 
-from opsin.colorization.data import Crops, Data, labels_of, loader
-from opsin.colorization.features import FeatureCache
-from opsin.colorization.recipe import check_sizes, tables_of
-from opsin.colorization.systems import System, start_network
-from opsin.colorization.validation import Validation
 from opsin.errors import DataError, RecipeError
 from opsin.files import write_atomically
 from opsin.machine import cores
 from opsin.sets import splits
 from opsin.sets.listing import Listing, list_pictures
 from opsin.training import loop
-from opsin.training import run_log as report
+from opsin.training.crops import Crops, Data, check_sizes, loader
 from opsin.training.recipe import Recipe, recipe_of_run
+from opsin.training.run_log import RunLog
+from opsin.training.task import Tables, Task, start_network
 
-VALIDATION_PICTURES = 192
-RECIPE = "recipe.json"
-MAY_CHANGE = ("steps", "validate_every", "license")
+VALIDATION_PICTURES: Final = 192
+RECIPE: Final = "recipe.json"
+CHECKPOINT: Final = "checkpoint.pt"
+MAY_CHANGE: Final = ("steps", "validate_every", "license")
 """What a run that goes on may have changed: how long it is, how often it is looked at, and what
 `opsin export` writes on the card."""
 
 
 def train(
+    task: Task,
     recipe: Recipe,
     data: Sequence[Path],
     out: Path,
@@ -42,7 +42,7 @@ def train(
     show: Callable[[str], None] = lambda text: None,
     advance: Callable[[int, str], None] = lambda step, text: None,
 ) -> Path:
-    """Trains by a recipe on folders and tars of photographs; the run's checkpoint.
+    """Trains by a recipe of a task on folders and tars of photographs; the run's checkpoint.
 
     A run that was stopped goes on where its last checkpoint is: call it again with the same
     arguments; a finished one is left as it is. `validation` are pictures to validate on, which
@@ -52,21 +52,21 @@ def train(
     Raises `RecipeError` and `DataError` before anything in `out` is changed, and
     `opsin.interrupt.Stopped` after a stop, when everything is saved.
     """
-    system, settings, goal = tables_of(recipe)
-    checkpoint, changed = out / "checkpoint.pt", _check_run(recipe, out)
+    tables = task.tables(recipe)
+    system, settings = tables.system, tables.data
+    checkpoint, changed = out / CHECKPOINT, _check_run(recipe, out)
     stepper = loop.make_stepper(recipe)
-    lead = loop.is_lead()
-    show = show if lead else _silent
+    show = show if loop.is_lead() else _silent
     torch.manual_seed(recipe.seed)
     network = start_network(system)
-    multiple = int(network.multiple)  # type: ignore[arg-type]  # each network says it
-    check_sizes(settings, multiple=multiple, stride=system.target_stride)
-    classes = system.class_names()
-    listing, held = pictures(recipe, settings, data, validation, show, classes=bool(classes))
+    check_sizes(settings, multiple=system.multiple(network))
+    listing, held = pictures(
+        recipe, settings, data, validation, show, classes=bool(system.class_names())
+    )
     show(describe(listing))
 
-    cache = _cache(system, settings, listing, seed=recipe.seed)
-    objective = system.objective(network, goal, stepper, cache)
+    cache = system.cache(settings, listing, recipe.seed)
+    objective = system.objective(network, tables.objective, stepper, cache)
     state = loop.State(loop.start_average(objective.network))
     if checkpoint.exists():
         state = loop.load_checkpoint(checkpoint, objective)
@@ -74,21 +74,12 @@ def train(
             show(f"{out}: this run is finished, all {recipe.steps} steps are done.")
             return checkpoint
         show(f"going on after step {state.step} of {recipe.steps}")
-    batches = _batches(recipe, settings, system, listing, state.step, stepper.device.type, workers)
+    batches = _batches(recipe, tables, listing, state.step, stepper.device.type, workers)
     log = None
-    if lead:
-        validate = Validation(
-            objective,
-            held.pictures,
-            out,
-            size=settings.validation_size,
-            stride=system.target_stride,
-            labels=labels_of(held, classes).tolist()
-            if set(classes) & set(held.class_names)
-            else (),
-        )
+    if loop.is_lead():
+        validate = system.validation(objective, held, settings, out)
         write_atomically(out / RECIPE, msgspec.json.format(msgspec.json.encode(recipe)))
-        log = report.RunLog(
+        log = RunLog(
             out,
             steps=recipe.steps,
             first=state.step,
@@ -98,7 +89,7 @@ def train(
             about={
                 "training": describe(listing),
                 "validation": describe(held),
-                "sheets": "the photograph, gray, then the answers",
+                **({"sheets": system.sheets} if system.sheets else {}),
             },
         )
     loop.train(recipe, objective, batches, state, out=out, log=log, tell=show)
@@ -115,7 +106,7 @@ def _check_run(recipe: Recipe, out: Path) -> bool:
     """Refuses a folder that holds the run of another recipe; whether its length was changed."""
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: this is a file. Give the name of a folder as --out.")
-    if not (out / "checkpoint.pt").exists():
+    if not (out / CHECKPOINT).exists():
         return False
     try:
         before = msgspec.to_builtins(recipe_of_run(out / RECIPE))
@@ -148,8 +139,7 @@ def _differing(one: Any, other: Any, key: str = "") -> list[str]:
 
 def _batches(
     recipe: Recipe,
-    settings: Data,
-    system: System,
+    tables: Tables,
     listing: Listing,
     first: int,
     device: str,
@@ -159,13 +149,12 @@ def _batches(
     rank, ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     crops = Crops(
         listing,
-        settings,
+        tables.data,
+        partial(tables.system.crop, settings=tables.data),
         seed=recipe.seed,
         first=first,
         last=recipe.steps,
-        stride=system.target_stride,
-        gives=system.gives,
-        classes=system.class_names(),
+        classes=tables.system.class_names(),
         rank=rank,
         ranks=ranks,
     )
@@ -227,16 +216,6 @@ def describe(listing: Listing) -> str:
     left = ", ".join(f"{count} {reason}" for reason, count in listing.left_out.items())
     found = f"{len(listing.pictures)} pictures ({sets})"
     return f"{found}; left out: {left}" if left else found
-
-
-def _cache(system: System, settings: Data, listing: Listing, *, seed: int) -> FeatureCache | None:
-    """Where the classifier's answers are kept, for pictures that come again as they were."""
-    classifier = system.classifier_name()
-    if not (settings.variants and classifier):
-        return None
-    names = [f"{picture.name}:{picture.bytes}" for picture in listing.pictures]
-    key = msgspec.json.encode([classifier, seed, settings, names]).decode()
-    return FeatureCache(key, pictures=len(names), variants=settings.variants)
 
 
 def _counter(show: Callable[[str], None]) -> Callable[[int, int], None]:

@@ -6,15 +6,18 @@ it must be given and how it answers. To add a system: one file in `networks/`, o
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
+import numpy as np
 import torch
 from msgspec import Meta
 from torch import nn
 
 from opsin.backbones import classifiers
+from opsin.colorization.data import Data, make_crop
 from opsin.colorization.features import FeatureCache
 from opsin.colorization.networks import (
     classifier_decoder,
@@ -26,13 +29,15 @@ from opsin.colorization.networks import (
     global_local,
 )
 from opsin.colorization.objectives import ColorObjective, adversarial, bins, regression
+from opsin.colorization.validation import Validation
 from opsin.errors import DataError, RecipeError, needs_extra
-from opsin.models.card import Line, Text
-from opsin.models.store import find
-from opsin.training.checkpoint import load_weights, read_state, read_tensors, weights_of
-from opsin.training.export import read_weights
+from opsin.models.card import Text
+from opsin.sets.listing import Listing, Picture
+from opsin.training.checkpoint import load_weights, read_tensors
+from opsin.training.crops import Example, labels_of
 from opsin.training.loop import Stepper
-from opsin.training.recipe import Decay, section
+from opsin.training.recipe import Decay
+from opsin.training.task import System, Task
 
 Width = Annotated[int, Meta(ge=8, le=1024, multiple_of=8)]
 """Channels; in groups of 8."""
@@ -48,33 +53,27 @@ Classifier = Annotated[
 """timm would fetch and read whatever an address names."""
 
 
-class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The `[network]` table that all systems share."""
+class ColorSystem(System, frozen=True, kw_only=True):
+    """The `[network]` table that all colorizers share."""
 
     settings: ClassVar[type[msgspec.Struct]] = regression.Settings
-    """The `[objective]` table."""
+    sheets: ClassVar[str] = "the photograph, gray, then the answers"
     answer: ClassVar[Literal["bins", "ab"]] = "ab"
     target_stride: ClassVar[int] = 1
     """The true color is averaged over squares of so many pixels."""
     gives: ClassVar[frozenset[str]] = frozenset()
     """What its training pictures carry beside L* and a*b*: hints, condition."""
-    paper: ClassVar[str] = ""
 
-    kind: Text
-    start: Line = ""
-    """A model to go on from (`default`), or a run's checkpoint.pt; empty: from scratch."""
-
-    def check(self, crop: int, objective: Any) -> None:
-        """Refuses what this system cannot be given: crops of so many pixels, or a loss."""
+    def check(self, data: Data, objective: Any) -> None:
         if getattr(objective, "class_weight", 0) and not self.class_names():
             raise RecipeError(
                 f"objective.class_weight = {objective.class_weight}, but the network learns no "
                 "classes. Write class_weight = 0.0, or name them in network.classes.",
                 key="objective.class_weight",
             )
-        if getattr(objective, "adversarial", 0) and crop < 32:
+        if getattr(objective, "adversarial", 0) and data.size < 32:
             raise RecipeError(
-                f"data.size = {crop}, but the discriminator sees 32 pixels and more. "
+                f"data.size = {data.size}, but the discriminator sees 32 pixels and more. "
                 "Write size = 32, or objective.adversarial = 0.0.",
                 key="data.size",
             )
@@ -83,29 +82,42 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                 "network.classes names a class twice. Write each once.", key="network.classes"
             )
 
-    def build(self) -> nn.Module:
-        """The network; random, but for the pretrained parts that are never trained."""
-        raise NotImplementedError
-
-    def pretrain(self, network: nn.Module) -> None:
-        """Puts the weights into a new network that it starts with, if there are any."""
-
     def thumbnail(self, network: nn.Module) -> int | None:
         """Side of the square to which the whole photograph is squashed for it; None: not seen."""
         return network.size if isinstance(network, fusion.FusionWithClassifier) else None
 
-    def class_names(self) -> tuple[str, ...]:
-        """The classes that it learns to tell apart while it colorizes."""
-        return ()
+    def multiple(self, network: nn.Module) -> int:
+        return math.lcm(int(network.multiple), self.target_stride)  # type: ignore[arg-type]
+
+    def crop(
+        self, picture: Picture, size: int, rng: np.random.Generator, *, settings: Data, whole: bool
+    ) -> Example:
+        return make_crop(
+            picture,
+            size,
+            settings,
+            rng,
+            whole=whole,
+            stride=self.target_stride,
+            gives=self.gives,
+        )
 
     def classifier_name(self) -> str | None:
         """The frozen classifier whose answers it needs, which may be kept on disk."""
         return None
 
+    def cache(self, settings: Data, listing: Listing, seed: int) -> FeatureCache | None:
+        """Where the classifier's answers are kept, for pictures that come again as they were."""
+        classifier = self.classifier_name()
+        if not (settings.variants and classifier):
+            return None
+        names = [f"{picture.name}:{picture.bytes}" for picture in listing.pictures]
+        key = msgspec.json.encode([classifier, seed, settings, names]).decode()
+        return FeatureCache(key, pictures=len(names), variants=settings.variants)
+
     def objective(
         self, network: nn.Module, settings: Any, stepper: Stepper, cache: FeatureCache | None
     ) -> ColorObjective:
-        """The network with its losses and optimizers."""
         return regression.RegressionObjective(
             network,
             settings,
@@ -115,12 +127,25 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             cache=cache,
         )
 
+    def validation(
+        self, objective: ColorObjective, held: Listing, settings: Data, out: Path
+    ) -> Validation:
+        classes = self.class_names()
+        return Validation(
+            objective,
+            held.pictures,
+            out,
+            size=settings.validation_size,
+            stride=self.target_stride,
+            labels=labels_of(held, classes) if set(classes) & set(held.class_names) else (),
+        )
+
     def reach(self) -> float:
         """a* and b* are divided by it before their error is taken."""
         return fusion.REACH
 
 
-class EncoderDecoder(System, frozen=True, kw_only=True):
+class EncoderDecoder(ColorSystem, frozen=True, kw_only=True):
     """A1."""
 
     paper: ClassVar[str] = "https://arxiv.org/abs/1712.03400"
@@ -129,7 +154,7 @@ class EncoderDecoder(System, frozen=True, kw_only=True):
         return encoder_decoder.EncoderDecoder()
 
 
-class ClassifierDecoder(System, frozen=True, kw_only=True):
+class ClassifierDecoder(ColorSystem, frozen=True, kw_only=True):
     """A2."""
 
     paper: ClassVar[str] = "https://arxiv.org/abs/1712.03400"
@@ -155,7 +180,7 @@ class ClassifierDecoder(System, frozen=True, kw_only=True):
         return self.classifier if self.variant == "probabilities" else None
 
 
-class Fusion(System, frozen=True, kw_only=True):
+class Fusion(ColorSystem, frozen=True, kw_only=True):
     """A3, and A4 as its variant `faces`."""
 
     paper: ClassVar[str] = "https://arxiv.org/abs/1712.03400"
@@ -177,7 +202,7 @@ class Fusion(System, frozen=True, kw_only=True):
         return self.classifier
 
 
-class GlobalLocal(System, frozen=True, kw_only=True):
+class GlobalLocal(ColorSystem, frozen=True, kw_only=True):
     """A5."""
 
     paper: ClassVar[str] = "https://doi.org/10.1145/2897824.2925974"
@@ -207,7 +232,7 @@ class GlobalLocal(System, frozen=True, kw_only=True):
         return 2 * global_local.REACH  # the sigmoid's range, on which the paper takes the error
 
 
-class ConditionalGan(System, frozen=True, kw_only=True):
+class ConditionalGan(ColorSystem, frozen=True, kw_only=True):
     """A6."""
 
     settings: ClassVar[type[msgspec.Struct]] = adversarial.Settings
@@ -222,10 +247,10 @@ class ConditionalGan(System, frozen=True, kw_only=True):
     edge_net: bool = False
     """A small network on the generator's output, against colors that leak (`edge_net.py`)."""
 
-    def check(self, crop: int, objective: Any) -> None:
-        if objective.adversarial and crop < self.size:
+    def check(self, data: Data, objective: Any) -> None:
+        if objective.adversarial and data.size < self.size:
             raise RecipeError(
-                f"data.size = {crop}, but the discriminator sees {self.size} pixels and more. "
+                f"data.size = {data.size}, but the discriminator sees {self.size} pixels and more. "
                 f"Write size = {self.size}, or another network.size.",
                 key="data.size",
             )
@@ -249,7 +274,7 @@ class ConditionalGan(System, frozen=True, kw_only=True):
         return adversarial.AdversarialObjective(network, judge, settings, stepper)
 
 
-class ColorBins(System, frozen=True, kw_only=True):
+class ColorBins(ColorSystem, frozen=True, kw_only=True):
     """A7, the default."""
 
     settings: ClassVar[type[msgspec.Struct]] = bins.Settings
@@ -279,7 +304,7 @@ class ColorBins(System, frozen=True, kw_only=True):
         return bins.BinsObjective(network, settings, stepper=stepper)
 
 
-SYSTEMS: dict[str, type[System]] = {
+SYSTEMS: dict[str, type[ColorSystem]] = {
     "encoder_decoder": EncoderDecoder,
     "classifier_decoder": ClassifierDecoder,
     "fusion": Fusion,
@@ -289,49 +314,7 @@ SYSTEMS: dict[str, type[System]] = {
 }
 
 
-def system_of(table: dict[str, Any]) -> System:
-    """The system that a recipe's `[network]` table describes."""
-    kind, known = table.get("kind"), ", ".join(f'"{name}"' for name in SYSTEMS)
-    if kind is None:
-        raise RecipeError(f"network.kind is missing. Write one of {known}.", key="network.kind")
-    if not isinstance(kind, str) or kind not in SYSTEMS:
-        raise RecipeError(
-            f"network.kind = {str(kind)[:60]!r}, but it must be one of {known}.",
-            key="network.kind",
-        )
-    return section(table, SYSTEMS[kind], "network")
-
-
-def start_network(system: System) -> nn.Module:
-    """A new network as training starts with it."""
-    try:
-        network = system.build()
-    except ValueError as error:  # a value that its type allows and the network does not
-        raise RecipeError(f"[network]: {error}", key="network") from None
-    if system.start:
-        load_start(network, system.start)
-    else:
-        system.pretrain(network)
-    return network
-
-
-def load_start(network: nn.Module, start: str) -> None:
-    """Gives a network the weights of a run's checkpoint or of a model, by its name or card."""
-    if start.endswith(".pt"):
-        path = Path(start)
-        try:
-            state = weights_of(read_state(path), "average", path=path)
-        except FileNotFoundError:
-            raise DataError(
-                f"{start}: no such file. network.start names a checkpoint or a model."
-            ) from None
-    else:
-        model = find(start)
-        path, named = model.path, set(network.state_dict())
-        weights = read_weights(model)
-        renamed = {name.removeprefix("network."): value for name, value in weights.items()}
-        state = {name: value for name, value in renamed.items() if name in named}
-    load_weights(network, state, path, "[network]")
+TASK: Final = Task("colorize", Data, SYSTEMS)
 
 
 def imagenet_encoder(source: str) -> dict[str, torch.Tensor]:

@@ -1,0 +1,73 @@
+"""The tasks: which module teaches each of them, and which one judges it, loaded when asked for.
+
+To add a task, add a line to `ROOMS`. A task of another package needs none: it is found by an
+entry point of the group "opsin.tasks", the task's name and where its `Room` is:
+
+    [project.entry-points."opsin.tasks"]
+    brightness = "brightness:ROOM"
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from opsin.errors import OpsinError, RecipeError, WrongCallError, needs_extra
+from opsin.files import shown
+
+if TYPE_CHECKING:
+    from opsin.training.task import Task
+
+GROUP: Final = "opsin.tasks"
+
+
+class Room(NamedTuple):
+    """Where a task's doors are, each as "module:name"."""
+
+    training: str
+    """An `opsin.training.task.Task`; its module may import torch."""
+    evaluation: str
+    """What `opsin evaluate TASK` calls; its module imports no torch."""
+
+
+ROOMS: Final[dict[str, Room]] = {
+    "colorize": Room("opsin.colorization.task:TASK", "opsin.evaluate.colorize:evaluate"),
+}
+
+
+def names() -> list[str]:
+    """The tasks, those of other packages last."""
+    return [*ROOMS, *sorted({entry.name for entry in entry_points(group=GROUP)} - ROOMS.keys())]
+
+
+def room_of(name: str) -> Room:
+    """The doors of a task; a `WrongCallError` names those that there are."""
+    if name in ROOMS:
+        return ROOMS[name]
+    for entry in entry_points(group=GROUP, name=name):
+        room = entry.load()
+        if not isinstance(room, Room):
+            raise OpsinError(f"the entry point {entry.value} of '{name}' is no opsin.tasks.Room.")
+        return room
+    raise WrongCallError(f"unknown task '{shown(name)}'. Known: {', '.join(names())}.")
+
+
+def task_of(name: str) -> Task:
+    """What a recipe's `task` names, with torch; a `RecipeError` if there is none of that name."""
+    try:
+        room = room_of(name)
+    except WrongCallError as error:
+        known = ", ".join(f'"{one}"' for one in names())
+        raise RecipeError(
+            f'task = "{shown(name)}", but it must be one of {known}.', key="task"
+        ) from error
+    with needs_extra("training", "train"):
+        task: Task = load(room.training)
+    return task
+
+
+def load(target: str) -> Any:
+    """What "module:name" names."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)

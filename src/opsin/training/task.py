@@ -1,0 +1,156 @@
+"""What a task owes to be taught: the types of its recipe's tables, and all that follows from them.
+
+A recipe's `[data]` table is of the task's one type. Its `[network]` table has a `kind`; the class
+of that kind, a `System`, knows how to build the network, what it is trained for, what it is shown
+and what its card says. `[objective]` is of the system's type. Training and export know no task and
+no system by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import msgspec
+import numpy as np
+from torch import nn
+
+from opsin.errors import DataError, RecipeError
+from opsin.models.card import Line, Text
+from opsin.models.store import find
+from opsin.sets.listing import Listing, Picture
+from opsin.training.checkpoint import load_weights, read_state, weights_of
+from opsin.training.crops import Data, Example, check_small
+from opsin.training.export import read_weights
+from opsin.training.loop import Objective, Stepper
+from opsin.training.recipe import Recipe, section
+
+
+class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The `[network]` table that all systems share."""
+
+    settings: ClassVar[type[msgspec.Struct]]
+    """The `[objective]` table."""
+    paper: ClassVar[str] = ""
+    sheets: ClassVar[str] = ""
+    """What the sheets show that its validation writes, if it writes any."""
+
+    kind: Text
+    start: Line = ""
+    """A model to go on from (`default`), or a run's checkpoint.pt; empty: from scratch."""
+
+    def check(self, data: Any, objective: Any) -> None:
+        """Refuses tables that do not fit each other, by a `RecipeError`."""
+
+    def build(self) -> nn.Module:
+        """The network; random, but for the pretrained parts that are never trained."""
+        raise NotImplementedError
+
+    def pretrain(self, network: nn.Module) -> None:
+        """Puts the weights into a new network that it starts with, if there are any."""
+
+    def multiple(self, network: nn.Module) -> int:
+        """Crops have sides of multiples of so many pixels."""
+        return 1
+
+    def class_names(self) -> tuple[str, ...]:
+        """The classes that it learns to tell apart: names of the folders that pictures lie in."""
+        return ()
+
+    def crop(
+        self, picture: Picture, size: int, rng: np.random.Generator, *, settings: Any, whole: bool
+    ) -> Example:
+        """One training example of size x size pixels, by the `[data]` table; see `Cropper`."""
+        raise NotImplementedError
+
+    def cache(self, settings: Any, listing: Listing, seed: int) -> Any:
+        """Where answers about training pictures are kept that come again; None: nowhere."""
+        return None
+
+    def objective(
+        self, network: nn.Module, settings: Any, stepper: Stepper, cache: Any
+    ) -> Objective:
+        """The network with its losses and optimizers."""
+        raise NotImplementedError
+
+    def validation(
+        self, objective: Any, held: Listing, settings: Any, out: Path
+    ) -> Callable[[int, nn.Module], dict[str, float]]:
+        """Figures on held-back pictures, by step and averaged network; may write a sheet."""
+        raise NotImplementedError
+
+
+class Tables(NamedTuple):
+    """The three tables of a recipe as the types of its task."""
+
+    system: Any
+    data: Any
+    objective: Any
+    """The settings of `system`."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task by the name that its recipes give."""
+
+    name: str
+    data: type[Data]
+    """The `[data]` table."""
+    systems: Mapping[str, type[System]]
+    """The `[network]` table, by its kind."""
+
+    def system(self, table: dict[str, Any]) -> Any:
+        """The system that a recipe's `[network]` table describes."""
+        kind, known = table.get("kind"), ", ".join(f'"{name}"' for name in self.systems)
+        if kind is None:
+            raise RecipeError(f"network.kind is missing. Write one of {known}.", key="network.kind")
+        if not isinstance(kind, str) or kind not in self.systems:
+            raise RecipeError(
+                f"network.kind = {str(kind)[:60]!r}, but it must be one of {known}.",
+                key="network.kind",
+            )
+        return section(table, self.systems[kind], "network")
+
+    def tables(self, recipe: Recipe) -> Tables:
+        """The tables of a recipe; a `RecipeError` names the first setting that is wrong."""
+        section(msgspec.to_builtins(recipe), Recipe)  # one made in Python was not checked
+        system = self.system(recipe.network)
+        data = section(recipe.data, self.data, "data")
+        objective = section(recipe.objective, system.settings, "objective")
+        check_small(data)
+        system.check(data, objective)
+        return Tables(system, data, objective)
+
+
+def start_network(system: System) -> nn.Module:
+    """A new network as training starts with it."""
+    try:
+        network = system.build()
+    except ValueError as error:  # a value that its type allows and the network does not
+        raise RecipeError(f"[network]: {error}", key="network") from None
+    if system.start:
+        load_start(network, system.start)
+    else:
+        system.pretrain(network)
+    return network
+
+
+def load_start(network: nn.Module, start: str) -> None:
+    """Gives a network the weights of a run's checkpoint or of a model, by its name or card."""
+    if start.endswith(".pt"):
+        path = Path(start)
+        try:
+            state = weights_of(read_state(path), "average", path=path)
+        except FileNotFoundError:
+            raise DataError(
+                f"{start}: no such file. network.start names a checkpoint or a model."
+            ) from None
+    else:
+        model = find(start)
+        path, named = model.path, set(network.state_dict())
+        weights = read_weights(model)
+        renamed = {name.removeprefix("network."): value for name, value in weights.items()}
+        state = {name: value for name, value in renamed.items() if name in named}
+    load_weights(network, state, path, "[network]")
