@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin.defaults import PIXEL_LIMIT, QUALITY
 from opsin.drawing.mark import marked
 from opsin.errors import PhotoError, SaveError, TruncatedPhotoError
 from opsin.files import fingerprint, shown, write_atomically
@@ -24,9 +25,8 @@ from opsin.formats.decode import Decoded, check_size, decode
 from opsin.formats.encode import FORMATS, encode, format_of, losses, to_8_bits
 from opsin.formats.metadata import Metadata
 
-__all__ = ["PIXEL_LIMIT", "Metadata", "Photo", "made_by_opsin", "open"]
+__all__ = ["Metadata", "Photo", "made_by_opsin", "open"]
 
-PIXEL_LIMIT = 250_000_000
 PREVIEW_SIDE = 512
 ALIASES = {"jpg": "jpeg", "tif": "tiff"}
 OVERSHOOT = 1e-3  # what filters leave beyond 0..1 in pictures of real numbers
@@ -99,7 +99,7 @@ class Photo:
         path: str | os.PathLike[str],
         *,
         format: str | None = None,
-        quality: int = 90,
+        quality: int = QUALITY,
         mark: bool = False,
         overwrite: bool = True,
     ) -> Path:
@@ -120,7 +120,7 @@ class Photo:
         data = self._encoded(kind, quality=quality, mark=mark, where=shown(target))
         return write_atomically(target, data)
 
-    def encode(self, format: str, *, quality: int = 90, mark: bool = False) -> bytes:
+    def encode(self, format: str, *, quality: int = QUALITY, mark: bool = False) -> bytes:
         """The bytes that `save` would write.
 
         >>> open(np.zeros((2, 3), np.uint8)).encode("png")[1:4]

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from opsin.cli import FAILED
+from opsin.cli.options import Quality
+from opsin.defaults import QUALITY
 from opsin.errors import OpsinError, WrongCallError
 from opsin.files import shown
 
@@ -34,7 +36,7 @@ def again(
         list[str] | None,
         typer.Option(metavar="X,Y,#RRGGBB", help="In place of those it was made with; several."),
     ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")] = 90,
+    quality: Quality = QUALITY,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Also replace what exists, even the copy itself.")
     ] = False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from opsin.cli.options import Amounts, Json, Limit, Models, Size, numbers, tell
+from opsin.defaults import VIVIDNESS
 
 if TYPE_CHECKING:
     from opsin.evaluate.compare import Compared, Comparison
@@ -31,7 +32,7 @@ def compare(
         typer.Option(metavar="NAMES", help="all, or names with commas: a column each."),
     ] = None,
     model: Models = None,
-    vividness: Amounts = "0.5",
+    vividness: Amounts = str(VIVIDNESS),
     size: Size = None,
     cell: Annotated[int, typer.Option(min=64, max=2048, help="Pixels of each picture.")] = 300,
     rows: Annotated[int, typer.Option(min=1, help="Photographs on a page.")] = 12,

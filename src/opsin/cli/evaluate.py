@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from opsin.cli.options import Amounts, Json, Limit, Models, Size, numbers
+from opsin.defaults import VIVIDNESS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,7 +38,7 @@ def colorize(
         typer.Argument(metavar="DATA...", help="Folders, .tar files or pictures, in color."),
     ],
     model: Models = None,
-    vividness: Amounts = "0.5",
+    vividness: Amounts = str(VIVIDNESS),
     size: Size = None,
     gain: Annotated[
         float | None,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from opsin.cli.options import Amounts, Limit, Models, Size, numbers, tell
+from opsin.defaults import VIVIDNESS
 
 
 def sheet(
@@ -18,7 +19,7 @@ def sheet(
         Path, typer.Option("--output", "-o", metavar="FILE", help="The first page; then -2, -3 ...")
     ] = Path("sheet.png"),
     model: Models = None,
-    vividness: Amounts = "0.5",
+    vividness: Amounts = str(VIVIDNESS),
     size: Size = None,
     original: Annotated[
         bool, typer.Option(help="Show the photograph itself before its colors.")

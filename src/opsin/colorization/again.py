@@ -17,10 +17,11 @@ import msgspec
 from opsin.colorization.pipeline import NOTES, paint, predict
 from opsin.colorization.points import Point
 from opsin.colorization.request import Request, plain_points, request_of
+from opsin.defaults import PIXEL_LIMIT
 from opsin.errors import PhotoError
 from opsin.files import fingerprint_of, shown
 from opsin.formats import xmp
-from opsin.photo import PIXEL_LIMIT, Photo
+from opsin.photo import Photo
 from opsin.photo import open as open_photo
 
 FROM_COPY = "made from the copy's own lightness: its photograph does not lie beside it"

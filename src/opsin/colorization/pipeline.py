@@ -41,6 +41,7 @@ from opsin.colorization.decode import (
 from opsin.colorization.ensemble import Grid, mean, members
 from opsin.colorization.points import Point, hint_map, settle
 from opsin.colorization.request import Request, plain_points
+from opsin.defaults import SIZES, VIVIDNESS
 from opsin.drawing.pixels import resized
 from opsin.errors import ModelError
 from opsin.machine import cores
@@ -52,7 +53,6 @@ from opsin.photo import open as open_photo
 Floats: TypeAlias = NDArray[np.float32]
 
 LONGEST = 8  # the network's long side is at most this many times `size`: a strip stays a strip
-SIZES = (64, 2048)  # what `size` may be
 MOST_THREADS = 4
 STRIP_PIXELS = 1 << 18  # smaller ones let two threads fight for the interpreter
 SURE = 0.48  # entropy at a point, the median of those in `benchmarks/points.py`
@@ -104,7 +104,7 @@ def colorize(
     photo: Any,
     *,
     model: str = "default",
-    vividness: float = 0.5,
+    vividness: float = VIVIDNESS,
     size: int | None = None,
     points: Sequence[Point] = (),
     threads: int | None = None,
@@ -144,7 +144,7 @@ def predict(
     photo: Photo,
     *,
     model: str = "default",
-    vividness: float = 0.5,
+    vividness: float = VIVIDNESS,
     size: int | None = None,
     points: Sequence[Point] = (),
     threads: int | None = None,
@@ -166,7 +166,7 @@ def ask(
     photo: Photo,
     *,
     model: str = "default",
-    vividness: float = 0.5,
+    vividness: float = VIVIDNESS,
     size: int | None = None,
     points: Sequence[Point] = (),
     threads: int | None = None,
@@ -185,7 +185,7 @@ def ask_engines(
     engines: Sequence[Engine],
     photo: Photo,
     *,
-    vividness: float = 0.5,
+    vividness: float = VIVIDNESS,
     size: int | None = None,
     points: Sequence[Point] = (),
 ) -> tuple[Said, ...]:
@@ -210,7 +210,9 @@ def ask_engines(
     return tuple(said)
 
 
-def answer_of(said: Sequence[Said], vividness: float = 0.5, gain: float | None = None) -> Answer:
+def answer_of(
+    said: Sequence[Said], vividness: float = VIVIDNESS, gain: float | None = None
+) -> Answer:
     """The colors of what was said, from 0, muted, to 1, saturated; of several their mean.
 
     `gain` is for studies: a*b* times it, in place of each model's own gain and contrast.

@@ -23,6 +23,7 @@ from opsin import __version__
 from opsin.colorization import prior, upsample
 from opsin.colorization.ensemble import cards
 from opsin.colorization.pipeline import network_size
+from opsin.defaults import VIVIDNESS
 from opsin.drawing.sheet import Cell, Sheet
 from opsin.errors import missing_extra
 from opsin.evaluate import equal, statistics
@@ -73,7 +74,7 @@ def evaluate(
     data: Paths,
     *,
     model: str | Sequence[str] = "default",
-    vividness: float | Sequence[float] = 0.5,
+    vividness: float | Sequence[float] = VIVIDNESS,
     size: int | None = None,
     gain: float | None = None,
     colorfulness: float | None = None,

@@ -22,6 +22,7 @@ from opsin.appearance import color_kind
 from opsin.color import rgb_to_lab
 from opsin.colorization import upsample
 from opsin.colorization.ensemble import cards
+from opsin.defaults import VIVIDNESS
 from opsin.drawing.pixels import as_rgb, fitted
 from opsin.drawing.sheet import CELL, ROWS, Cell, Sheet
 from opsin.errors import DataError
@@ -82,7 +83,7 @@ def compare(
     output: str | Path | None = None,
     *,
     models: str | Sequence[str] = "all",
-    vividness: float | Sequence[float] = 0.5,
+    vividness: float | Sequence[float] = VIVIDNESS,
     size: int | None = None,
     cell: int = CELL,
     rows: int = ROWS,

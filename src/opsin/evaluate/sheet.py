@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from opsin.colorization.pipeline import paint
+from opsin.defaults import VIVIDNESS
 from opsin.drawing.pixels import as_rgb
 from opsin.drawing.sheet import CELL, ROWS, Cell, Sheet
 from opsin.errors import DataError, SaveError
@@ -20,7 +21,7 @@ def sheet(
     output: str | Path,
     *,
     model: str | Sequence[str] = "default",
-    vividness: float | Sequence[float] = 0.5,
+    vividness: float | Sequence[float] = VIVIDNESS,
     size: int | None = None,
     original: bool = True,
     cell: int = CELL,

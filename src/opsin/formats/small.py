@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from opsin.defaults import PIXEL_LIMIT
 from opsin.errors import PhotoError
 from opsin.formats import icc
 from opsin.formats.decode import decode
@@ -19,7 +20,6 @@ from opsin.formats.sniff import READABLE
 from opsin.formats.vips import vips
 
 UNSPOKEN: Final = tuple(magic for magic, kind in READABLE if kind in ("bmp", "jp2"))
-MOST_PIXELS: Final = 250_000_000
 
 
 def header(data: bytes, **how: Any) -> Any:
@@ -54,7 +54,7 @@ def _readable(data: bytes) -> bytes:
     if not data.startswith(UNSPOKEN):
         return data
     try:
-        decoded = decode(data, where="a picture", source=None, limit=MOST_PIXELS)
+        decoded = decode(data, where="a picture", source=None, limit=PIXEL_LIMIT)
     except PhotoError as error:
         raise vips().Error(str(error)) from error
     pixels = decoded.pixels
