@@ -23,6 +23,7 @@ from opsin.errors import SaveError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CANNOT_SETTLE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}  # some network disks
+_CANNOT_LINK = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # exFAT, some others
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _PART = re.compile(r"\.opsin-(?:([0-9a-f]{8})-(\d+)-)?[0-9a-f]{16}\.part")
 _DAY = 86_400  # seconds
@@ -50,7 +51,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file to write to, as `write_atomically` does: it gets its name when all is on the disk."""
     final = Path(os.path.realpath(path))
     _make_folder(final.parent)
-    temporary = final.parent / f".opsin-{_host()}-{os.getpid()}-{secrets.token_hex(8)}.part"
+    temporary = final.parent / _part_name()
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -62,6 +63,31 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         if isinstance(error, OSError):
             raise _save_error(final, error) from error
         raise
+
+
+@contextmanager
+def new_file(path: str | os.PathLike[str], *, parts: Path) -> Iterator[BinaryIO]:
+    """As `whole_file`, for a name that is free: a taken one stays, and is a `FileExistsError`.
+
+    Which of two processes is first is decided by the disk. Until then the file lies in the folder
+    `parts` of the same disk, where a killed process leaves it for `clean`.
+    """
+    final = Path(os.path.abspath(path))
+    for folder in (final.parent, parts):
+        _make_folder(folder)
+    temporary = parts / _part_name()
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            _settle(file.fileno())
+        _name(temporary, final)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _save_error(final, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_regular(path: str | os.PathLike[str], *, most: int) -> bytes:
@@ -162,6 +188,24 @@ def _ends(file: BinaryIO) -> tuple[bytes, bytes]:
     head = file.read(_END)
     file.seek(max(0, os.fstat(file.fileno()).st_size - _END))
     return head, file.read(_END)
+
+
+def _part_name() -> str:
+    return f".opsin-{_host()}-{os.getpid()}-{secrets.token_hex(8)}.part"
+
+
+def _name(temporary: Path, final: Path) -> None:
+    """Gives a file a second name if that is free; `FileExistsError` if not."""
+    try:
+        os.link(temporary, final)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _CANNOT_LINK:
+            raise
+        if os.path.lexists(final):
+            raise FileExistsError(final) from error
+        os.replace(temporary, final)
 
 
 def _host() -> str:
