@@ -153,3 +153,17 @@ def test_a_request_goes_through_xmp_and_back(asked):
         None, source=None, model="m", version="1", fingerprint="0", request=asked.text()
     )
     assert request_of(xmp.value(packet, xmp.OPSIN, "Request")) == asked
+
+
+def test_points_on_the_command_line_are_those_in_python(cat, capsys):
+    file = cat.with_name("p.json")
+    file.write_text('[[40, 200, "#a03020"]]')
+    call = ["colorize", str(cat), "--point", "100,60,#3050a0", "--points", str(file)]
+    assert main([*call, "-o", str(copy := cat.with_name("c.png"))]) == 0
+    wanted = opsin.colorize(opsin.open(cat), points=[(100, 60, "#3050a0"), (40, 200, "#a03020")])
+    assert np.array_equal(opsin.open(copy).pixels, wanted.pixels)
+    assert main(["colorize", str(cat), "--point", "9999,1,#ffffff", "-o", "y.png"]) == 1
+    assert "outside of the photograph" in capsys.readouterr().err
+    other = shutil.copy(cat, cat.with_name("b.jpg"))
+    assert main(["colorize", str(cat), str(other), "--point", "1,1,#ffffff"]) == 2
+    assert "are for one photograph" in capsys.readouterr().err

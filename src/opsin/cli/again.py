@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from opsin.cli import FAILED
-from opsin.cli.options import Quality
+from opsin.cli.options import Point, Points, Quality
 from opsin.defaults import QUALITY
 from opsin.errors import OpsinError, WrongCallError
 from opsin.files import shown
@@ -32,10 +32,8 @@ def again(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Another one. [default: as it was]")] = None,
     size: Annotated[int | None, typer.Option(help="Another one. [default: as it was]")] = None,
-    point: Annotated[
-        list[str] | None,
-        typer.Option(metavar="X,Y,#RRGGBB", help="In place of those it was made with; several."),
-    ] = None,
+    point: Point = None,
+    points: Points = None,
     quality: Quality = QUALITY,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Also replace what exists, even the copy itself.")
@@ -44,20 +42,22 @@ def again(
     """A colored copy says in its XMP which model, vividness, size and points it was made with.
     The photograph beside it is used if it is still the same file, else the copy's own lightness.
 
+    Points that are given take the place of those it was made with.
+
     Example: opsin again scan-color.jpg --vividness 0.8
     """
     from opsin.colorization.again import again as make
-    from opsin.colorization.request import point_of
+    from opsin.colorization.request import all_points
 
-    if len(copies) > 1 and (output or original or point):
-        raise WrongCallError("-o, --original and --point are for one picture. Give one.")
-    points = [point_of(text) for text in point] if point else None
+    known = all_points(point, points) or None
+    if len(copies) > 1 and (output or original or known):
+        raise WrongCallError("-o, --original, --point and --points are for one picture. Give one.")
     failed = False
     for copy in copies:
         target = Path(output) if output else Path(copy).with_stem(Path(copy).stem + END)
         try:
             done = make(
-                copy, original=original, model=model, vividness=vividness, size=size, points=points
+                copy, original=original, model=model, vividness=vividness, size=size, points=known
             )
             done.save(target, quality=quality, overwrite=overwrite)
         except (OpsinError, ValueError) as error:

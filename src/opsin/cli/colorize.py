@@ -19,14 +19,18 @@ from opsin.cli.options import (
     Model,
     Overwrite,
     PixelLimit,
+    Point,
+    Points,
     Quality,
     Size,
     Vividness,
     Workers,
 )
 from opsin.cli.pipe import pipe, refuse_in_a_pipe
+from opsin.colorization.request import all_points
 from opsin.colorization.work import EXTRAS, Colorizing
 from opsin.defaults import PIXEL_LIMIT, QUALITY, VIVIDNESS
+from opsin.errors import WrongCallError
 from opsin.formats.suffixes import SUFFIX
 
 WORDS: Final = Words(
@@ -52,6 +56,8 @@ def colorize(
     vividness: Vividness = VIVIDNESS,
     size: Size = None,
     model: Model = "default",
+    point: Point = None,
+    points: Points = None,
     format: Annotated[
         str | None, typer.Option(help=f"{', '.join(SUFFIX)}. [default: the photograph's]")
     ] = None,
@@ -84,10 +90,12 @@ def colorize(
 
     Example: opsin colorize scans -o colored --vividness 0.6
     """
+    known = all_points(point, points)
     work = Colorizing(
         model=model,
         vividness=vividness,
         size=size,
+        points=known,
         quality=quality,
         mark=mark,
         skip_color=skip_color,
@@ -109,8 +117,11 @@ def colorize(
         return
     asked = {"compare": compare, "confidence": confidence}
     extras = {role: suffix for role, suffix in EXTRAS.items() if asked[role]}
+    planned = plan(paths, output=output, format=format, extras=extras)
+    if known and len(planned[0]) > 1:
+        raise WrongCallError("--point and --points are for one photograph. Give one.")
     over(
-        plan(paths, output=output, format=format, extras=extras),
+        planned,
         work,
         WORDS,
         output=output,

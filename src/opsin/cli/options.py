@@ -25,6 +25,18 @@ Size: TypeAlias = Annotated[
         help="Short side of the picture that the network sees. [default: the model's]",
     ),
 ]
+Point: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--point", metavar="X,Y,#RRGGBB", help="A color that you know, at a pixel; several times."
+    ),
+]
+Points: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--points", metavar="FILE.json", help='Many of them: [[120, 300, "#a03020"], ...]'
+    ),
+]
 Quality: TypeAlias = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")]
 Overwrite: TypeAlias = Annotated[
     bool, typer.Option("--overwrite", help="Also do what is done already.")

@@ -63,6 +63,11 @@ def plain_points(points: Sequence[Point]) -> tuple[PlainPoint, ...]:
     )
 
 
+def all_points(typed: Sequence[str] | None, path: str | None) -> tuple[Point, ...]:
+    """The points that were typed and those in a file."""
+    return (*map(point_of, typed or ()), *(points_in(path) if path else ()))
+
+
 def point_of(text: str) -> Point:
     """A point as it is typed, `X,Y,#RRGGBB`; a `WrongCallError` where it is none.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from opsin.defaults import PIXEL_LIMIT, QUALITY, VIVIDNESS
+from opsin.errors import WrongCallError
 from opsin.formats.suffixes import KEPT, WRITTEN
 from opsin.work import Made
 
@@ -50,14 +51,17 @@ class Colorizing:
         from opsin.photo import open as open_photo
 
         photo = open_photo(source, pixel_limit=self.pixel_limit, damaged=self.damaged)
-        answer = predict(
-            photo,
-            model=self.model,
-            vividness=self.vividness,
-            size=self.size,
-            points=self.points,
-            threads=threads,
-        )
+        try:
+            answer = predict(
+                photo,
+                model=self.model,
+                vividness=self.vividness,
+                size=self.size,
+                points=self.points,
+                threads=threads,
+            )
+        except ValueError as error:  # a point outside of this photograph
+            raise WrongCallError(str(error)) from error
         part = {"colors": {"tone": answer.kind, "models": [card.name for card in answer.cards]}}
         if self.skip_color and answer.kind == "color":
             return Made(skipped="in color", part=part)
