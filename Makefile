@@ -45,7 +45,7 @@ fuzz: $(VENV)/all
 	$(BIN)/python tests/fuzz.py --seconds 600
 
 pictures: $(VENV)/base
-	$(BIN)/opsin sheet samples --cell 300 --rows 6 -o docs/pictures/samples.jpg
+	$(BIN)/opsin compare samples --plain --model default --rows 6 -o docs/pictures/samples.jpg
 
 bench: $(VENV)/base
 	$(BIN)/opsin bench

@@ -20,7 +20,7 @@ from opsin.colorization.networks.global_local import GlobalLocal
 from opsin.colorization.objectives.regression import squashed
 from opsin.colorization.task import TASK
 from opsin.colorization.validation import square
-from opsin.evaluate.statistics import bootstrap
+from opsin.evaluate.bootstrap import bootstrap
 from opsin.sets.listing import list_pictures
 from opsin.training.crops import labels_of
 from opsin.training.recipe import section

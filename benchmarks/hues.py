@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
 from opsin.colorization.prior import MEAN_COLOR
-from opsin.evaluate.answers import answers_of, settings
-from opsin.evaluate.statistics import bootstrap
+from opsin.evaluate.bootstrap import bootstrap
+from opsin.evaluate.colorization.candidates import candidates, systems_of
 from opsin.sets.pictures import read
 
 LEAST = 0.03  # of a picture's pixels: what has less foliage or sky does not count
@@ -32,12 +32,12 @@ def main() -> None:
     parser.add_argument("--size", type=int)
     parser.add_argument("--limit", type=int)
     arguments = parser.parse_args()
-    answers = answers_of(settings(arguments.model, 0.5, arguments.size))
+    systems = systems_of(candidates(arguments.model, 0.5, arguments.size))
     rows: dict[tuple[str, str], list[list[float]]] = {}
     for _, pixels in read(arguments.data, limit=arguments.limit):
         lab = rgb_to_lab(pixels.astype(np.float32) / 255)
         mean = np.broadcast_to(np.array(MEAN_COLOR, np.float32), (*lab.shape[:2], 2))
-        given = answers(np.ascontiguousarray(lab[..., 0]))
+        given = systems(np.ascontiguousarray(lab[..., 0]))
         for what, where in regions(lab):
             if where.mean() < LEAST:
                 continue

@@ -27,8 +27,8 @@ from opsin.colorization.export import read_run
 from opsin.colorization.objectives.regression import squashed
 from opsin.colorization.task import TASK
 from opsin.colorization.validation import save_sheet
-from opsin.evaluate.equal import curve, gain_for
-from opsin.evaluate.statistics import bootstrap
+from opsin.evaluate.bootstrap import bootstrap
+from opsin.evaluate.colorization.equal import curve, gain_for
 from opsin.sets.pictures import read
 
 Float = NDArray[np.float32]

@@ -17,8 +17,8 @@ import numpy as np
 
 from opsin.color import lab_to_rgb, rgb_to_lab
 from opsin.colorization.prior import MEAN_COLOR
-from opsin.evaluate.answers import answers_of, settings
-from opsin.evaluate.statistics import bootstrap
+from opsin.evaluate.bootstrap import bootstrap
+from opsin.evaluate.colorization.candidates import candidates, systems_of
 from opsin.sets.pictures import read
 
 COLUMNS = ("sRGB 0..1", "Lab/(50, 110, 110)", "ab/110", "larger channel")
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--vividness", type=float, default=0.5)
     parser.add_argument("--limit", type=int)
     arguments = parser.parse_args()
-    answers = answers_of(settings(arguments.model, arguments.vividness, arguments.size))
+    systems = systems_of(candidates(arguments.model, arguments.vividness, arguments.size))
     rows: dict[str, list[list[float]]] = {}
     for _, pixels in read(arguments.data, limit=arguments.limit):
         rgb = pixels.astype(np.float32) / 255
@@ -40,7 +40,7 @@ def main() -> None:
         light, truth = np.ascontiguousarray(lab[..., 0]), lab[..., 1:]
         plain = {"gray": np.zeros(2), "mean color": np.array(MEAN_COLOR)}
         found = {name: np.broadcast_to(ab, truth.shape) for name, ab in plain.items()}
-        for name, ab in {**found, **answers(light)}.items():
+        for name, ab in {**found, **systems(light)}.items():
             painted = lab_to_rgb(np.concatenate([lab[..., :1], ab], axis=2))
             error = float((((ab - truth) / 110) ** 2).mean())
             larger = float((ab.argmax(axis=2) == truth.argmax(axis=2)).mean())

@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 from tint import table, tints
 
-from opsin.cli.evaluate import document
-from opsin.evaluate.colorize import evaluate
-from opsin.evaluate.sheet import sheet
+from opsin.evaluate.colorization.compare import compare
+from opsin.evaluate.colorization.measure import evaluate
 from opsin.models.engine import load_engine
 from opsin.training.recipe import read_recipe
 
@@ -182,7 +181,7 @@ def measure(rows: Sequence[str], data: Path, terms: str, runs: Path) -> dict[str
     models = {name: model_of(name, runs) for name in rows if name not in found}
     if models:
         report = evaluate(data, model=list(models.values()), **TERMS[terms])
-        found |= named(document(report), list(models))
+        found |= named(report.document(), list(models))
         write_json(path, found)
         print(f"measured on {data.stem}, {terms}: {', '.join(models)}", flush=True)
     return dict(found)
@@ -209,7 +208,7 @@ def write_page(trained: Sequence[str], arguments: argparse.Namespace) -> None:
     page = put(page, "tint", tint_table(trained, arguments.on, arguments.runs))
     PAGE.write_text(page, "utf-8")
     models = [str(card_of(name, arguments.runs)) for name in trained]
-    sheet(arguments.show, PICTURES, model=[*models, "default"], cell=220, rows=8)
+    compare(arguments.show, PICTURES, models=[*models, "default"], plain=True, cell=220, rows=8)
 
 
 def put(page: str, mark: str, text: str) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from opsin.appearance import colorfulness
 from opsin.color import lab_to_rgb, rgb_to_lab
-from opsin.evaluate.answers import answers_of, settings
+from opsin.evaluate.colorization.candidates import candidates, systems_of
 from opsin.sets.pictures import read
 
 HEAD = (
@@ -55,12 +55,12 @@ def tints(
     limit: int | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """The columns of `HEAD` for the truth and each model, at its own gain if none is given."""
-    answers = answers_of(settings(models, vividness, gain=gain))
+    systems = systems_of(candidates(models, vividness, gain=gain))
     pictures: dict[str, list[list[float]]] = {}
     for _, pixels in read(data, limit=limit):
         lab = rgb_to_lab(pixels.astype(np.float32) / 255)
         light, truth = np.ascontiguousarray(lab[..., 0]), lab[..., 1:]
-        for name, ab in {"truth": truth, **answers(light)}.items():
+        for name, ab in {"truth": truth, **systems(light)}.items():
             painted = lab_to_rgb(np.concatenate([lab[..., :1], ab], axis=2))
             colors = ab.reshape(-1, 2).astype(np.float64)
             chroma = np.hypot(*colors.T).mean()

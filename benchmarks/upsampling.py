@@ -31,7 +31,7 @@ from scipy import ndimage
 from opsin.appearance import delta_e_2000
 from opsin.color import fit_gamut, lab_to_rgb, rgb_to_lab
 from opsin.colorization import upsample
-from opsin.evaluate.scores import near_edges
+from opsin.evaluate.colorization.scores import near_edges
 
 Floats = NDArray[np.float32]
 Method = Callable[[Floats, Floats, Floats], Floats]  # ab (2, h, w), L* (4h, 4w), L* (H, W)

@@ -16,8 +16,8 @@ import numpy as np
 
 from opsin.colorization import upsample
 from opsin.colorization.pipeline import predict
-from opsin.evaluate.answers import gray_photo
-from opsin.evaluate.colorize import measure
+from opsin.evaluate.colorization.candidates import gray_photo
+from opsin.evaluate.colorization.measure import measure
 from opsin.models.card import Decode
 from opsin.models.engine import load_engine
 from opsin.sets.pictures import read
@@ -51,7 +51,7 @@ def main() -> None:
 
     pictures = list(read(arguments.data, limit=arguments.limit))
     report = measure(pictures, answers, threads=1)
-    gray = next(row for row in report.rows if row.system == "gray").figures["psnr"].value
+    gray = report["gray"].figures["psnr"].value
     print(f"{len(pictures)} pictures; gray {gray:.2f} dB")
     for row in report.rows:
         value = {key: figure.value for key, figure in row.figures.items()}

@@ -13,5 +13,11 @@ QUALITY: Final = 90
 PIXEL_LIMIT: Final = 250_000_000
 """Photographs with more pixels are not opened."""
 
+CELL: Final = 300
+"""Pixels of the longer side of a picture on a sheet."""
+
+ROWS: Final = 12
+"""Photographs on a page of a sheet."""
+
 SIZES: Final = (64, 2048)
 """What the short side of the picture that a network sees may be."""

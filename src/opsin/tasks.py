@@ -28,11 +28,14 @@ class Room(NamedTuple):
     training: str
     """An `opsin.training.task.Task`; its module may import torch."""
     evaluation: str
-    """What `opsin evaluate TASK` calls; its module imports no torch."""
+    """What `opsin evaluate TASK` calls: from pictures, and the keywords `model` (names), `limit`
+    and `on_picture` (called for each), to an `opsin.evaluate.report.Report`. Imports no torch."""
 
 
 ROOMS: Final[dict[str, Room]] = {
-    "colorize": Room("opsin.colorization.task:TASK", "opsin.evaluate.colorize:evaluate"),
+    "colorize": Room(
+        "opsin.colorization.task:TASK", "opsin.evaluate.colorization.measure:evaluate"
+    ),
 }
 
 

@@ -67,16 +67,29 @@ def test_a_wrong_vividness_is_a_wrong_call(folder, capsys):
     assert main(["compare", str(folder), "--vividness", "2"]) == 2
 
 
-@pytest.mark.parametrize("verb", ["compare", "sheet"])
-def test_what_cannot_be_read_is_passed_over_and_told(folder, tmp_path, capsys, verb):
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_what_cannot_be_read_is_passed_over_and_told(folder, tmp_path, capsys, plain):
     (folder / "bad.png").write_bytes(b"no picture")
     out = tmp_path / "out.png"
-    call = [verb, str(folder), "--model", "tiny", "-o", str(out)]
+    call = ["compare", str(folder), "--model", "tiny", "-o", str(out), *plain]
     assert main(call) == 1
     told = capsys.readouterr()
     assert str(out) in told.out
     assert "bad.png cannot be read" in told.err
     assert opsin.open(out).height > 200  # both others are on it
-    assert main([verb, str(folder / "bad.png"), "-o", str(tmp_path / "none.png")]) == 1
+    assert main(["compare", str(folder / "bad.png"), "-o", str(tmp_path / "none.png"), *plain]) == 1
     assert "none of the photographs can be read" in capsys.readouterr().err
     assert not (tmp_path / "none.png").exists()
+
+
+def test_a_plain_sheet_prints_its_pages_only(folder, tmp_path, capsys):
+    out = tmp_path / "out.png"
+    call = ["compare", str(folder), "--plain", "-o", str(out), "--model", "tiny", "--rows", "1"]
+    assert main(call) == 0
+    assert capsys.readouterr().out.split() == [str(out), str(tmp_path / "out-2.png")]
+
+
+def test_figures_are_explained(folder, tmp_path, capsys):
+    assert main(["compare", str(folder), "--models", "tiny", "-o", str(tmp_path / "o.png")]) == 0
+    told = capsys.readouterr().out
+    assert "CIEDE2000    how far colors are off, to the eye; lower is better" in told

@@ -1,10 +1,14 @@
 import json
+import sys
+from types import ModuleType
 
 import pytest
 from skimage import data
 
 import opsin
+from opsin import tasks
 from opsin.cli import main
+from opsin.sets.pictures import read
 
 
 @pytest.fixture
@@ -83,7 +87,44 @@ def test_missing_data_is_one_line(models, tmp_path, capsys):
     assert capsys.readouterr().err.endswith("none.tar: no such file or folder.\n")
 
 
-def test_sheet_prints_the_pages(folder, tmp_path, capsys):
-    out = tmp_path / "out.png"
-    assert main(["sheet", str(folder), "-o", str(out), "--model", "tiny", "--rows", "1"]) == 0
-    assert capsys.readouterr().out.split() == [str(out), str(tmp_path / "out-2.png")]
+@pytest.fixture
+def brightness(monkeypatch):
+    """A task of somebody else: which pictures are bright."""
+    from opsin.evaluate.report import Metric, report
+
+    right = Metric("right", "right", ".0%", "higher", "pictures whose class is right")
+
+    def evaluate(data, *, model, limit, on_picture):
+        def scored(picture):
+            name, pixels = picture
+            return name, {"guess": {"right": float(pixels.mean() > 100)}}, name
+
+        return report(scored, read(data, limit=limit), [right], on_item=on_picture)
+
+    module = ModuleType("brightness")
+    module.evaluate = evaluate
+    monkeypatch.setitem(sys.modules, "brightness", module)
+    monkeypatch.setitem(tasks.ROOMS, "brightness", tasks.Room("none:none", "brightness:evaluate"))
+
+
+def test_another_task_is_evaluated_by_the_same_verb(folder, brightness, capsys):
+    assert main(["evaluate", "brightness", str(folder)]) == 0
+    text = capsys.readouterr().out
+    assert "right        pictures whose class is right; higher is better" in text
+    assert "2 pictures" in text
+    assert main(["evaluate", "brightness", str(folder), "--limit", "1", "--each", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["names"] == ["cat.png"]
+    assert list(found["systems"][0]["scores"][0]) == ["right"]
+
+
+def test_an_unknown_task_is_a_wrong_call_with_those_there_are(capsys):
+    assert main(["evaluate", "sound", "photos"]) == 2
+    assert "unknown task 'sound'. Known: colorize" in capsys.readouterr().err
+
+
+def test_the_tasks_are_listed(brightness, capsys):
+    assert main(["evaluate", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "colorize" in text
+    assert "brightness" in text

@@ -95,7 +95,7 @@ def test_a_system_is_trained_exported_and_used(
 def test_a_discriminator_gives_its_opinion(
     scenes: Path, tmp_path: Path, coffee: np.ndarray, astronaut: np.ndarray
 ) -> None:
-    from opsin.evaluate.judge import Judge
+    from opsin.evaluate.colorization.judge import Judge
 
     train(recipe("a6", 30), [scenes], tmp_path / "run", workers=0)
     done = export(tmp_path / "run", tmp_path / "export", license="CC0-1.0")

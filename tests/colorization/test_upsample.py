@@ -4,7 +4,7 @@ from skimage import data
 
 from opsin.color import rgb_to_lab
 from opsin.colorization.upsample import apply, fit, upsample
-from opsin.evaluate.scores import near_edges
+from opsin.evaluate.colorization.scores import near_edges
 
 
 def averages(planes, size):

@@ -11,8 +11,8 @@ from opsin.cli import main
 from opsin.colorization.decode import decode
 from opsin.colorization.pipeline import answer_of, ask
 from opsin.errors import DataError
-from opsin.evaluate.colorize import evaluate, measure
-from opsin.evaluate.equal import GAINS, gain_for, gains_of, scaled
+from opsin.evaluate.colorization.equal import GAINS, gain_for, gains_of, scaled
+from opsin.evaluate.colorization.measure import evaluate, measure
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_a_gain_takes_the_place_of_the_models_own(models, tar):
     for name in ("tiny 1", "color-bins 1"):
         assert colors(double, name) == pytest.approx(2 * colors(one, name), rel=0.1)
         assert colors(usual, name) > 1.1 * colors(double, name)  # their own are 1.4 and more
-    assert double.settings["gain"] == 1
+    assert double.provenance["gain"] == 1
 
 
 def test_at_a_gain_of_ones_own_nothing_else_is_made_stronger(pictures):

@@ -6,8 +6,8 @@ import opsin
 from opsin.color import rgb_to_lab
 from opsin.drawing.sheet import GAP
 from opsin.errors import DataError, ModelError, SaveError
-from opsin.evaluate.colorize import evaluate
-from opsin.evaluate.compare import Figures, caption, compare, named
+from opsin.evaluate.colorization.compare import Outcome, caption, compare, named
+from opsin.evaluate.colorization.measure import evaluate
 
 
 @pytest.fixture
@@ -31,10 +31,10 @@ def test_the_figures_are_those_of_evaluate(models, cat):
     assert found.kind == "color"
     for name in ("tiny", "tiny,other"):
         expected, one = report[f"{name} 0.5"].scores[0], found[name]
-        assert (one.psnr, one.delta_e) == (expected.psnr, expected.delta_e)
-        assert one.colorfulness == expected.colorfulness
-    assert found["photograph"].colorfulness == report["gray"].scores[0].colorfulness_true
-    assert found["gray"].psnr == report["gray"].scores[0].psnr
+        assert (one.psnr, one.delta_e) == (expected["psnr"], expected["delta_e"])
+        assert one.colorfulness == expected["colorfulness"]
+    assert found["photograph"].colorfulness == report["gray"].scores[0]["colorfulness_true"]
+    assert found["gray"].psnr == report["gray"].scores[0]["psnr"]
     assert found["gray"].colorfulness == 0
 
 
@@ -116,19 +116,21 @@ def test_a_large_photograph_is_made_smaller(models, tmp_path):
 
 
 def test_captions_say_what_is_known():
-    known = Figures("fusion", 31.4, (3.2, -8.7), psnr=21.96, delta_e=10.21, milliseconds=24.4)
-    assert caption(known, "a.jpg").split("\n") == [
+    known = Outcome("fusion", 31.4, (3.2, -8.7), psnr=21.96, delta_e=10.21, milliseconds=24.4)
+    assert caption(known).split("\n") == [
         "fusion",
         "PSNR 22.0 dB  CIEDE2000 10.2",
         "CF 31  mean a* +3 b* -9  24 ms",
     ]
-    assert caption(Figures("photograph", 0, (0, 0)), "a.jpg") == "a.jpg"
+    assert caption(Outcome("photograph", 0, (0, 0))) == ""
 
 
 def test_the_photograph_is_never_overwritten(models, cat):
     before = cat.read_bytes()
     with pytest.raises(SaveError, match=r"cat\.png is one of the photographs"):
         compare([cat], cat.parent / "." / "cat.png", models="tiny")
+    with pytest.raises(SaveError, match=r"cat\.png is one of the photographs"):
+        compare(cat.parent, cat, models="tiny")
     assert cat.read_bytes() == before
 
 
@@ -142,3 +144,40 @@ def test_an_unknown_model_or_path_is_an_error(models, tmp_path):
 def test_an_unknown_system_is_a_key_error_with_those_there_are(models, cat):
     with pytest.raises(KeyError, match=r"no system 'unknown'\. There are: .*tiny"):
         compare(cat, models="tiny").photographs[0]["unknown"]
+
+
+def test_a_plain_sheet_is_for_looking(models, scan, tmp_path):
+    out = tmp_path / "sheet.png"
+    found = compare(scan, out, models="tiny", vividness=(0.2, 0.8), cell=90, plain=True)
+    assert (found.pages, found.photographs[0].figures, found.means()) == ((out,), (), [])
+    pixels = opsin.open(out).pixels.astype(int)
+    assert pixels.shape[1] == 3 * 90 + 4 * GAP
+    left, right = pixels[:, : 90 + GAP], pixels[:, 90 + GAP :]
+    assert np.ptp(left, axis=2).max() == 0
+    assert np.ptp(right, axis=2).max() > 20
+
+
+def test_a_plain_sheet_shows_what_colorize_gives(models, scan, tmp_path):
+    compare(scan, tmp_path / "sheet.png", models="tiny", plain=True, original=False)
+    expected = opsin.colorize(scan, model="tiny").pixels
+    height, width, _ = expected.shape
+    pixels = opsin.open(tmp_path / "sheet.png").pixels
+    assert np.array_equal(pixels[GAP : GAP + height, GAP : GAP + width], expected)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_the_photograph_itself_may_be_left_out(models, scan, tmp_path, plain):
+    out = tmp_path / "sheet.png"
+    compare(scan, out, models="tiny", plain=plain, original=False, cell=90)
+    columns = 1 if plain else 2  # its gray stays
+    assert opsin.open(out).width == columns * 90 + (columns + 1) * GAP
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("limit", [1, 3])
+def test_a_limit_takes_the_first(models, gray_photo, tmp_path, limit, plain):
+    for number in range(4):
+        opsin.open(gray_photo[::9, ::9]).save(tmp_path / f"{number}.png")
+    out = tmp_path / "out" / "s.png"
+    found = compare(tmp_path, out, models="tiny", rows=1, limit=limit, plain=plain)
+    assert len(found.pages) == limit

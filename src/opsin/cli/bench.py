@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from opsin.cli.options import Json
+from opsin.cli.screen import print_json, print_table
 from opsin.errors import WrongCallError
 
 PARTS = ("network", "photo", "cold", "memory", "folder")
@@ -47,7 +47,7 @@ def bench(
             raise WrongCallError(f"unknown part '{part}'. Parts: {', '.join(PARTS)}.")
     figures = _measure(parts or PARTS, photo, model, count, workers, runs)
     if as_json:
-        print(json.dumps(figures, indent=2))
+        print_json(figures)
     else:
         _print_table(figures)
 
@@ -77,18 +77,15 @@ def _measure(
 
 
 def _print_table(figures: dict[str, dict[str, float]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("part", "what", box=None)
-    table.add_column("", justify="right")
-    for part, values in figures.items():
-        for what, value in values.items():
-            table.add_row(part, what, _shown(what, value))
-    Console().print(table)
+    rows = [
+        (part, what, _printable(what, value))
+        for part, values in figures.items()
+        for what, value in values.items()
+    ]
+    print_table(("part", "what", ""), rows, words=2)
 
 
-def _shown(what: str, value: float) -> str:
+def _printable(what: str, value: float) -> str:
     if what in ("photos", "megapixels", "per_second", "coding_per_second"):
         return f"{value:.4g}"
     if what == "over_coding":

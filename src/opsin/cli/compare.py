@@ -1,23 +1,18 @@
-"""`opsin compare`: all models on one sheet, with figures."""
+"""`opsin compare`: photographs and what each model makes of them, on sheets, with figures."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from opsin.cli.options import Amounts, Json, Limit, Models, Size, numbers, tell
-from opsin.defaults import VIVIDNESS
+from opsin.cli.screen import counting, explain, print_json, print_table
+from opsin.defaults import CELL, ROWS, VIVIDNESS
 
 if TYPE_CHECKING:
-    from opsin.evaluate.compare import Compared, Comparison
-
-FORMS = {  # column: how its figure is shown
-    "PSNR dB": ".2f", "CIEDE2000": ".2f", "CF": ".1f", "mean a*": "+.1f", "mean b*": "+.1f",
-    "ms": ".0f",
-}  # fmt: skip
+    from opsin.evaluate.colorization.compare import Comparison
 
 
 def compare(
@@ -34,8 +29,14 @@ def compare(
     model: Models = None,
     vividness: Amounts = str(VIVIDNESS),
     size: Size = None,
-    cell: Annotated[int, typer.Option(min=64, max=2048, help="Pixels of each picture.")] = 300,
-    rows: Annotated[int, typer.Option(min=1, help="Photographs on a page.")] = 12,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Only for looking: no gray, no figures.")
+    ] = False,
+    original: Annotated[
+        bool, typer.Option(help="Show the photograph itself before its colors.")
+    ] = True,
+    cell: Annotated[int, typer.Option(min=64, max=2048, help="Pixels of each picture.")] = CELL,
+    rows: Annotated[int, typer.Option(min=1, help="Photographs on a page.")] = ROWS,
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
@@ -46,68 +47,44 @@ def compare(
 
     Example: opsin compare photos --models all --model default,mine -o compare.png
     """
-    from rich.console import Console
+    from opsin.evaluate.colorization.compare import compare as run
 
-    from opsin.evaluate.compare import compare as run
-
-    asked = [*(models.split(",") if models else []), *(model or [])]
-    done = 0
+    chosen = [*(models.split(",") if models else []), *(model or [])]
     failures: list[str] = []
-    with Console(stderr=True).status("reading") as status:  # shows nothing if nobody watches
-
-        def watch(_: Compared) -> None:
-            nonlocal done
-            done += 1
-            status.update(f"{done} photographs")
-
+    with counting("photographs") as count:
         found = run(
             paths,
             output,
-            models=[name.strip() for name in asked] or "all",
+            models=[name.strip() for name in chosen] or "all",
             vividness=numbers(vividness),
             size=size,
+            plain=plain,
+            original=original,
             cell=cell,
             rows=rows,
             limit=limit,
-            watch=watch,
-            passed=failures.append,
+            on_photo=count,
+            on_skip=failures.append,
         )
     if as_json:
-        print(json.dumps(document(found), ensure_ascii=False, indent=2))
+        print_json(found.document())
     else:
-        _print_table(found)
+        if not plain:
+            _print_means(found)
         for page in found.pages:
             print(page)
     tell(failures)
 
 
-def document(found: Comparison) -> dict[str, Any]:
-    """The comparison as plain values for JSON."""
-    import msgspec
+def _print_means(found: Comparison) -> None:
+    from opsin.evaluate.colorization.compare import METRICS
 
-    return {
-        **found.settings,
-        "pages": [str(page) for page in found.pages],
-        "means": msgspec.to_builtins(found.means()),
-        "photographs": msgspec.to_builtins(found.photographs),
-    }
-
-
-def _print_table(found: Comparison) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("system", overflow="fold")
-    for title in FORMS:
-        table.add_column(title, justify="right", no_wrap=True)
+    rows = []
     for one in found.means():
-        a, b = one.mean_ab
-        values = (one.psnr, one.delta_e, one.colorfulness, a, b, one.milliseconds)
-        shown = zip(values, FORMS.values(), strict=True)
-        table.add_row(one.system, *("" if x is None else format(x, form) for x, form in shown))
-    console = Console()
-    console.print(table, "")
+        values = [(getattr(one, metric.name), metric.form) for metric in METRICS]
+        rows.append([one.system, *("" if x is None else format(x, form) for x, form in values)])
+    print_table(["system", *(metric.label for metric in METRICS)], rows)
+    explain(METRICS)
     known = sum(one.kind == "color" for one in found.photographs)
     over = f"figures are means over the {known} in color" if known else "none in color"
-    console.print(f"{len(found.photographs)} photographs; {over}.", highlight=False)
+    print(f"{len(found.photographs)} photographs; {over}.")

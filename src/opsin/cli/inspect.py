@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from opsin.cli.options import Json, Size
+from opsin.cli.screen import print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from opsin.inspect.layers import Layer
 
 MOST_COLORS = 12  # in JSON
-WIDE = 160  # columns, where no terminal says how many there are
-WORDS = ("layer", "", "kind")  # columns
 
 
 def inspect(
@@ -60,7 +58,7 @@ def inspect(
     if only_list:
         listed = [_layers(photo, name, size, wanted, as_json=as_json) for name in names]
         if as_json:
-            print(json.dumps(listed[0] if len(listed) == 1 else listed, indent=2))
+            print_json(listed[0] if len(listed) == 1 else listed)
         return
     documents = []
     for name, page in zip(names, pages(output, names), strict=True):
@@ -70,8 +68,7 @@ def inspect(
             _print_stages(found)
             print(page)
     if as_json:
-        whole = documents[0] if len(documents) == 1 else documents
-        print(json.dumps(whole, ensure_ascii=False, indent=2))
+        print_json(documents[0] if len(documents) == 1 else documents)
 
 
 def pages(output: Path, models: Sequence[str]) -> list[Path]:
@@ -138,7 +135,7 @@ def _layers(
             (layer.name, "*" if layer in drawn else "", layer.kind, _shape(layer), layer.parameters)
             for layer in layers
         ]
-        _print_table(("layer", "", "kind", "shape", "parameters"), rows)
+        print_table(("layer", "", "kind", "shape", "parameters"), rows, words=3)
         print(f"{len(layers)} layers, {sum(layer.parameters for layer in layers):,} parameters.")
     return [_plain(layer) | {"drawn": layer in drawn} for layer in layers]
 
@@ -148,22 +145,7 @@ def _print_stages(found: Inspection) -> None:
         (one.layer.name, _shape(one.layer), f"{one.mean:.3g}", f"{one.std:.3g}", f"{one.dead:.0%}")
         for one in found.stages
     ]
-    _print_table(("layer", "shape", "mean", "deviation", "dead"), rows)
-
-
-def _print_table(titles: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in titles:
-        table.add_column(title, overflow="fold", justify="left" if title in WORDS else "right")
-    for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDE)
-    console.print(table, "")
+    print_table(("layer", "shape", "mean", "deviation", "dead"), rows)
 
 
 def _shape(layer: Layer) -> str:

@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin.defaults import CELL, QUALITY, ROWS
 from opsin.drawing.pixels import fitted
 from opsin.files import shown, write_atomically
 from opsin.formats.encode import encode, format_of
@@ -24,12 +25,9 @@ from opsin.formats.vips import vips
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
-CELL: Final = 300  # pixels, the longer side of a picture
-ROWS: Final = 12  # photographs on a page
 GAP: Final = 8
 LINE: Final = 18  # pixels, the height of a caption's line
 PAPER: Final = 255
-QUALITY: Final = 90
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,8 +24,8 @@ from opsin.colorization.pipeline import Said, answer_of, paint
 from opsin.drawing.pixels import as_rgb, fitted, resized
 from opsin.drawing.sheet import GAP, PAPER, Cell, layout, lettering, save, stacked
 from opsin.errors import ModelError
-from opsin.evaluate.answers import gray_photo
-from opsin.evaluate.sheet import spare
+from opsin.evaluate.colorization.candidates import gray_photo
+from opsin.evaluate.colorization.compare import spare
 from opsin.inspect.layers import Layer, chosen, layers_of, look, way
 from opsin.models.card import Card
 from opsin.photo import Photo

@@ -10,20 +10,23 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Doubles: TypeAlias = NDArray[np.float64]
 
-RESAMPLES = 2000
-LEVEL = 0.95
-SEED = 0
+RESAMPLES: Final = 2000
+LEVEL: Final = 0.95
+SEED: Final = 0
+INTERVAL: Final = (
+    f"{LEVEL:.0%}, percentile bootstrap over pictures, {RESAMPLES} resamples, seed {SEED}"
+)
 
 
 @dataclass(frozen=True)
-class Figure:
+class Estimate:
     """A number and its interval; `nan` where it is not defined."""
 
     value: float
@@ -38,15 +41,15 @@ def bootstrap(
     resamples: int = RESAMPLES,
     level: float = LEVEL,
     seed: int = SEED,
-) -> list[Figure]:
-    """One `Figure` for each of the numbers that `figures` makes of the columns' means.
+) -> list[Estimate]:
+    """One `Estimate` for each of the numbers that `figures` makes of the columns' means.
 
     `columns` (n, k) has a row for each picture. `figures` takes means (..., k) to (..., m), so
     that a figure may be a mean, or a ratio or a difference of means; `nan` where it is not
     defined, and such resamples are left out of its interval.
 
     >>> bootstrap(np.array([[1.0], [2.0], [3.0], [6.0]]))
-    [Figure(value=3.0, low=1.5, high=5.0)]
+    [Estimate(value=3.0, low=1.5, high=5.0)]
     """
     count = len(columns)
     if count == 0:
@@ -59,4 +62,4 @@ def bootstrap(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # defined in no resample: nan
         low, high = np.nanquantile(spread, [tail, 1 - tail], axis=0)
-    return [Figure(*map(float, row)) for row in zip(values, low, high, strict=True)]
+    return [Estimate(*map(float, row)) for row in zip(values, low, high, strict=True)]

@@ -6,9 +6,9 @@ import opsin
 from opsin.colorization import upsample
 from opsin.colorization.pipeline import predict
 from opsin.errors import ModelError
-from opsin.evaluate import answers
-from opsin.evaluate.colorize import evaluate
-from opsin.evaluate.sheet import sheet
+from opsin.evaluate.colorization import candidates
+from opsin.evaluate.colorization.compare import compare
+from opsin.evaluate.colorization.measure import evaluate
 from opsin.models.engine import Engine
 
 
@@ -28,24 +28,25 @@ def runs(monkeypatch):
 
 def test_a_network_is_run_once_for_all_its_settings(models, gray_photo, runs):
     write_tiny_model(models, "other")
-    asked = answers.settings(["tiny", "other"], (0, 0.5, 1))
-    found = answers.answered(opsin.open(gray_photo), asked)
-    assert [one.setting.label for one in found] == [setting.label for setting in asked]
+    chosen = candidates.candidates(["tiny", "other"], (0, 0.5, 1))
+    found = candidates.runs(opsin.open(gray_photo), chosen)
+    assert [one.candidate.label for one in found] == [one.label for one in chosen]
     assert runs == ["tiny", "other"]
 
 
-def test_evaluate_and_sheet_run_it_once_a_picture(models, astronaut, tmp_path, runs):
+def test_evaluate_and_a_plain_sheet_run_it_once_a_picture(models, astronaut, tmp_path, runs):
     path = opsin.open(astronaut[::8, ::8]).save(tmp_path / "a.png")
     evaluate(path, model="tiny", vividness=(0, 0.5, 1))
-    sheet(path, tmp_path / "sheet.png", model="tiny", vividness=(0, 1))
+    compare(path, tmp_path / "sheet.png", models="tiny", vividness=(0, 1), plain=True)
     assert runs == ["tiny", "tiny"]
 
 
 def test_the_answers_are_those_of_each_setting_alone(models):
     light = np.linspace(5, 95, 60 * 80, dtype=np.float32).reshape(60, 80)
-    found = answers.answers_of(answers.settings(["tiny", "tiny,color-bins"], (0.2, 0.9)))(light)
+    chosen = candidates.candidates(["tiny", "tiny,color-bins"], (0.2, 0.9))
+    found = candidates.systems_of(chosen)(light)
     for model, vividness in (("tiny", 0.2), ("tiny", 0.9), ("tiny,color-bins", 0.9)):
-        alone = predict(answers.gray_photo(light), model=model, vividness=vividness, threads=1)
+        alone = predict(candidates.gray_photo(light), model=model, vividness=vividness, threads=1)
         expected = upsample.upsample(alone.ab, alone.light, light)
         assert np.array_equal(found[f"{model} {vividness}"], expected)
 
@@ -54,9 +55,9 @@ def test_an_ensemble_is_one_system(models, astronaut, tmp_path):
     path = opsin.open(astronaut[::8, ::8]).save(tmp_path / "a.png")
     report = evaluate(path, model=["tiny,default", "tiny"])
     assert [row.system for row in report.rows][2:4] == ["tiny,default 0.5", "tiny 0.5"]
-    assert [one["name"] for one in report.settings["models"]] == ["tiny", "color-bins"]
+    assert [one["name"] for one in report.provenance["models"]] == ["tiny", "color-bins"]
 
 
 def test_an_unknown_member_stops_before_any_picture(models):
     with pytest.raises(ModelError, match="unknown model 'mine'"):
-        answers.answers_of(answers.settings("tiny,mine", 0.5))
+        candidates.systems_of(candidates.candidates("tiny,mine", 0.5))

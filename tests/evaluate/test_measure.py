@@ -8,8 +8,9 @@ import opsin
 from opsin.color import rgb_to_lab
 from opsin.colorization.prior import MEAN_COLOR
 from opsin.errors import DataError, ModelError
-from opsin.evaluate.colorize import ceiling, evaluate, measure, shrink
-from opsin.evaluate.scores import truth_of
+from opsin.evaluate.colorization.ceiling import ceiling, shrink
+from opsin.evaluate.colorization.measure import evaluate, measure
+from opsin.evaluate.colorization.scores import truth_of
 from opsin.sets.pictures import read
 
 
@@ -60,7 +61,7 @@ def test_threads_change_nothing(pictures):
 
 def test_the_mean_color_is_the_stated_one(pictures):
     seen = []
-    measure(pictures[:1], watch=seen.append)
+    measure(pictures[:1], on_picture=seen.append)
     found = rgb_to_lab(seen[0].pixels["mean color"] / 255)[..., 1:]
     assert np.median(found.reshape(-1, 2), axis=0) == pytest.approx(MEAN_COLOR, abs=0.5)
 
@@ -85,13 +86,13 @@ def test_models_are_measured_from_a_tar_at_several_settings(models, tar):
     assert [row.system for row in report.rows][2:4] == ["tiny 0", "tiny 1"]
     colors = [report[name].figures["colorfulness"].value for name in ("tiny 0", "tiny 1")]
     assert 0 < colors[0] < colors[1]
-    assert report.settings["models"][0]["name"] == "tiny"
-    assert len(report.settings["models"][0]["sha256"]) == 64
+    assert report.provenance["models"][0]["name"] == "tiny"
+    assert len(report.provenance["models"][0]["sha256"]) == 64
 
 
 def test_the_answer_is_that_of_colorize(models, tar):
     seen = []
-    evaluate(tar, model="tiny", limit=1, watch=seen.append)
+    evaluate(tar, model="tiny", limit=1, on_picture=seen.append)
     truth = seen[0].truth
     gray = np.repeat(seen[0].pixels["gray"][..., :1], 3, axis=2)
     expected = opsin.colorize(gray, model="tiny").pixels
@@ -111,7 +112,8 @@ def test_the_distance_in_a_feature_network_is_another_column(models, tar, tmp_pa
 
     monkeypatch.setattr(features, "load", lambda _: lambda pixels: pixels.mean(axis=(0, 1)))
     report = evaluate(tar, model="tiny", features=tmp_path / "some.pt")
-    assert report["ceiling"].frechet < report["gray"].frechet
+    figures = {row.system: row.figures["frechet"] for row in report.rows}
+    assert figures["ceiling"].value < figures["gray"].value
 
 
 def test_pictures_are_read_from_folders_in_the_order_of_their_names(pictures, tmp_path):
@@ -152,3 +154,33 @@ def test_places_without_pictures_are_named(tmp_path):
 def test_an_unknown_system_is_a_key_error_with_those_there_are(pictures):
     with pytest.raises(KeyError, match=r"no system 'unknown'\. There are: gray, mean color"):
         measure(pictures)["unknown"]
+
+
+GOLDEN = {  # they change with the shipped model only, or with how it is judged
+    "gray": {"psnr": 17.1061, "ssim": 0.8639, "delta_e": 16.1873, "auc_rebalanced": 0.6272},
+    "default 0.5": {
+        "psnr": 21.4313,
+        "ssim": 0.8859,
+        "delta_e": 9.7059,
+        "delta_e_median": 9.2935,
+        "auc": 0.8583,
+        "auc_rebalanced": 0.6663,
+        "channel": 0.7808,
+        "colorfulness": 53.1878,
+        "colorfulness_relative": -0.1492,
+        "colorfulness_error": 20.9888,
+        "colorfulness_gap": 9.3244,
+        "edge_error": 22.6254,
+        "rest_error": 20.2201,
+    },
+    "ceiling": {"psnr": 36.6673, "delta_e": 1.5051, "edge_error": 4.0683, "rest_error": 1.3758},
+}
+
+
+def test_the_figures_of_the_shipped_model(tmp_path):
+    for photo in (data.astronaut, data.chelsea, data.coffee):
+        opsin.open(photo()[::2, ::2]).save(tmp_path / f"{photo.__name__}.png")
+    report = evaluate(tmp_path)
+    for system, expected in GOLDEN.items():
+        found = {name: report[system].figures[name].value for name in expected}
+        assert found == pytest.approx(expected, rel=2e-3)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from opsin.appearance import colorfulness
 from opsin.color import pixels_of_lab, rgb_to_lab
 from opsin.errors import DataError
-from opsin.evaluate.answers import Answers
+from opsin.evaluate.colorization.candidates import Systems
 
 Floats: TypeAlias = NDArray[np.float32]
 Doubles: TypeAlias = NDArray[np.float64]
@@ -25,9 +25,9 @@ GAINS: Final = np.geomspace(1 / 8, 16, 22)  # each 1.26 times the one before; st
 
 
 def gains_of(
-    pictures: Iterable[tuple[str, NDArray[np.uint8]]], answers: Answers, share: float
+    pictures: Iterable[tuple[str, NDArray[np.uint8]]], systems: Systems, share: float
 ) -> dict[str, float]:
-    """The gain of each of the answers' systems on pictures (H, W, 3), by name.
+    """The gain of each of `systems` on pictures (H, W, 3), by name.
 
     With it the mean colorfulness is `share` of the truth's. `DataError` if nothing between 1/8
     and 16 does it.
@@ -38,7 +38,7 @@ def gains_of(
         rgb = pixels.astype(np.float32) / 255
         light = np.ascontiguousarray(rgb_to_lab(rgb)[..., 0])
         true.append(colorfulness(rgb))
-        for system, ab in answers(light).items():
+        for system, ab in systems(light).items():
             curves.setdefault(system, []).append(curve(light, ab))
     wanted = share * float(np.mean(true))
     return {system: gain_for(found, wanted, system) for system, found in curves.items()}
@@ -65,10 +65,7 @@ def gain_for(curves: Sequence[Doubles], wanted: float, system: str = "the answer
     return float(np.interp(wanted, means, GAINS))
 
 
-def scaled(answers: Answers, gains: Mapping[str, float]) -> Answers:
-    """The same answers, each system's times its gain."""
+def scaled(systems: Systems, gains: Mapping[str, float]) -> Systems:
+    """The same systems, each one's a*b* times its gain."""
 
-    def found(light: Floats) -> dict[str, Floats]:
-        return {name: ab * np.float32(gains[name]) for name, ab in answers(light).items()}
-
-    return found
+    return lambda light: {name: ab * np.float32(gains[name]) for name, ab in systems(light).items()}

@@ -1,4 +1,4 @@
-"""What the models say: their a*b* for a given L*, at one or several settings."""
+"""What is compared: models and ensembles at one or several amounts of vividness."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +16,26 @@ from opsin.color import pixels_of_lab
 from opsin.colorization import upsample
 from opsin.colorization.ensemble import cards, members
 from opsin.colorization.pipeline import Answer, answer_of, ask
+from opsin.evaluate.report import provenance
+from opsin.models.card import Card
 from opsin.models.engine import load_engine
 from opsin.photo import Photo
 
 Floats: TypeAlias = NDArray[np.float32]
 
-Answers: TypeAlias = Callable[[Floats], Mapping[str, Floats]]
-"""From L* (H, W) to one or several a*b* (H, W, 2), by name."""
+Systems: TypeAlias = Callable[[Floats], Mapping[str, Floats]]
+"""From L* (H, W) to the a*b* (H, W, 2) of one or several systems, by name."""
 
 
 @dataclass(frozen=True)
-class Setting:
-    """A model, or an ensemble with commas, as it is asked."""
+class Candidate:
+    """A model, or an ensemble with commas, at a setting."""
 
     model: str
     vividness: float
     size: int | None = None
     name: str = ""
-    """What the model is called in tables and captions; `settings` finds it."""
+    """What the model is called in tables and captions; `candidates` finds it."""
     gain: float | None = None
     """In place of the model's own gain and contrast."""
 
@@ -43,24 +45,24 @@ class Setting:
         return f"{self.name} {self.vividness:g}"
 
 
-class Answered(NamedTuple):
-    """What a setting gave for a photograph."""
+class Run(NamedTuple):
+    """What a candidate gave for a photograph."""
 
-    setting: Setting
+    candidate: Candidate
     answer: Answer
     seconds: float
     """That its networks took, from the photograph on; one run serves all vividness values."""
 
 
-def settings(
+def candidates(
     model: str | Sequence[str],
     vividness: float | Sequence[float],
     size: int | None = None,
     gain: float | None = None,
-) -> list[Setting]:
+) -> list[Candidate]:
     """Each model at each vividness; a model's file is called by its name, unless two have it.
 
-    >>> [setting.label for setting in settings("runs/mine.toml", (0, 0.5))]
+    >>> [one.label for one in candidates("runs/mine.toml", (0, 0.5))]
     ['mine 0', 'mine 0.5']
     """
     models = [model] if isinstance(model, str) else model
@@ -68,7 +70,7 @@ def settings(
     short = [",".join(map(_name_of, name.split(","))) for name in models]
     names = short if len(set(short)) == len(set(models)) else models
     return [
-        Setting(asked, amount, size, name, gain)
+        Candidate(asked, amount, size, name, gain)
         for asked, name in zip(models, names, strict=True)
         for amount in amounts
     ]
@@ -78,32 +80,40 @@ def _name_of(model: str) -> str:
     return Path(model).stem if Path(model).suffix in (".toml", ".onnx") else model
 
 
-def answers_of(asked: Sequence[Setting], *, threads: int = 1) -> Answers:
-    """The answers of models to L*: each gets a gray photograph, as from `opsin colorize`."""
-    for setting in asked:
-        cards(setting.model)  # an unknown name stops here, not at the first picture
+def systems_of(chosen: Sequence[Candidate], *, threads: int = 1) -> Systems:
+    """The a*b* of candidates for L*: each gets a gray photograph, as from `opsin colorize`."""
+    cards_of(chosen)  # an unknown name stops here, not at the first picture
 
-    def answers(light: Floats) -> dict[str, Floats]:
+    def systems(light: Floats) -> dict[str, Floats]:
         return {
-            one.setting.label: upsample.upsample(one.answer.ab, one.answer.light, light)
-            for one in answered(gray_photo(light), asked, threads=threads)
+            run.candidate.label: upsample.upsample(run.answer.ab, run.answer.light, light)
+            for run in runs(gray_photo(light), chosen, threads=threads)
         }
 
-    return answers
+    return systems
 
 
-def answered(
-    photo: Photo, asked: Sequence[Setting], *, threads: int | None = None
-) -> Iterator[Answered]:
-    """What each setting gives for `photo`; a model is run once for those in a row."""
-    for (model, size), group in groupby(asked, lambda setting: (setting.model, setting.size)):
+def runs(photo: Photo, chosen: Sequence[Candidate], *, threads: int | None = None) -> Iterator[Run]:
+    """What each candidate gives for `photo`; a model is run once for those in a row."""
+    for (model, size), group in groupby(chosen, lambda one: (one.model, one.size)):
         for name in members(model):
             load_engine(name, threads=threads)  # not counted
         began = time.perf_counter()
         said = ask(photo, model=model, size=size, threads=threads)
         seconds = time.perf_counter() - began
-        for setting in group:
-            yield Answered(setting, answer_of(said, setting.vividness, setting.gain), seconds)
+        for one in group:
+            yield Run(one, answer_of(said, one.vividness, one.gain), seconds)
+
+
+def cards_of(chosen: Sequence[Candidate]) -> list[Card]:
+    """The cards of all networks among the candidates; an unknown name is a `ModelError`."""
+    return [card for one in chosen for card in cards(one.model)]
+
+
+def described(chosen: Sequence[Candidate], **asked: Any) -> dict[str, Any]:
+    """What somebody must know to get the same again."""
+    amounts = list(dict.fromkeys(one.vividness for one in chosen))
+    return provenance(cards_of(chosen), vividness=amounts, size=chosen[0].size, **asked)
 
 
 def gray_photo(light: Floats) -> Photo:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from opsin.evaluate.statistics import bootstrap
+from opsin.evaluate.bootstrap import bootstrap
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_theory():

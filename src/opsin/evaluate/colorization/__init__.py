@@ -1,0 +1,1 @@
+"""How good colorizers are, in figures and side by side."""
