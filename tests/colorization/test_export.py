@@ -291,6 +291,19 @@ def test_a_recipe_s_name_is_refused_before_training(tmp_path: Path) -> None:
 BINS = {"kind": "color_bins", "encoder": "none", "widths": [16, 8, 8, 8], "attention_blocks": 0}
 
 
+def test_a_wider_backbone_is_exported_and_goes_on_from_its_file(tmp_path: Path) -> None:
+    lite2 = {**BINS, "backbone": "lite2", "widths": [32, 24, 16, 8]}
+    done = export(write_run(tmp_path / "run", lite2), tmp_path / "out", license="CC0")
+    begun = start_network(system_of({**lite2, "start": str(done.path)}))
+    exported = read_weights(store.find(str(done.path)))
+    last = "encoder.blocks.20.narrow.bias"
+    assert torch.as_tensor(exported[last]).numpy() == pytest.approx(
+        begun.state_dict()[last].numpy(), abs=1e-3
+    )
+    with pytest.raises(DataError, match=r"is of another network than \[network\]"):
+        start_network(system_of({**lite2, "backbone": "lite0", "start": str(done.path)}))
+
+
 def test_a_blend_is_the_mean_with_what_the_run_began_with(tmp_path: Path) -> None:
     begun = write_run(tmp_path / "begun", BINS) / "checkpoint.pt"
     run = write_run(tmp_path / "run", {**BINS, "start": str(begun)})

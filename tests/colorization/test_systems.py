@@ -176,16 +176,16 @@ def test_classes_that_no_picture_has_are_an_error(photographs: Path, tmp_path: P
 def test_what_a_classifier_says_is_kept(
     scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from opsin.backbones.classifiers import Lite0
+    from opsin.backbones.classifiers import Lite
 
     asked: list[int] = []
-    forward = Lite0.forward
+    forward = Lite.forward
 
-    def count(self: Lite0, thumbnail: torch.Tensor) -> torch.Tensor:
+    def count(self: Lite, thumbnail: torch.Tensor) -> torch.Tensor:
         asked.append(len(thumbnail))
         return forward(self, thumbnail)
 
-    monkeypatch.setattr(Lite0, "forward", count)
+    monkeypatch.setattr(Lite, "forward", count)
     kept = recipe("a3", 20, data={"variants": 1, "order": "epochs"})
     first = train(kept, [scenes], tmp_path / "first", workers=0)
     training = sum(asked[:-2])

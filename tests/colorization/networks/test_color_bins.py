@@ -32,9 +32,9 @@ def test_answers_at_a_quarter_of_any_size(network: ColorBins, height: int, width
     assert torch.isfinite(logits).all()
 
 
-def test_has_at_most_ten_million_parameters(network: ColorBins) -> None:
-    count = sum(parameter.numel() for parameter in network.parameters())
-    assert count == 4_786_841
+@pytest.mark.parametrize(("backbone", "count"), [("lite0", 4_786_841), ("lite2", 6_187_761)])
+def test_number_of_parameters(backbone: str, count: int) -> None:
+    assert sum(p.numel() for p in ColorBins(backbone=backbone).parameters()) == count
 
 
 def test_every_parameter_learns() -> None:

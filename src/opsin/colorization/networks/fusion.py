@@ -44,7 +44,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from opsin.backbones.classifiers import CLASSES, Classifier
+from opsin.backbones.classifiers import Classifier
+from opsin.backbones.efficientnet import CLASSES
 
 REACH = 128.0  # a* and b* are -128..128
 WIDTH = 256  # channels of the local features, and after the fusion

@@ -28,7 +28,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[objective]` table of the default's recipe."""
 
     frozen_blocks: Annotated[int, Meta(ge=0, le=16)] = 3
-    """Of the encoder's 16 blocks, how many (and the stem) are not trained."""
+    """Of the encoder's first blocks, how many (and the stem) are not trained."""
     encoder_rate: Share = 0.3
     """The encoder's learning rate, as a share of the decoder's."""
     uniform: Share = 0.95
