@@ -15,7 +15,6 @@ import torch
 
 from opsin.color import rgb_to_lab
 from opsin.colorization.data import Data
-from opsin.colorization.export import read_run
 from opsin.colorization.networks.global_local import GlobalLocal
 from opsin.colorization.objectives.regression import squashed
 from opsin.colorization.task import TASK
@@ -23,6 +22,7 @@ from opsin.colorization.validation import square
 from opsin.evaluate.bootstrap import bootstrap
 from opsin.sets.listing import list_pictures
 from opsin.training.crops import labels_of
+from opsin.training.finished import read_run
 from opsin.training.recipe import section
 
 

@@ -105,8 +105,8 @@ def model_of(name: str, runs: Path) -> str:
 
 def train(name: str, arguments: argparse.Namespace) -> None:
     """The run of a system and its model, unless they are there."""
-    from opsin.colorization.export import export
     from opsin.colorization.task import TASK
+    from opsin.training.finished import export
     from opsin.training.run import train as run
 
     out = arguments.runs / name
@@ -122,7 +122,7 @@ def train(name: str, arguments: argparse.Namespace) -> None:
         validation=arguments.validation,
         show=lambda text: print(f"{name}: {text}", flush=True),
     )
-    export(out, arguments.runs / "models", name=name, size=SIZE, license="Apache-2.0")
+    export(TASK, out, arguments.runs / "models", name=name, size=SIZE, license="Apache-2.0")
     write_json(out / "facts.json", weigh(recipe.network))
 
 

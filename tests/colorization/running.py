@@ -7,9 +7,10 @@ from functools import partial
 from opsin.colorization.data import Data
 from opsin.colorization.task import TASK
 from opsin.sets.listing import Listing
-from opsin.training import crops, run
+from opsin.training import crops, finished, run
 
 train = partial(run.train, TASK)
+export = partial(finished.export, TASK)
 system_of = TASK.system
 tables_of = TASK.tables
 

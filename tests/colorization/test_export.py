@@ -13,10 +13,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from colorization.running import system_of  # noqa: E402
+from colorization.running import (  # noqa: E402
+    export,
+    system_of,
+)
 from opsin.cli import main  # noqa: E402
 from opsin.cli.export import in_words  # noqa: E402
-from opsin.colorization.export import export  # noqa: E402
 from opsin.errors import DataError, ModelError, RecipeError  # noqa: E402
 from opsin.models import store  # noqa: E402
 from opsin.models.card import read_card  # noqa: E402
@@ -256,7 +258,7 @@ def test_model_and_card_appear_together_or_not_at_all(
     def fail(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("opsin.colorization.export.write_card", fail)
+    monkeypatch.setattr("opsin.training.finished.write_card", fail)
     with pytest.raises(KeyboardInterrupt):
         export(run, tmp_path / "out", license="MIT")
     assert not (tmp_path / "out").exists()

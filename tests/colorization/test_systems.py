@@ -13,13 +13,13 @@ torch = pytest.importorskip("torch")
 import opsin  # noqa: E402
 from colorization.running import (  # noqa: E402
     Crops,
+    export,
     system_of,
     tables_of,
     train,
 )
 from opsin.colorization import pipeline  # noqa: E402
 from opsin.colorization.data import Data  # noqa: E402
-from opsin.colorization.export import export, size_of_crops  # noqa: E402
 from opsin.colorization.objectives.regression import RegressionObjective, Settings  # noqa: E402
 from opsin.colorization.task import SYSTEMS  # noqa: E402
 from opsin.errors import DataError, ModelError, RecipeError  # noqa: E402
@@ -28,6 +28,7 @@ from opsin.sets.listing import list_pictures  # noqa: E402
 from opsin.training.crops import (  # noqa: E402
     check_sizes,
     labels_of,
+    seen_size,
 )
 from opsin.training.loop import make_stepper  # noqa: E402
 from opsin.training.recipe import Recipe, read_recipe  # noqa: E402
@@ -99,8 +100,8 @@ def test_a_discriminator_gives_its_opinion(
 
     train(recipe("a6", 30), [scenes], tmp_path / "run", workers=0)
     done = export(tmp_path / "run", tmp_path / "export", license="CC0-1.0")
-    assert done.discriminator == tmp_path / "export" / "system-discriminator.onnx"
-    judge = Judge(done.discriminator)
+    assert done.others["discriminator"] == tmp_path / "export" / "system-discriminator.onnx"
+    judge = Judge(done.others["discriminator"])
     green = coffee.copy()
     green[..., 1] = 255
     assert judge.logit(coffee) > judge.logit(green)
@@ -282,7 +283,7 @@ def test_crops_that_do_not_fit_the_network_are_refused(photographs: Path, tmp_pa
 def test_a_model_sees_things_as_large_as_in_its_crops(
     size: int, least_area: float, expected: int
 ) -> None:
-    assert size_of_crops(Data(size=size, least_area=least_area)) == expected
+    assert seen_size(Data(size=size, least_area=least_area)) == expected
 
 
 def test_every_system_has_a_kind() -> None:

@@ -13,13 +13,13 @@ torch = pytest.importorskip("torch")
 import opsin  # noqa: E402
 from colorization.running import (  # noqa: E402
     Crops,
+    export,
     system_of,
     train,
 )
 from opsin.color import rgb_to_lab  # noqa: E402
 from opsin.colorization.bins import BINS, histogram, nearest_bins  # noqa: E402
 from opsin.colorization.data import Data, make_crop  # noqa: E402
-from opsin.colorization.export import export  # noqa: E402
 from opsin.colorization.networks.color_bins import ColorBins  # noqa: E402
 from opsin.colorization.objectives.bins import BinsObjective, Settings, rebalancing  # noqa: E402
 from opsin.errors import DataError, RecipeError  # noqa: E402

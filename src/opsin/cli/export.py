@@ -78,20 +78,25 @@ def export(
     from rich.console import Console
 
     from opsin.errors import needs_extra
+    from opsin.tasks import task_of
 
     with needs_extra("the export", "train"):
-        from opsin.colorization.export import export as run_export
+        from opsin.training.finished import export as run_export
+        from opsin.training.finished import recipe_of
 
+    decode = {"contrast": contrast, "restraint": restraint}
     done = run_export(
+        task_of(recipe_of(run).task),
         run,
         out,
         name=name,
         license=license,
         version=version,
         size=size,
-        **({"vividness": scale(vividness)} if vividness else {}),
-        contrast=contrast,
-        restraint=restraint,
+        decode={
+            **{name: value for name, value in decode.items() if value},
+            **({"vividness": scale(vividness)} if vividness else {}),
+        },
         blend=blend,
         training_data=training_data,
         overwrite=overwrite,

@@ -7,6 +7,7 @@ it must be given and how it answers. To add a system: one file in `networks/`, o
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -18,6 +19,7 @@ from torch import nn
 
 from opsin.backbones import classifiers, efficientnet
 from opsin.colorization.data import Data, make_crop
+from opsin.colorization.export import DECODE, card_of, discriminator, graph_of
 from opsin.colorization.features import FeatureCache
 from opsin.colorization.networks import (
     classifier_decoder,
@@ -31,13 +33,13 @@ from opsin.colorization.networks import (
 from opsin.colorization.objectives import ColorObjective, adversarial, bins, regression
 from opsin.colorization.validation import Validation
 from opsin.errors import DataError, RecipeError
-from opsin.models.card import Text
+from opsin.models.card import Card, Text
 from opsin.sets.listing import Listing, Picture
 from opsin.training.checkpoint import load_weights, read_tensors
 from opsin.training.crops import Example, labels_of
 from opsin.training.loop import Stepper
 from opsin.training.recipe import Decay
-from opsin.training.task import System, Task
+from opsin.training.task import Graph, Labels, System, Task
 
 Width = Annotated[int, Meta(ge=8, le=1024, multiple_of=8)]
 """Channels; in groups of 8."""
@@ -58,6 +60,7 @@ class ColorSystem(System, frozen=True, kw_only=True):
 
     settings: ClassVar[type[msgspec.Struct]] = regression.Settings
     sheets: ClassVar[str] = "the photograph, gray, then the answers"
+    decode: ClassVar[frozenset[str]] = DECODE
     answer: ClassVar[Literal["bins", "ab"]] = "ab"
     target_stride: ClassVar[int] = 1
     """The true color is averaged over squares of so many pixels."""
@@ -139,6 +142,15 @@ class ColorSystem(System, frozen=True, kw_only=True):
             stride=self.target_stride,
             labels=labels_of(held, classes) if set(classes) & set(held.class_names) else (),
         )
+
+    def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:
+        return card_of(self, network, labels, decode)
+
+    def graph(self, network: nn.Module, card: Card) -> Graph:
+        return graph_of(network, card)
+
+    def part(self, name: str) -> Graph | None:
+        return discriminator(getattr(self, "size", 32)) if name == "discriminator" else None
 
     def reach(self) -> float:
         """a* and b* are divided by it before their error is taken."""

@@ -193,6 +193,15 @@ def labels_of(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64]:
     return labels
 
 
+def seen_size(data: Data) -> int:
+    """The short side of a photograph in which things are as large as in its crops, on average.
+
+    A crop covers a share of the photograph's largest square, `least_area` to all of it.
+    """
+    area = (data.least_area + 1) / 2
+    return min(2048, max(32, 32 * round(data.size / float(np.sqrt(area)) / 32)))
+
+
 def check_small(data: Data) -> None:
     """Refuses small pictures that are larger than the others."""
     if data.small_share and data.small_size > data.size:

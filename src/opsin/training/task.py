@@ -8,17 +8,19 @@ no system by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
-from torch import nn
+from msgspec import Meta
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from opsin.errors import DataError, RecipeError
-from opsin.models.card import Line, Text
+from opsin.models.card import Card, Line, Name, Text, Word
 from opsin.models.store import find
 from opsin.sets.listing import Listing, Picture
 from opsin.training.checkpoint import load_weights, read_state, weights_of
@@ -26,6 +28,36 @@ from opsin.training.crops import Data, Example, check_small
 from opsin.training.export import read_weights
 from opsin.training.loop import Objective, Stepper
 from opsin.training.recipe import Recipe, section
+
+Pairs = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+
+def mean_difference(pairs: Pairs) -> float:
+    """The mean |difference| of answers, torch's and those of the stored file."""
+    return float(np.mean([np.abs(ours - stored).mean() for ours, stored in pairs]))
+
+
+class Graph(NamedTuple):
+    """A network as it is written for good."""
+
+    network: nn.Module
+    examples: Sequence[Mapping[str, Tensor]]
+    """Inputs by name; the graph is traced on the first and tried on all."""
+    output: str
+    axes: Mapping[str, Mapping[int, str]]
+    """The axes of inputs and output that are free, by number, and their names."""
+    difference: Callable[[Pairs], float] = mean_difference
+    """How far the stored file's answers are from torch's, in a unit that tells people something."""
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user says of a model; checked before anything is written."""
+
+    name: Name
+    license: Text
+    version: Word
+    training_data: Line
+    size: Annotated[int, Meta(ge=32, le=2048, examples=[256])]
 
 
 class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,6 +68,8 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     paper: ClassVar[str] = ""
     sheets: ClassVar[str] = ""
     """What the sheets show that its validation writes, if it writes any."""
+    decode: ClassVar[frozenset[str]] = frozenset()
+    """What `opsin export` may be told of how its answers are read."""
 
     kind: Text
     start: Line = ""
@@ -80,6 +114,18 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ) -> Callable[[int, nn.Module], dict[str, float]]:
         """Figures on held-back pictures, by step and averaged network; may write a sheet."""
         raise NotImplementedError
+
+    def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:
+        """The card of a network that is not yet written: without its hash."""
+        raise NotImplementedError
+
+    def graph(self, network: nn.Module, card: Card) -> Graph:
+        """What is written of the network."""
+        raise NotImplementedError
+
+    def part(self, name: str) -> Graph | None:
+        """What is trained beside the network by that name and exported too, without weights."""
+        return None
 
 
 class Tables(NamedTuple):
