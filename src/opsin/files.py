@@ -14,7 +14,7 @@ import socket
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +26,7 @@ _CANNOT_SETTLE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}  # some network dis
 _CANNOT_LINK = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # exFAT, some others
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _PART = re.compile(r"\.opsin-(?:([0-9a-f]{8})-(\d+)-)?[0-9a-f]{16}\.part")
+_FEW = 3  # names in a sentence
 _DAY = 86_400  # seconds
 _END = 1 << 16  # bytes at a file's beginning and end that tell it from others
 
@@ -105,6 +106,19 @@ def read_regular(path: str | os.PathLike[str], *, most: int) -> bytes:
         if found.st_size > most:
             raise ValueError(f"it is larger than {most >> 10:,} KB")
         return file.read()
+
+
+def read_whole(path: str | os.PathLike[str]) -> bytes:
+    """All bytes of a file, or of a pipe; `ValueError` if nobody writes to the pipe."""
+    with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+        if not stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
+            return file.readall()
+        first = b""
+        with suppress(BlockingIOError):  # there is somebody who has not written yet
+            if not (first := os.read(file.fileno(), _END)):
+                raise ValueError("it is a pipe that nobody writes to")
+        os.set_blocking(file.fileno(), True)
+        return first + file.readall()
 
 
 def cache_folder(kind: str) -> Path:
@@ -234,6 +248,18 @@ def shown(path: str | os.PathLike[str]) -> str:
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
+
+
+def few(names: Sequence[str]) -> str:
+    """The first of some names, in brackets; nothing where there are none.
+
+    >>> few([])
+    ''
+    >>> few(["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
+    ' (a.jpg, b.jpg, c.jpg, ...)'
+    """
+    listed = [*map(shown, names[:_FEW]), *(["..."] if len(names) > _FEW else [])]
+    return f" ({', '.join(listed)})" if names else ""
 
 
 def _without_waiting(path: str, flags: int) -> int:

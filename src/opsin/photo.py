@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from opsin.defaults import PIXEL_LIMIT, QUALITY
 from opsin.drawing.mark import marked
 from opsin.errors import PhotoError, SaveError, TruncatedPhotoError
-from opsin.files import fingerprint, shown, write_atomically
+from opsin.files import fingerprint, read_whole, shown, write_atomically
 from opsin.formats import xmp
 from opsin.formats.decode import Decoded, check_size, decode
-from opsin.formats.encode import FORMATS, encode, format_of, losses, to_8_bits
+from opsin.formats.encode import encode, format_of, losses, to_8_bits
 from opsin.formats.metadata import Metadata
+from opsin.formats.suffixes import SUFFIX
 
 __all__ = ["Metadata", "Photo", "made_by_opsin", "open"]
 
@@ -243,7 +244,7 @@ def _from_path(path: str | os.PathLike[str], *, limit: int, damaged: bool) -> Ph
     try:
         if stat.S_ISCHR(mode := path.stat().st_mode) or stat.S_ISBLK(mode):
             raise PhotoError(f"{where}: this is a device. Give a photograph.")
-        data = path.read_bytes()
+        data = read_whole(path)
     except FileNotFoundError as error:
         raise PhotoError(f"{where}: no such file. Check the name and the folder.") from error
     except IsADirectoryError as error:
@@ -326,6 +327,6 @@ def _from_pil(image: Any, *, limit: int) -> Decoded:
 
 def _format(name: str) -> str:
     kind = ALIASES.get(name.lower(), name.lower())
-    if kind not in FORMATS:
-        raise ValueError(f"unknown format {name!r}. Known: {', '.join(FORMATS)}.")
+    if kind not in SUFFIX:
+        raise ValueError(f"unknown format {name!r}. Known: {', '.join(SUFFIX)}.")
     return kind

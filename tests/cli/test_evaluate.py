@@ -94,12 +94,12 @@ def brightness(monkeypatch):
 
     right = Metric("right", "right", ".0%", "higher", "pictures whose class is right")
 
-    def evaluate(data, *, model, limit, on_picture):
+    def evaluate(data, *, model, limit, on_picture, on_skip):
         def scored(picture):
             name, pixels = picture
             return name, {"guess": {"right": float(pixels.mean() > 100)}}, name
 
-        return report(scored, read(data, limit=limit), [right], on_item=on_picture)
+        return report(scored, read(data, limit=limit, on_skip=on_skip), [right], on_item=on_picture)
 
     module = ModuleType("brightness")
     module.evaluate = evaluate

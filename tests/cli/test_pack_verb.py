@@ -21,7 +21,7 @@ def folder(tmp_path):
 
 def test_pack_says_what_it_has_done(folder, tmp_path, capsys):
     out = str(tmp_path / "out.tar")
-    assert main(["pack", str(folder), "-o", out, "--split", "train=0.5,val=0.5"]) == 0
+    assert main(["pack", str(folder), "-o", out, "--split", "train=0.5,val=0.5"]) == 1
     told = capsys.readouterr()
     assert told.out == ""
     assert "out.tar: 2 pictures" in told.err
@@ -34,7 +34,7 @@ def test_pack_says_what_it_has_done(folder, tmp_path, capsys):
 def test_pack_as_json_with_smaller_pictures(folder, tmp_path, capsys):
     out = tmp_path / "out.tar"
     call = ["pack", str(folder), "-o", str(out), "--size", "32", "--quality", "70", "--json"]
-    assert main(call) == 0
+    assert main(call) == 1
     assert json.loads(capsys.readouterr().out) == {
         "path": str(out),
         "pictures": 2,
@@ -42,6 +42,7 @@ def test_pack_as_json_with_smaller_pictures(folder, tmp_path, capsys):
         "splits": {},
         "classes": {"cat": 1, "cup": 1},
         "unreadable": ["cup/bad.jpg"],
+        "missing": [],
     }
     with tarfile.open(out) as tar:
         picture = Image.open(io.BytesIO(tar.extractfile("cup/2.jpg").read()))
@@ -49,6 +50,7 @@ def test_pack_as_json_with_smaller_pictures(folder, tmp_path, capsys):
 
 
 def test_what_exists_is_not_replaced_unless_asked(folder, tmp_path, capsys):
+    (folder / "cup" / "bad.jpg").unlink()
     out = str(tmp_path / "out.tar")
     assert main(["pack", str(folder), "-o", out]) == 0
     assert main(["pack", str(folder), "-o", out]) == 1
@@ -66,3 +68,14 @@ def test_wrong_shares_are_a_wrong_call(folder, tmp_path, capsys, shares):
 def test_nothing_to_pack_is_one_line(tmp_path, capsys):
     assert main(["pack", str(tmp_path), "-o", str(tmp_path / "out.tar")]) == 1
     assert capsys.readouterr().err == f"opsin: no picture found in {tmp_path}.\n"
+
+
+def test_names_without_a_picture_are_told(folder, tmp_path, capsys):
+    (folder / "cup" / "bad.jpg").unlink()
+    told = {"train": ["cat/ä 1.png", "cat/gone.png"], "val": ["cup/2.png"]}
+    (folder / "splits.json").write_text(json.dumps(told))
+    out = str(tmp_path / "out.tar")
+    assert main(["pack", str(folder), "-o", out]) == 1
+    assert "named in splits.json, but not there: 1 (cat/gone.png)" in capsys.readouterr().err
+    with tarfile.open(out) as tar:
+        assert json.load(tar.extractfile("splits.json"))["train"] == ["cat/ä 1.png"]

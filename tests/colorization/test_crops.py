@@ -22,7 +22,8 @@ from colorization.running import Crops  # noqa: E402
 from opsin.color import lab_to_rgb, rgb_to_lab, rgb_to_light  # noqa: E402
 from opsin.colorization.bins import histogram  # noqa: E402
 from opsin.colorization.data import Data, make_crop  # noqa: E402
-from opsin.sets.listing import Listing, Picture, list_pictures  # noqa: E402
+from opsin.sets.listing import Listing, list_pictures  # noqa: E402
+from opsin.sets.sources import Picture  # noqa: E402
 
 PLAIN = {"least_area": 1.0, "stretch": 1.0, "film": 0.0, "wear": 0.0, "hinted": 0.0}
 EVERYTHING = frozenset({"hints", "condition"})

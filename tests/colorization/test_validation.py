@@ -18,7 +18,8 @@ from opsin.appearance import colorfulness  # noqa: E402
 from opsin.color import lab_to_rgb, rgb_to_lab  # noqa: E402
 from opsin.colorization.validation import Validation  # noqa: E402
 from opsin.errors import DataError  # noqa: E402
-from opsin.sets.listing import Picture, list_pictures  # noqa: E402
+from opsin.sets.listing import list_pictures  # noqa: E402
+from opsin.sets.sources import Picture  # noqa: E402
 from opsin.training.run import hold_back  # noqa: E402
 
 Answer = Callable[[np.ndarray], np.ndarray]

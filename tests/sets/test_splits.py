@@ -10,23 +10,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opsin.errors import DataError
-from opsin.sets.splits import class_of, folders_as_classes, names_in, read_splits, split_of
+from opsin.sets.sources import Source, sources
+from opsin.sets.splits import class_of, folders_as_classes, split_of
 
 FLAT = {"train": ["b.jpg", "a.jpg"], "val": ["c.jpg"], "note": "made by hand"}
 NESTED = {"classes": ["cat", "dog"], "splits": {"train": ["cat/1.jpg"], "test": ["dog/2.jpg"]}}
 
 
 def write_set(place: Path, content: bytes, name: str = "splits.json") -> Path:
-    """A folder, or a tar if the name says so, with nothing in it but this."""
+    """A folder, or a tar if the name says so, with this in it, and four pictures by name."""
+    files = {name: content} | dict.fromkeys(("a.jpg", "b.jpg", "cat/1.jpg", "dog/2.jpg"), b"")
     if place.suffix != ".tar":
-        place.mkdir()
-        (place / name).write_bytes(content)
+        for one, data in files.items():
+            (place / one).parent.mkdir(parents=True, exist_ok=True)
+            (place / one).write_bytes(data)
         return place
     with tarfile.open(place, "w") as tar:
-        member = tarfile.TarInfo(name)
-        member.size = len(content)
-        tar.addfile(member, io.BytesIO(content))
+        for one, data in files.items():
+            member = tarfile.TarInfo(one)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
     return place
+
+
+def the_source(place: Path) -> Source:
+    [source] = sources(place, lambda *_: None)
+    return source
+
+
+def names_in(place: Path, split: str) -> list[str]:
+    source = the_source(place)
+    return sorted(source.names[index] for index in source.chosen(split))
 
 
 @pytest.mark.parametrize(
@@ -64,18 +78,18 @@ def test_any_name_gets_its_split_back(name: str) -> None:
 @pytest.mark.parametrize("name", ["splits.json", "./splits.json"])
 def test_reads_both_layouts_from_tars_and_folders(tmp_path: Path, place: str, name: str) -> None:
     flat = write_set(tmp_path / place, json.dumps(FLAT).encode(), name)
-    assert names_in(flat, "train") == ["b.jpg", "a.jpg"]
-    found = read_splits(flat)
+    assert names_in(flat, "train") == ["a.jpg", "b.jpg"]
+    found = the_source(flat).splits
     assert found is not None
     assert (set(found.names), found.classes) == ({"train", "val"}, None)
     nested = write_set(tmp_path / f"2-{place}", json.dumps(NESTED).encode(), name)
     assert names_in(nested, "test") == ["dog/2.jpg"]
-    assert read_splits(nested).classes == {"cat": "cat", "dog": "dog"}  # type: ignore[union-attr]
+    assert the_source(nested).splits.classes == {"cat": "cat", "dog": "dog"}  # type: ignore[union-attr]
 
 
 def test_classes_may_have_names_of_their_own(tmp_path: Path) -> None:
     content = {"classes": {"008": "Aston Martin"}, "splits": {}}
-    found = read_splits(write_set(tmp_path / "set", json.dumps(content).encode()))
+    found = the_source(write_set(tmp_path / "set", json.dumps(content).encode())).splits
     assert found is not None
     assert found.classes is not None
     assert class_of("008/1.jpg", found.classes) == "Aston Martin"

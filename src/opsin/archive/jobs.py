@@ -8,12 +8,9 @@ letter tells them apart. No photograph is ever written to, whatever name leads t
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import glob
 import os
-import re
-import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,6 +21,7 @@ from typing import Final
 from opsin.errors import WrongCallError
 from opsin.files import shown
 from opsin.formats.suffixes import KEPT, READ, SUFFIX
+from opsin.sets.walk import OnSkip, matches, walk
 
 NOTHING: Final[Mapping[str, str]] = {}
 
@@ -68,9 +66,13 @@ def plan(
     looked into, and why: such folders are passed over.
     """
     unread: list[tuple[Path, str]] = []
+
+    def pass_over(place: Path, why: str) -> None:
+        unread.append((place, why))
+
     folder = output is not None and _means_folder(output, paths)
     out = Path(output) if output is not None else None
-    found = _unique(_found(paths, out if folder else None, unread))
+    found = _unique(_found(paths, out if folder else None, pass_over))
     if not found and not unread:
         raise WrongCallError(f"no photograph in {', '.join(map(shown, paths))}.")
     if out is not None and not folder and len(found) > 1:
@@ -104,90 +106,25 @@ def _means_folder(output: str, paths: Sequence[str]) -> bool:
     return suffix.lower() not in READ
 
 
-def _found(
-    paths: Iterable[str], out: Path | None, unread: list[tuple[Path, str]]
-) -> Iterator[tuple[Path, Path]]:
+def _found(paths: Iterable[str], out: Path | None, on_skip: OnSkip) -> Iterator[tuple[Path, Path]]:
     """Each photograph with the folder that its place in the output is counted from."""
     for text in paths:
         path = Path(text)
         if not text:  # as of a variable that is not set; it would be the current folder
             raise WrongCallError("an empty name. For the current folder, type a dot.")
         if path.is_dir():
-            yield from ((file, path) for file in _walk(path, out, unread))
+            found: Iterator[tuple[Path, Path]] = (
+                (file, path) for file in walk(path, on_skip, without=out)
+            )
         elif os.path.exists(path):
             if not _is_own_picture_of_a_neighbor(path):
                 yield path, path.parent
+            continue
         elif glob.has_magic(text):
-            yield from _matches(text, out, unread)
+            found = matches(text, on_skip, without=out)
         else:
             raise WrongCallError(f"{shown(text)}: no such file or folder.")
-
-
-def _walk(folder: Path, out: Path | None, unread: list[tuple[Path, str]]) -> Iterator[Path]:
-    """The photographs in a folder and its folders, in order; links to folders are not followed."""
-    skipped = out.resolve() if out is not None and out.resolve() != folder.resolve() else None
-
-    def pass_over(error: OSError) -> None:
-        unread.append((Path(error.filename), f"cannot read this folder ({error.strerror})."))
-
-    for place, folders, files in os.walk(folder, onerror=pass_over):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".")
-            and (skipped is None or Path(place, name).resolve() != skipped)
-        )
-        for name in sorted(files):
-            if _is_photograph(name) and _may_be_read(path := Path(place, name)):
-                yield path
-
-
-def _may_be_read(path: Path) -> bool:
-    """Whether it is a file: a pipe would wait for ever, a device never end.
-
-    What cannot be looked at, as a link to nothing, is a photograph that will fail with a word.
-    """
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except OSError:
-        return True
-
-
-def _matches(
-    pattern: str, out: Path | None, unread: list[tuple[Path, str]]
-) -> Iterator[tuple[Path, Path]]:
-    parts = Path(pattern).parts
-    magic = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    base = Path(*parts[:magic])
-    if "**" in parts:  # glob itself would follow links, in circles too
-        wanted = _expression(parts[magic:])
-        found = _walk(base, out, unread)
-        matches = [path for path in found if wanted.fullmatch(path.relative_to(base).as_posix())]
-    else:
-        matches = sorted(map(Path, glob.glob(pattern)))
-    if not matches:
-        raise WrongCallError(f"nothing matches '{pattern}'.")
-    for path in matches:
-        if path.is_dir():
-            yield from ((file, base) for file in _walk(path, out, unread))
-        elif _is_photograph(path.name) and _may_be_read(path):
-            yield path, base
-
-
-def _expression(parts: Sequence[str]) -> re.Pattern[str]:
-    """A pattern's parts as a regular expression; ** stands for any number of folders, or none."""
-    *folders, last = ("(?:[^/]+/)*" if part == "**" else _one_name(part) + "/" for part in parts)
-    last = "(?:[^/]+/)*[^/]+" if parts[-1] == "**" else last.removesuffix("/")
-    return re.compile("".join((*folders, last)), re.DOTALL)
-
-
-def _one_name(pattern: str) -> str:
-    return fnmatch.translate(pattern).replace(".*", "[^/]*").removesuffix("\\Z")
-
-
-def _is_photograph(name: str) -> bool:
-    stem, suffix = os.path.splitext(name)
-    return suffix.lower() in READ and not name.startswith(".") and not stem.lower().endswith(OWN)
+        yield from (one for one in found if not one[0].stem.lower().endswith(OWN))
 
 
 def _is_own_picture_of_a_neighbor(path: Path) -> bool:

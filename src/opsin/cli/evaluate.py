@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from opsin import tasks
-from opsin.cli.options import Amounts, Json, Limit, Models, Size, numbers
+from opsin.cli.options import Amounts, Json, Limit, Models, Size, numbers, tell
 from opsin.cli.screen import counting, print_json, print_report
 from opsin.defaults import VIVIDNESS
 
@@ -76,6 +76,7 @@ def _colorize(
     as_json: Json = False,
 ) -> None:
     """Compare colorizers with the true colors, and with gray, one color and the best possible.
+    What cannot be read is passed over and reported.
 
     Example: opsin evaluate colorize photos.tar --vividness 0,0.5,1
     """
@@ -121,10 +122,16 @@ def _run(
     as_json: bool,
 ) -> None:
     """Measures, and shows the report; `own` are the task's own options."""
+    failures: list[str] = []
     measure = tasks.load(tasks.room_of(task).evaluation)
     with counting("pictures") as count:
         report: Report = measure(
-            data, model=model or "default", limit=limit, on_picture=count, **own
+            data,
+            model=model or "default",
+            limit=limit,
+            on_picture=count,
+            on_skip=failures.append,
+            **own,
         )
     for warning in report.warnings:
         print(f"opsin: {warning}", file=sys.stderr)
@@ -132,3 +139,4 @@ def _run(
         print_json(report.document(each=each))
     else:
         print_report(report)
+    tell(failures)

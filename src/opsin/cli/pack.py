@@ -13,8 +13,6 @@ from opsin.cli.options import Json
 if TYPE_CHECKING:
     from opsin.sets.pack import Packed
 
-SHOWN = 5  # names of unreadable pictures
-
 
 def pack(
     paths: Annotated[
@@ -46,7 +44,8 @@ def pack(
     as_json: Json = False,
 ) -> None:
     """Names keep their folders, the first of which is the picture's class. Pictures that are not
-    made smaller are stored as they are. The same pictures give the same file.
+    made smaller are stored as they are. The same pictures give the same file. What cannot be read
+    is passed over and reported.
 
     Example: opsin pack cifar10.npz -o cifar10.tar
     and then: opsin train RECIPE --data cifar10.tar:train --validation cifar10.tar:test -o RUN
@@ -80,6 +79,8 @@ def pack(
         print(json.dumps(_document(packed), ensure_ascii=False, indent=2))
     for text in _sentences(packed):
         console.print(text, highlight=False, markup=False, soft_wrap=True)
+    if packed.unreadable or packed.missing:
+        raise typer.Exit(1)
 
 
 def _shares(text: str) -> dict[str, float]:
@@ -102,11 +103,12 @@ def _document(packed: Packed) -> dict[str, object]:
         "splits": dict(packed.splits),
         "classes": dict(packed.classes),
         "unreadable": list(packed.unreadable),
+        "missing": list(packed.missing),
     }
 
 
 def _sentences(packed: Packed) -> list[str]:
-    from opsin.files import shown
+    from opsin.files import few, shown
 
     size = packed.path.stat().st_size / 1e6
     told = [f"{shown(packed.path)}: {packed.pictures} pictures, {size:.1f} MB"]
@@ -114,8 +116,8 @@ def _sentences(packed: Packed) -> list[str]:
         told[0] += "; " + ", ".join(f"{name} {count}" for name, count in packed.splits.items())
     if packed.classes:
         told[0] += f"; {len(packed.classes)} first folders"
-    if packed.unreadable:
-        names = ", ".join(map(shown, packed.unreadable[:SHOWN]))
-        more = ", ..." if len(packed.unreadable) > SHOWN else ""
-        told.append(f"passed over, unreadable: {len(packed.unreadable)} ({names}{more})")
+    if names := packed.unreadable:
+        told.append(f"passed over, unreadable: {len(names)}{few(names)}")
+    if names := packed.missing:
+        told.append(f"named in splits.json, but not there: {len(names)}{few(names)}")
     return told

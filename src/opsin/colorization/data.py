@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from opsin.color import gray_to_light, rgb_to_lab
 from opsin.colorization.bins import BINS, histogram
 from opsin.colorization.touch import touch
-from opsin.sets.listing import Picture
+from opsin.sets.sources import Picture
 from opsin.training import augment, crops
 from opsin.training.crops import random_square
 from opsin.training.recipe import Share

@@ -34,7 +34,8 @@ from opsin.colorization.objectives import ColorObjective, adversarial, bins, reg
 from opsin.colorization.validation import Validation
 from opsin.errors import DataError, RecipeError
 from opsin.models.card import Card, Text
-from opsin.sets.listing import Listing, Picture
+from opsin.sets.listing import Listing
+from opsin.sets.sources import Picture
 from opsin.training.checkpoint import load_weights, read_tensors
 from opsin.training.crops import Example, labels_of
 from opsin.training.loop import Stepper

@@ -18,7 +18,7 @@ from opsin.errors import DataError
 from opsin.files import write_atomically
 from opsin.formats import small
 from opsin.formats.vips import vips
-from opsin.sets.listing import Picture, read
+from opsin.sets.sources import Picture, read
 from opsin.training.loop import Batch
 
 Float = NDArray[np.float32]

@@ -23,7 +23,6 @@ from opsin.formats.vips import message, vips
 
 MM_PER_INCH = 25.4
 DEFAULT_DPI = (72.0, 72.0)  # where EXIF wants a number and nobody knows one
-FORMATS = tuple(dict.fromkeys(WRITTEN.values()))
 DEEP = {"png", "tiff", "avif"}  # AVIF with 12 bits
 TRANSPARENT = {"png", "tiff", "webp", "avif"}
 WITH_IPTC = {"jpeg", "tiff"}

@@ -3,9 +3,9 @@
 from typing import Final
 
 WRITTEN: Final = {
-    **{".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".jfif": "jpeg"},
-    **{".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp"},
-    **{".avif": "avif", ".bmp": "bmp", ".dib": "bmp"},
+    **{".jfif": "jpeg", ".jpe": "jpeg", ".jpeg": "jpeg", ".jpg": "jpeg"},
+    **{".png": "png", ".tiff": "tiff", ".tif": "tiff", ".webp": "webp"},
+    **{".avif": "avif", ".dib": "bmp", ".bmp": "bmp"},
 }
 """Formats that can be written."""
 
@@ -16,10 +16,8 @@ READ: Final = {
 }
 """What is looked for; of HEIC only the reason is told why it cannot be read."""
 
-SUFFIX: Final = {
-    "jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif", "bmp": ".bmp",
-}  # fmt: skip
-"""The formats that can be written, and the suffix that a new file gets."""
+SUFFIX: Final = {kind: suffix for suffix, kind in WRITTEN.items()}
+"""The formats that can be written, and the suffix that a new file gets: the last in the list."""
 
 KEPT: Final = tuple(kind for kind in SUFFIX if kind != "bmp")  # it cannot tell who made its colors
 """The formats that a photograph keeps; of the others it becomes PNG."""

@@ -1,16 +1,15 @@
-"""Pictures to train on: folders and tar shards, listed once, read by position, never unpacked.
+"""Pictures to train on: sets, listed once.
 
-A shard is a plain, uncompressed tar of pictures (WebDataset's layout). Listing a set also looks
-at each picture once: its size, how colorful it is and its difference hash, by which pictures that
-are held out for evaluation, near-duplicates included, are kept out of training. What was found is
-cached for each tar or folder, so the next run starts at once, whichever of its splits it asks for.
+Listing a set looks at each picture once: its size, how colorful it is and its difference hash, by
+which pictures that are held out for evaluation, near-duplicates included, are kept out of
+training. What was found is cached for each tar or folder, so the next run starts at once,
+whichever of its splits it asks for.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib import resources
 from multiprocessing import get_context
@@ -22,30 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
-from opsin.errors import DataError
-from opsin.files import cache_folder, write_atomically
+from opsin.errors import DataError, PhotoError
+from opsin.files import cache_folder, few, write_atomically
 from opsin.formats import small
-from opsin.formats.suffixes import READ
 from opsin.formats.vips import vips
 from opsin.interrupt import uninterrupted
-from opsin.sets import splits
+from opsin.sets import sources, splits
+from opsin.sets.sources import Picture, Source, read
 
 NEAR: Final = 8
 """Two pictures whose difference hashes differ in at most this many of 64 bits count as one."""
 _CACHE_VERSION = 2
 
 Progress = Callable[[int, int], None]
-
-
-class Picture(NamedTuple):
-    """Where a picture's bytes are: a file, or a stretch of a tar file."""
-
-    path: str
-    offset: int
-    bytes: int
-    name: str
-    changed: int = 0
-    """When its file was last changed, in nanoseconds."""
 
 
 class Listing(NamedTuple):
@@ -65,6 +53,8 @@ class Listing(NamedTuple):
     labels: NDArray[np.int32] = np.empty(0, np.int32)
     """Which of `class_names` each picture shows, -1 where that is not known."""
     class_names: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    """Names of the pictures and folders that cannot be read."""
 
     def take(self, chosen: NDArray[np.integer]) -> Listing:
         """Only these pictures, by number."""
@@ -78,25 +68,6 @@ class Listing(NamedTuple):
         )
 
 
-class Source(NamedTuple):
-    """A tar, or a folder with all that is below it."""
-
-    path: Path
-    group: str
-    pictures: list[Picture]
-    names: list[str]
-    """What splits.json would call each picture."""
-    classes: dict[str, str] | None
-    """Folders that are classes, if its splits.json says so, and what they are called."""
-
-
-def read(picture: Picture) -> bytes:
-    """The picture's file, as bytes."""
-    with open(picture.path, "rb") as file:
-        file.seek(picture.offset)
-        return file.read(picture.bytes)
-
-
 def list_pictures(
     paths: Sequence[Path],
     *,
@@ -106,19 +77,15 @@ def list_pictures(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Listing:
-    """Lists folders (recursively) and tars; leaves out unreadable, gray and held-out pictures.
+    """Lists sets and single pictures; leaves out unreadable, gray and held-out pictures.
 
     A path may end in a split, as in `faces.tar:train`. Held out are those near the shipped hashes
     of the evaluation pictures, or near `apart_from`. Labels are known where a splits.json tells
     the classes; with `classes`, also where pictures lie in two or more first folders of their
     set, each of which is then a class. Classes of the same name in several sets are one.
     """
-    asked = [splits.split_of(path) for path in paths]
-    found = [
-        (source, splits.choose(source.names, source.path, split))
-        for path, split in asked
-        for source in sources(path)
-    ]
+    unreadable: list[str] = []
+    found = list(sources.chosen(paths, lambda place, _: unreadable.append(str(place))))
     if not any(chosen for _, chosen in found):
         raise DataError(f"no picture found in {', '.join(map(str, paths))}.")
     every = _look_at_all(found, classes, workers, progress)
@@ -126,21 +93,23 @@ def list_pictures(
     if apart_from is not None:
         held_out = np.concatenate([held_out, apart_from])
     readable = every.short_side > 0
+    unreadable += [every.pictures[index].name for index in np.flatnonzero(~readable)]
     colored = every.chroma >= least_chroma
     apart = ~_near_any(every.hashes, held_out)
     keep = np.flatnonzero(readable & colored & apart)
+    gray = int((readable & ~colored).sum())
     if not len(keep):
         raise DataError(
             f"none of the {len(apart)} pictures in {', '.join(map(str, paths))} can be used: "
-            f"{int((~readable).sum())} unreadable, {int((readable & ~colored).sum())} gray, "
+            f"{len(unreadable)} unreadable{few(unreadable)}, {gray} gray, "
             f"{int((~apart).sum())} held out for evaluation."
         )
     left_out = {
-        "unreadable": int((~readable).sum()),
-        "too little color": int((readable & ~colored).sum()),
+        "unreadable": len(unreadable),
+        "too little color": gray,
         "held out": int((readable & ~apart).sum()),
     }
-    return every.take(keep)._replace(left_out=left_out)
+    return every.take(keep)._replace(left_out=left_out, unreadable=tuple(unreadable))
 
 
 def held_out_hashes() -> NDArray[np.uint64]:
@@ -175,71 +144,12 @@ def look(picture: Picture) -> Look:
         data = read(picture)
         header = small.header(data)
         pixels = small.thumbnail(data, 36, 32, size="force").numpy()
-    except (vips().Error, OSError, ValueError):
+    except (vips().Error, PhotoError, OSError, ValueError):
         return Look(0, 0.0, 0)
     rgb = pixels.astype(np.float32) / 255
     chroma = float(np.hypot(*np.moveaxis(rgb_to_lab(rgb)[..., 1:], -1, 0)).mean())
     gray = (rgb @ np.array([0.299, 0.587, 0.114], np.float32)).reshape(8, 4, 9, 4).mean((1, 3))
     return Look(min(header.width, header.height), chroma, difference_hash(gray))
-
-
-def sources(path: Path) -> Iterable[Source]:
-    """A tar; each tar of a folder; or, where it holds none, the folder's pictures."""
-    if path.is_dir():
-        tars = sorted(path.glob("*.tar"))
-        for tar in tars:
-            yield from sources(tar)
-        if not tars:
-            yield from _folder(path)
-    elif path.suffix.lower() == ".tar":
-        yield _tar(path)
-    else:
-        raise DataError(f"{path}: neither a folder of pictures nor a .tar of them.")
-
-
-def _folder(path: Path) -> Iterable[Source]:
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in READ)
-    if files:
-        told = splits.read_splits(path)
-        yield Source(
-            path,
-            path.name,
-            [_picture(file) for file in files],
-            [file.relative_to(path).as_posix() for file in files],
-            told.classes if told else None,
-        )
-
-
-def _picture(file: Path) -> Picture:
-    status = file.stat()
-    return Picture(str(file), 0, status.st_size, file.name, _changed(status))
-
-
-def _changed(status: os.stat_result) -> int:
-    """A file that took another's name and time is noticed by when it took the name."""
-    return max(status.st_mtime_ns, status.st_ctime_ns)
-
-
-def _tar(path: Path) -> Source:
-    told = None
-    pictures = []
-    with splits.open_tar(path) as archive:
-        changed = _changed(path.stat())
-        for member in archive:
-            if member.isfile() and Path(member.name).suffix.lower() in READ:
-                # a sparse member does not lie there as it is: unreadable
-                size = 0 if member.issparse() else member.size
-                pictures.append(Picture(str(path), member.offset_data, size, member.name, changed))
-            elif splits.plain(member.name) == splits.FILE:
-                told = splits.read_member(archive, member, path)
-    return Source(
-        path,
-        # SET-000.tar, SET-001.tar ... are one set
-        path.stem.rstrip("0123456789").rstrip("-_") or path.stem,
-        pictures,
-        [picture.name for picture in pictures],
-        told.classes if told else None,
-    )
 
 
 def _look_at_all(
@@ -283,7 +193,7 @@ def _look_at_all(
 
 def _labels(source: Source, class_names: list[str], by_folder: bool) -> NDArray[np.int32]:
     """A label for each picture; adds what is not yet among `class_names`."""
-    known = source.classes
+    known = source.splits and source.splits.classes
     if known is None and by_folder:
         known = splits.folders_as_classes(source.names)
     known = known or {}

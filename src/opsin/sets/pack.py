@@ -21,14 +21,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.errors import DataError, SaveError
-from opsin.files import whole_file
+from opsin.errors import DataError, PhotoError, SaveError
+from opsin.files import few, whole_file
 from opsin.formats import small
 from opsin.formats.vips import vips
 from opsin.machine import cores
 from opsin.sets import splits
 from opsin.sets.cifar import holds_arrays, read_arrays
-from opsin.sets.listing import Picture, Progress, Source, read, sources
+from opsin.sets.listing import Progress
+from opsin.sets.sources import Paths, Picture, Source, listed, read, sources
 
 QUALITY: Final = 90
 _ANY_LENGTH: Final = 10_000_000  # the largest side that libvips knows
@@ -41,7 +42,9 @@ class Packed:
     path: Path
     pictures: int
     unreadable: tuple[str, ...]
-    """Names of the pictures that were passed over."""
+    """Names of the pictures and folders that were passed over."""
+    missing: tuple[str, ...]
+    """Names in a splits.json of which there is no picture."""
     splits: Mapping[str, int]
     """Pictures in each split."""
     classes: Mapping[str, int]
@@ -56,6 +59,15 @@ class _Item(NamedTuple):
     splits: tuple[str, ...]
 
 
+class _Set(NamedTuple):
+    """The pictures of one set, the classes that it tells, and the pictures that it only names."""
+
+    name: str
+    items: list[_Item]
+    classes: dict[str, str]
+    missing: list[str]
+
+
 class _Made(NamedTuple):
     """A picture as it will be stored; no bytes if it cannot be read."""
 
@@ -64,7 +76,7 @@ class _Made(NamedTuple):
 
 
 def pack(
-    paths: str | Path | Sequence[str | Path],
+    paths: Paths,
     out: str | Path,
     *,
     size: int | None = None,
@@ -80,25 +92,28 @@ def pack(
     is made smaller and becomes a JPEG of `quality`; all others are stored as they are, arrays as
     PNG. `split` gives the share of each split, drawn anew with `seed` within each first folder;
     without it, pictures stay in the split of their set. Of several sets, pictures that lie in no
-    folder get their set's name as one. Unreadable pictures are passed over.
+    folder get their set's name as one. Unreadable pictures are passed over and named.
 
     >>> pack("photos/", "photos.tar", size=256, split={"train": 0.9, "val": 0.1})
     ... # doctest: +SKIP
     """
-    out, paths = Path(out), [paths] if isinstance(paths, str | Path) else paths
+    out, paths = Path(out), listed(paths)
     if out.suffix != ".tar":
         raise SaveError(f"{out}: the name must end in .tar.")
     if out.exists() and not overwrite:
         raise SaveError(f"{out}: exists already. Choose another name, or say --overwrite.")
     shares = check_shares(split) if split is not None else {}
-    items, classes = _gather([splits.split_of(path) for path in paths], out)
+    unreadable: list[str] = []
+    sets = _gather(paths, out, unreadable)
+    items = _items(sets)
+    classes = {folder: name for one in sets for folder, name in one.classes.items()}
     if not items:
         raise DataError(f"no picture found in {', '.join(map(str, paths))}.")
     with whole_file(out) as file, tarfile.open(fileobj=file, mode="w") as archive:
         make = partial(_make, size=size, quality=quality)
-        stored, unreadable = _store(archive, items, make, progress)
+        stored = _store(archive, items, make, unreadable, progress)
         if not stored:
-            raise DataError(f"none of the {len(items)} pictures can be read.")
+            raise DataError(f"none of the {len(items)} pictures can be read{few(unreadable)}.")
         members = _drawn(stored, shares, seed) if shares else _members(stored)
         if members or classes:
             _add(archive, splits.FILE, _document(members, classes))
@@ -106,6 +121,7 @@ def pack(
         out,
         len(stored),
         tuple(unreadable),
+        tuple(name for one in sets for name in one.missing),
         {one: len(names) for one, names in members.items()},
         Counter(filter(None, map(splits.first_folder, stored))),
     )
@@ -124,50 +140,46 @@ def check_shares(split: Mapping[str, float]) -> dict[str, float]:
     return dict(split)
 
 
-def _gather(
-    asked: Sequence[tuple[Path, str | None]], out: Path
-) -> tuple[list[_Item], dict[str, str]]:
-    """All pictures, sorted by name, and the classes that their sets tell."""
-    sets: list[tuple[str, list[_Item]]] = []
-    classes: dict[str, str] = {}
-    for path, split in asked:
+def _gather(paths: Sequence[str | Path], out: Path, unreadable: list[str]) -> list[_Set]:
+    sets = []
+    for path, split in map(splits.split_of, paths):
         if holds_arrays(path):
-            items, told = _arrays(path, split)
-            sets.append((path.stem, items))
-            classes.update(told)
+            sets.append(_of_arrays(path, split))
             continue
-        for source in sources(path):
-            if source.path.resolve() == out.resolve():
-                continue  # an earlier one, in a folder of tars
-            sets.append((source.group, _pictures(source, split)))
-            classes.update(source.classes or {})
+        for source in sources(path, lambda place, _: unreadable.append(str(place))):
+            if source.path.resolve() != out.resolve():  # an earlier one, in a folder of tars
+                sets.append(_of_source(source, split))
+    return sets
+
+
+def _items(sets: Sequence[_Set]) -> list[_Item]:
+    """All pictures, sorted by name."""
     items = [
-        item._replace(name=f"{group}/{item.name}")
+        item._replace(name=f"{one.name}/{item.name}")
         if len(sets) > 1 and not splits.first_folder(item.name)
         else item
-        for group, items in sets
-        for item in items
+        for one in sets
+        for item in one.items
     ]
-    return sorted(items, key=lambda item: item.name), classes
+    return sorted(items, key=lambda item: item.name)
 
 
-def _pictures(source: Source, split: str | None) -> list[_Item]:
-    path, names = source.path, source.names
-    told = splits.read_splits(path)
+def _of_source(source: Source, split: str | None) -> _Set:
+    told = source.splits or splits.Splits({}, None)
     of: dict[str, list[str]] = {}
-    for one, listed in (told.names if told else {}).items():
-        for name in listed if split in (None, one) else ():
+    for one, names in told.names.items():
+        for name in names if split in (None, one) else ():
             of.setdefault(splits.plain(name), []).append(one)
     items = []
-    for index in splits.choose(names, path, split):
-        parts = [part for part in names[index].split("/") if part not in ("", ".", "..")]
-        if not any(part.startswith(".") for part in parts):  # what macOS adds to tars
-            in_splits = tuple(of.get(splits.plain(names[index]), ()))
-            items.append(_Item("/".join(parts), source.pictures[index], in_splits))
-    return items
+    for index in source.chosen(split):
+        parts = [part for part in source.names[index].split("/") if part not in ("", ".", "..")]
+        within = tuple(of.get(splits.plain(source.names[index]), ()))
+        items.append(_Item("/".join(parts), source.pictures[index], within))
+    missing = sorted(of.keys() - set(map(splits.plain, source.names)))
+    return _Set(source.group, items, told.classes or {}, missing)
 
 
-def _arrays(path: Path, split: str | None) -> tuple[list[_Item], dict[str, str]]:
+def _of_arrays(path: Path, split: str | None) -> _Set:
     found = read_arrays(path)
     if split is not None and split not in found.splits:
         raise DataError(f"{path}: no split '{split}'. Available: {', '.join(found.splits)}.")
@@ -178,7 +190,7 @@ def _arrays(path: Path, split: str | None) -> tuple[list[_Item], dict[str, str]]
         if split in (None, one)
         for number, (picture, label) in enumerate(zip(pictures, labels, strict=True))
     ]
-    return items, dict(zip(folders, found.classes, strict=True))
+    return _Set(path.stem, items, dict(zip(folders, found.classes, strict=True)), [])
 
 
 def _make(item: _Item, *, size: int | None, quality: int) -> _Made:
@@ -200,7 +212,7 @@ def _make(item: _Item, *, size: int | None, quality: int) -> _Made:
         width, height = _box(image, size)
         image = small.thumbnail(data, width, height, fail_on="truncated")
         return _Made(image.jpegsave_buffer(Q=quality, keep="none"), ".jpg")
-    except (pyvips.Error, OSError, ValueError):
+    except (pyvips.Error, PhotoError, OSError, ValueError):
         return nothing
 
 
@@ -226,12 +238,12 @@ def _store(
     archive: tarfile.TarFile,
     items: Sequence[_Item],
     make: Callable[[_Item], _Made],
+    unreadable: list[str],
     progress: Progress | None,
-) -> tuple[dict[str, _Item], list[str]]:
-    """What was put into the tar, by the names it got there, and what could not be read."""
+) -> dict[str, _Item]:
+    """What was put into the tar, by the names it got there; adds to what could not be read."""
     stored: dict[str, _Item] = {}
     taken: set[str] = set()
-    unreadable = []
     for done, (item, made) in enumerate(_in_order(make, items), start=1):
         if made.data:
             name = _free(str(PurePosixPath(item.name).with_suffix(made.suffix)), taken)
@@ -241,7 +253,7 @@ def _store(
             unreadable.append(item.name)
         if progress:
             progress(done, len(items))
-    return stored, unreadable
+    return stored
 
 
 def _free(name: str, taken: set[str]) -> str:

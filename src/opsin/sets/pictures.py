@@ -1,112 +1,83 @@
-"""Pictures to measure on: folders, tar files and single files, read one at a time.
-
-A folder or tar that holds a splits.json may be given as `SET:SPLIT`; see `training.splits`.
-"""
+"""Pictures to measure on and to look at, read one at a time, in the order of their names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from tarfile import TarError, TarFile, TarInfo
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsin.drawing.pixels import as_rgb
-from opsin.errors import DataError, NotAPhotoError, PhotoError, TruncatedPhotoError
+from opsin.errors import DataError, PhotoError
 from opsin.formats.suffixes import READ
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 from opsin.sets import splits
+from opsin.sets.sources import Paths, Picture, chosen, listed
+from opsin.sets.sources import read as read_bytes
+from opsin.sets.walk import OnSkip
 
 Pixels: TypeAlias = NDArray[np.uint8]
-Paths: TypeAlias = str | Path | Sequence[str | Path]
-
-LARGEST = 1 << 31  # bytes of a picture in a tar: a sparse member takes none there
 
 
-def read(paths: Paths, *, limit: int | None = None) -> Iterator[tuple[str, Pixels]]:
+def read(
+    paths: Paths, *, limit: int | None = None, on_skip: Callable[[str], None] | None = None
+) -> Iterator[tuple[str, Pixels]]:
     """Name and sRGB pixels (H, W, 3) of each picture in `paths`, in the order of the names.
 
     A path is a folder, which is searched with all below it, a tar file, which is read without
     unpacking it, one of their splits, or a picture. Gray pictures have three equal channels.
     """
-    for name, photo in islice(photos(paths), limit):
+    for name, photo in islice(photos(paths, on_skip=on_skip), limit):
         yield name, as_rgb(photo.pixels)
 
 
 def photos(
-    paths: Paths, *, passed: Callable[[str], None] | None = None
+    paths: Paths, *, on_skip: Callable[[str], None] | None = None
 ) -> Iterator[tuple[str, Photo]]:
     """Name and `Photo` of each picture; see `read`.
 
-    One that cannot be read is passed over if `passed` is there to be told, else it is an error.
+    One that cannot be read is passed over if `on_skip` is there to be told, else it is an error, as
+    it is if none can be read.
     """
+    failures: list[str] = []
+    found = opened = 0
+
+    def skip(told: str, error: BaseException | None = None) -> None:
+        if on_skip is None:
+            raise DataError(told) from error
+        on_skip(told)
+        failures.append(told)
+
     for path in listed(paths):
-        found = False
-        for name, source in _sources(*splits.split_of(path)):
-            found = True
+        before = found
+        for name, picture in _ordered(path, lambda place, why: skip(f"{place}: {why}")):
+            found += 1
             try:
-                photo = open_photo(_content(source))
-            except (PhotoError, MemoryError) as error:
-                why = (
-                    "there is not enough memory for it" if isinstance(error, MemoryError) else error
-                )
-                told = f"{path}: {name} cannot be read ({why})"
-                if passed is None:
-                    raise DataError(told) from error
-                passed(told)
-                continue
-            yield name, photo
-        if not found:
+                photo = _opened(picture)
+            except (PhotoError, OSError, MemoryError) as error:
+                short = "there is not enough memory for it"
+                why = short if isinstance(error, MemoryError) else error
+                skip(f"{path}: {name} cannot be read ({why})", error)
+            else:
+                opened += 1
+                yield name, photo
+        if found == before:
             raise DataError(f"{path}: no pictures in it. Kinds: {' '.join(sorted(READ))}.")
+    if not opened:
+        raise DataError(f"none of the photographs can be read, as {failures[0]}")
 
 
-def listed(paths: Paths) -> list[str | Path]:
-    """One path or several, as a list."""
-    return [paths] if isinstance(paths, str | Path) else list(paths)
+def _ordered(path: str | Path, on_skip: OnSkip) -> Iterator[tuple[str, Picture]]:
+    for source, numbers in chosen(path, on_skip):
+        names = {number: splits.plain(source.names[number]) for number in numbers}
+        for number in sorted(numbers, key=lambda number: names[number].split("/")):
+            yield names[number], source.pictures[number]
 
 
-def _sources(path: Path, split: str | None) -> Iterator[tuple[str, Path | Callable[[], bytes]]]:
-    if path.is_file() and path.suffix.lower() == ".tar":
-        yield from _members(path, split)
-        return
-    if path.is_dir():
-        files = (file for file in sorted(path.rglob("*")) if file.is_file())
-        names = [file.relative_to(path).as_posix() for file in files if _is_picture(file)]
-        folder = path
-    elif path.is_file():
-        names, folder = [path.name], path.parent
-    else:
-        raise DataError(f"{path}: no such file or folder.")
-    yield from ((names[one], folder / names[one]) for one in splits.choose(names, path, split))
-
-
-def _members(path: Path, split: str | None) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    with splits.open_tar(path) as tar:
-        members = {member.name: member for member in tar if member.isfile()}
-        names = [name for name in sorted(members) if _is_picture(Path(name))]
-        for one in splits.choose(names, path, split):
-            yield splits.plain(names[one]), partial(_read, tar, members[names[one]])
-
-
-def _read(tar: TarFile, member: TarInfo) -> bytes:
-    if member.size > LARGEST:
-        raise NotAPhotoError(f"{member.size >> 20:,} MB are more than a photograph has")
-    file = tar.extractfile(member)
-    assert file is not None  # only links and folders have none
-    try:
-        return file.read()
-    except (OSError, TarError) as error:
-        raise TruncatedPhotoError(f"the tar ends within it ({error})") from error
-
-
-def _content(source: Path | Callable[[], bytes]) -> Path | bytes:
-    return source if isinstance(source, Path) else source()
-
-
-def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in READ and not file.name.startswith(".")
+def _opened(picture: Picture) -> Photo:
+    lies_in_a_tar = picture.offset > 0
+    return open_photo(read_bytes(picture) if lies_in_a_tar else Path(picture.path))

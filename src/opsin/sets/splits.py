@@ -56,25 +56,11 @@ def split_of(path: str | Path) -> tuple[Path, str | None]:
     return Path(place), word
 
 
-def names_in(path: Path, split: str) -> list[str]:
-    """The names that a set's splits.json gives for a split."""
-    splits = read_splits(path)
-    if splits is None:
-        raise DataError(
-            f"{path}: there is no {FILE} in it, so '{split}' is not known. "
-            f"To take all its pictures, leave out ':{split}'."
-        )
-    if split not in splits.names:
-        known = ", ".join(splits.names) or "none"
-        raise DataError(f"{path}: no split '{split}'. Available: {known}.")
-    return splits.names[split]
-
-
-def choose(names: Sequence[str], path: Path, split: str | None) -> list[int]:
+def choose(names: Sequence[str], path: Path, split: str | None, told: Splits | None) -> list[int]:
     """Which of a set's pictures, by number, are in a split; all of them where there is none."""
     if split is None:
         return list(range(len(names)))
-    wanted = {plain(name): name for name in names_in(path, split)}
+    wanted = {plain(name): name for name in _names_in(path, split, told)}
     chosen = [index for index, name in enumerate(names) if plain(name) in wanted]
     missing = wanted.keys() - {plain(names[index]) for index in chosen}
     if missing:
@@ -85,23 +71,13 @@ def choose(names: Sequence[str], path: Path, split: str | None) -> list[int]:
     return chosen
 
 
-def read_splits(path: Path) -> Splits | None:
-    """What a set's splits.json says; None if there is none."""
+def read_splits(folder: Path) -> Splits | None:
+    """What the splits.json in a folder says; None if there is none."""
     try:
-        if path.is_dir():
-            file = path / FILE
-            return parse(file.read_bytes(), path) if file.is_file() else None
-        if not path.is_file():
-            raise DataError(f"{path}: no such file or folder.")
+        file = folder / FILE
+        return parse(file.read_bytes(), folder) if file.is_file() else None
     except OSError as error:
-        raise DataError(f"{path}: {FILE} cannot be read ({error}).") from error
-    if path.suffix.lower() != ".tar":
-        return None
-    with open_tar(path) as archive:
-        for member in archive:
-            if plain(member.name) == FILE and (found := read_member(archive, member, path)):
-                return found
-    return None
+        raise DataError(f"{folder}: {FILE} cannot be read ({error}).") from error
 
 
 @contextmanager
@@ -164,6 +140,18 @@ def folders_as_classes(names: Iterable[str]) -> dict[str, str] | None:
 def plain(name: str) -> str:
     """A name by which two ways of writing it are equal: without ./, letters composed."""
     return unicodedata.normalize("NFC", name.removeprefix("./"))
+
+
+def _names_in(path: Path, split: str, told: Splits | None) -> list[str]:
+    if told is None:
+        raise DataError(
+            f"{path}: there is no {FILE} in it, so '{split}' is not known. "
+            f"To take all its pictures, leave out ':{split}'."
+        )
+    if split not in told.names:
+        known = ", ".join(told.names) or "none"
+        raise DataError(f"{path}: no split '{split}'. Available: {known}.")
+    return told.names[split]
 
 
 def _classes(value: Any, path: Path) -> dict[str, str] | None:

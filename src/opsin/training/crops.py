@@ -21,7 +21,8 @@ from torch.utils.data import DataLoader, IterableDataset
 from opsin.errors import DataError, RecipeError
 from opsin.formats import small
 from opsin.formats.vips import vips
-from opsin.sets.listing import Listing, Picture, read
+from opsin.sets.listing import Listing
+from opsin.sets.sources import Picture, read
 from opsin.training.loop import Batch
 from opsin.training.recipe import Batch as BatchSize
 from opsin.training.recipe import PartialShare, Pixels, Share

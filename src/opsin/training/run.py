@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 
 from opsin.errors import DataError, RecipeError
-from opsin.files import write_atomically
+from opsin.files import few, write_atomically
 from opsin.machine import cores
 from opsin.sets import splits
 from opsin.sets.listing import Listing, list_pictures
@@ -214,6 +214,7 @@ def describe(listing: Listing) -> str:
     named = zip(listing.group_names, counts, strict=True)
     sets = ", ".join(f"{name} {count}" for name, count in named)
     left = ", ".join(f"{count} {reason}" for reason, count in listing.left_out.items())
+    left = left.replace(" unreadable", f" unreadable{few(listing.unreadable)}")
     found = f"{len(listing.pictures)} pictures ({sets})"
     return f"{found}; left out: {left}" if left else found
 

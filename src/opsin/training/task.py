@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from opsin.errors import DataError, RecipeError
 from opsin.models.card import Card, Line, Name, Text, Word
 from opsin.models.store import find
-from opsin.sets.listing import Listing, Picture
+from opsin.sets.listing import Listing
+from opsin.sets.sources import Picture
 from opsin.training.checkpoint import load_weights, read_state, weights_of
 from opsin.training.crops import Data, Example, check_small
 from opsin.training.export import read_weights

@@ -24,7 +24,7 @@ from opsin.colorization.pipeline import paint as colored
 from opsin.defaults import CELL, ROWS, VIVIDNESS
 from opsin.drawing.pixels import as_rgb, fitted
 from opsin.drawing.sheet import Cell, Sheet
-from opsin.errors import DataError, SaveError
+from opsin.errors import SaveError
 from opsin.evaluate.colorization.candidates import (
     Candidate,
     candidates,
@@ -37,7 +37,8 @@ from opsin.evaluate.report import Metric, by_name
 from opsin.files import shown
 from opsin.models import store
 from opsin.photo import Photo
-from opsin.sets.pictures import Paths, listed, photos
+from opsin.sets.pictures import photos
+from opsin.sets.sources import Paths, listed
 
 Floats: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -147,7 +148,7 @@ def compare(
     compared: list[Compared] = []
     sheet = Sheet(output, cell=cell, rows=rows) if output else None
     with sheet or nullcontext():
-        for name, photo in islice(photos(paths, passed=on_skip), limit):
+        for name, photo in islice(photos(paths, on_skip=on_skip), limit):
             if plain:
                 found, cells = Compared(name), list(_plain(photo, chosen))
             else:
@@ -159,8 +160,6 @@ def compare(
                 sheet.add(_row(cells, name, original=original))
             if on_photo:
                 on_photo(found)
-    if not compared:
-        raise DataError("none of the photographs can be read: there is nothing to compare.")
     return Comparison(tuple(compared), tuple(sheet.pages) if sheet else (), provenance)
 
 

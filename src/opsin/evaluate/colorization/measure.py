@@ -35,7 +35,8 @@ from opsin.evaluate.colorization.judge import Judge
 from opsin.evaluate.colorization.scores import METRICS, Truth, paint, scores, truth_of
 from opsin.evaluate.frechet import Distances
 from opsin.evaluate.report import Metric, Report, Scores, report
-from opsin.sets.pictures import Paths, listed, read
+from opsin.sets.pictures import read
+from opsin.sets.sources import Paths, listed
 
 Floats: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -69,6 +70,7 @@ def evaluate(
     features: str | Path | None = None,
     discriminator: str | Path | None = None,
     on_picture: Callable[[Scored], None] | None = None,
+    on_skip: Callable[[str], None] | None = None,
 ) -> Report:
     """The report on models at one or several settings, over the pictures in `data`.
 
@@ -78,7 +80,8 @@ def evaluate(
     `data` are folders, tar files or pictures, of which the first `limit` are taken. `sheet` is
     where a contact sheet is written, `features` a feature network for the Frechet distance
     (`features.load`; needs the extra `train`), `discriminator` a GAN's, whose opinion is asked
-    (`judge`). `on_picture` is given each picture as it is done.
+    (`judge`). `on_picture` is given each picture as it is done, `on_skip` is told of one that
+    cannot be read and is passed over; without it, that is an error.
 
     >>> report = evaluate("photos.tar", vividness=(0, 0.5, 1))  # doctest: +SKIP
     >>> report["color-bins 0.5"].figures["delta_e"].value  # doctest: +SKIP
@@ -88,7 +91,9 @@ def evaluate(
     overall = _overall(features, discriminator)
     pages = Sheet(sheet) if sheet else None
     if colorfulness is not None:
-        gains = equal.gains_of(read(data, limit=limit), systems, colorfulness)
+        quietly = on_skip and (lambda _: None)  # it is told below
+        readable = read(data, limit=limit, on_skip=quietly)
+        gains = equal.gains_of(readable, systems, colorfulness)
         systems = equal.scaled(systems, gains)
 
     def see(scored: Scored) -> None:
@@ -99,8 +104,9 @@ def evaluate(
         if on_picture:
             on_picture(scored)
 
+    pictures = read(data, limit=limit, on_skip=on_skip)
     with pages or nullcontext():
-        found = measure(read(data, limit=limit), systems, **_finest(chosen[0]), on_picture=see)
+        found = measure(pictures, systems, **_finest(chosen[0]), on_picture=see)
     for metric, collector in overall.items():
         values = {row.system: collector.of(row.system) for row in found.rows}
         found = found.with_figure(metric, values)
