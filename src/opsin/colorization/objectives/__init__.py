@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from opsin.training.loop import Batch, Objective
+from opsin.training.loop import Batch
+from opsin.training.objective import Objective
 
 
-class ColorObjective(Objective, Protocol):
+class ColorObjective(Objective):
     """An objective whose answers are colors."""
 
-    def losses(self, network: nn.Module, batch: Batch) -> dict[str, float]:
-        """The losses of `network` on a batch of validation pictures; nothing is learned."""
-        ...
+    def answer(self, network: nn.Module, batch: Batch) -> Tensor:
+        """a*b* (B, 2, H, W) of a batch, of which only what is not the truth is looked at."""
+        ab: Tensor = network(batch["light"])
+        return ab
 
+    @torch.no_grad()
     def answers(self, network: nn.Module, light: Tensor) -> dict[str, NDArray[np.float32]]:
         """a*b* (B, H, W, 2) of plain gray pictures (B, 1, H, W), by the way they were decoded."""
-        ...
+        with self.stepper.autocast():
+            ab = self.answer(network, self.stepper.to_device({"light": light}))
+        return {"": ab.float().permute(0, 2, 3, 1).cpu().numpy()}

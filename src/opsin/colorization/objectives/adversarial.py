@@ -10,17 +10,16 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-import numpy as np
-import torch
 import torch.nn.functional as F
 from msgspec import Meta
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.colorization.networks.conditional_gan import REACH, Discriminator
+from opsin.colorization.objectives import ColorObjective
 from opsin.colorization.objectives.adversary import Adversary, Smoothing
 from opsin.colorization.objectives.regression import edge_error, squared_error
 from opsin.training.loop import Batch, Stepper
+from opsin.training.objective import Loss, as_numbers
 from opsin.training.recipe import Weight
 
 
@@ -39,21 +38,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How often the generator learns from a batch for each time the discriminator does."""
 
 
-class AdversarialObjective:
+class AdversarialObjective(ColorObjective):
     """Generator, discriminator, their losses and their two optimizers."""
 
     def __init__(
         self, network: nn.Module, discriminator: Discriminator, settings: Settings, stepper: Stepper
     ) -> None:
-        self.settings, self.stepper = settings, stepper
-        self.network = network.to(memory_format=torch.channels_last).to(stepper.device)  # type: ignore[call-overload]
+        super().__init__(network, stepper)
+        self.settings = settings
         self.adversary = Adversary(discriminator, stepper, smoothing=settings.smoothing)
         self.discriminator = self.adversary.discriminator
-        self.optimizer = stepper.adamw([(list(self.network.parameters()), 1)])
-        judged = settings.adversarial > 0
-        self.others: dict[str, nn.Module] = {"discriminator": self.discriminator} if judged else {}
-        self.optimizers: list[torch.optim.Optimizer] = [self.optimizer]
-        self.optimizers += [self.adversary.optimizer] if judged else []
+        if settings.adversarial:
+            self.others["discriminator"] = self.discriminator
+            self.optimizers.append(self.adversary.optimizer)
 
     def step(self, batch: Batch) -> dict[str, float]:
         """One step of the discriminator, then the generator's; the losses for the log."""
@@ -65,12 +62,15 @@ class AdversarialObjective:
             if turn == 0 and self.settings.adversarial:
                 parts = self.adversary.learn(light, batch["ab"], answer.detach())
             with self.stepper.autocast():
-                loss, own = self.loss(answer, batch)
+                loss, own = self._loss(answer, batch)
             self.stepper.step(loss, self.optimizer)
-        return {key: float(value) for key, value in (own | parts).items()}
+        return as_numbers(own | parts)
 
-    def loss(self, answer: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, network: nn.Module, batch: Batch) -> Loss:
         """The generator's loss, and its parts."""
+        return self._loss(self.answer(network, batch), batch)
+
+    def _loss(self, answer: Tensor, batch: Batch) -> Loss:
         ab, truth = answer.float() / REACH, batch["ab"] / REACH
         total = self.settings.l1_weight * F.l1_loss(ab, truth)
         parts = {"absolute_error": total.detach() / max(self.settings.l1_weight, 1e-9)}
@@ -85,16 +85,3 @@ class AdversarialObjective:
             total = total + self.settings.adversarial * caught
         parts["loss"] = total.detach()
         return total, parts
-
-    @torch.no_grad()
-    def losses(self, network: nn.Module, batch: Batch) -> dict[str, float]:
-        batch = self.stepper.to_device(batch)
-        with self.stepper.autocast():
-            parts = self.loss(network(batch["light"]), batch)[1]
-        return {key: float(value) for key, value in parts.items()}
-
-    @torch.no_grad()
-    def answers(self, network: nn.Module, light: Tensor) -> dict[str, NDArray[np.float32]]:
-        with self.stepper.autocast():
-            ab = network(self.stepper.to_device({"light": light})["light"])
-        return {"": ab.float().permute(0, 2, 3, 1).cpu().numpy()}

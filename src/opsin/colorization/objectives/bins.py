@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from opsin.colorization.bins import BIN_OF_CELL, BINS, GRID, REACH
 from opsin.colorization.decode import decode
 from opsin.colorization.networks.color_bins import ColorBins
+from opsin.colorization.objectives import ColorObjective
 from opsin.training.loop import Batch, Stepper
+from opsin.training.objective import Loss
 from opsin.training.recipe import PartialShare, Share, Weight
 
 
@@ -41,48 +43,32 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Weight of what hints change beyond the thing that they are about."""
 
 
-class BinsObjective:
+class BinsObjective(ColorObjective):
     """The default network with its loss and its optimizer."""
 
     def __init__(self, network: ColorBins, settings: Settings, *, stepper: Stepper) -> None:
-        self.settings, self.stepper = settings, stepper
-        network = network.to(memory_format=torch.channels_last).to(stepper.device)  # type: ignore[call-overload]
         network.encoder.freeze(settings.frozen_blocks)
-        self.network: nn.Module = network
-        self.others: dict[str, nn.Module] = {}
-        self.optimizer = stepper.adamw(
+        super().__init__(
+            network,
+            stepper,
             [
                 (list(network.encoder.parameters()), settings.encoder_rate),
                 ([p for n, p in network.named_parameters() if not n.startswith("encoder")], 1),
-            ]
+            ],
         )
-        self.optimizers: list[torch.optim.Optimizer] = [self.optimizer]
+        self.settings = settings
         device = stepper.device
         self.bins = torch.from_numpy(BINS).to(device)
         self.bin_of_cell = torch.from_numpy(BIN_OF_CELL.astype(np.int64)).to(device)
         self.weight = torch.from_numpy(rebalancing(settings.uniform)).to(device)
 
-    def step(self, batch: Batch) -> dict[str, float]:
-        """One optimizer step on a batch; the losses for the log."""
-        with self.stepper.autocast():
-            loss, parts = self.loss(self.network, batch)
-        self.stepper.step(loss, self.optimizer)
-        return {key: float(value) for key, value in parts.items()}
-
-    @torch.no_grad()
-    def losses(self, network: nn.Module, batch: Batch) -> dict[str, float]:
-        with self.stepper.autocast():
-            parts = self.loss(network, batch)[1]
-        return {key: float(value) for key, value in parts.items()}
-
-    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, network: nn.Module, batch: Batch) -> Loss:
         """The loss to minimize, and its parts.
 
         Where hints are given they are to change their things and nothing else: beyond those, what
         the network says without the hints is what it shall say with them.
         """
         assert isinstance(network, ColorBins)
-        batch = self.stepper.to_device(batch)
         maps = network.encoder(batch["light"])
         features = _rows(network.decode(maps, batch["hints"], batch["condition"]))
         ab = _rows(batch["ab"])
@@ -120,7 +106,7 @@ class BinsObjective:
         after = F.log_softmax(_logits(network, features[beyond]), dim=1)
         return F.kl_div(after, before, reduction="batchmean", log_target=True)
 
-    def rows_loss(self, logits: Tensor, ab: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def rows_loss(self, logits: Tensor, ab: Tensor) -> Loss:
         """The loss of logits (N, 313) against true colors (N, 2), and its parts."""
         log = F.log_softmax(logits, dim=1)  # (N, Q)
         bins, shares = self.soft_bins(ab)  # (N, 4) each

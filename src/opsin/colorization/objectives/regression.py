@@ -21,18 +21,18 @@ from collections.abc import Callable
 from typing import Literal
 
 import msgspec
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.colorization.features import FeatureCache
 from opsin.colorization.networks.conditional_gan import Discriminator
 from opsin.colorization.networks.fusion import FusionWithClassifier
 from opsin.colorization.networks.global_local import GlobalLocal
+from opsin.colorization.objectives import ColorObjective
 from opsin.colorization.objectives.adversary import Adversary, Smoothing
 from opsin.training.loop import Batch, Stepper
+from opsin.training.objective import Loss, as_numbers
 from opsin.training.recipe import Weight
 
 UNIT = 110.0  # all of sRGB lies within 110 of gray, along a* and along b*
@@ -54,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far the discriminator's target for true pictures lies below 1."""
 
 
-class RegressionObjective:
+class RegressionObjective(ColorObjective):
     """A network that answers with a*b*, its mean squared error and its optimizer.
 
     a* and b* are divided by `reach` before the error is taken. `thumbnail` is the side of the
@@ -72,12 +72,9 @@ class RegressionObjective:
         thumbnail: int | None,
         cache: FeatureCache | None = None,
     ) -> None:
-        self.settings, self.stepper, self.cache = settings, stepper, cache
+        super().__init__(network, stepper)
+        self.settings, self.cache = settings, cache
         self.reach, self.thumbnail = reach, thumbnail
-        self.network = network.to(memory_format=torch.channels_last).to(stepper.device)  # type: ignore[call-overload]
-        self.others: dict[str, nn.Module] = {}
-        self.optimizer = stepper.adamw([(list(self.network.parameters()), 1)])
-        self.optimizers: list[torch.optim.Optimizer] = [self.optimizer]
         self.adversary: Adversary | None = None
         if settings.adversarial:
             self.adversary = Adversary(Discriminator(), stepper, smoothing=settings.smoothing)
@@ -93,21 +90,12 @@ class RegressionObjective:
         with self.stepper.autocast():
             loss, parts = self._loss(ab, logits, batch)
         self.stepper.step(loss, self.optimizer)
-        return {key: float(value) for key, value in (parts | judged).items()}
+        return as_numbers(parts | judged)
 
-    @torch.no_grad()
-    def losses(self, network: nn.Module, batch: Batch) -> dict[str, float]:
-        with self.stepper.autocast():
-            parts = self.loss(network, self.stepper.to_device(batch))[1]
-        return {key: float(value) for key, value in parts.items()}
-
-    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss to minimize, and its parts."""
+    def loss(self, network: nn.Module, batch: Batch) -> Loss:
         return self._loss(*self._answer(network, batch), batch)
 
-    def _loss(
-        self, answer: Tensor, logits: Tensor | None, batch: Batch
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def _loss(self, answer: Tensor, logits: Tensor | None, batch: Batch) -> Loss:
         ab, truth = answer.float() / self.reach, batch["ab"] / self.reach
         total = ERRORS[self.settings.error](ab, truth)
         parts = {f"{self.settings.error}_error": total.detach()}
@@ -127,11 +115,8 @@ class RegressionObjective:
         parts["loss"] = total.detach()
         return total, parts
 
-    @torch.no_grad()
-    def answers(self, network: nn.Module, light: Tensor) -> dict[str, NDArray[np.float32]]:
-        with self.stepper.autocast():
-            ab, _ = self._answer(network, self.stepper.to_device({"light": light}))
-        return {"": ab.float().permute(0, 2, 3, 1).cpu().numpy()}
+    def answer(self, network: nn.Module, batch: Batch) -> Tensor:
+        return self._answer(network, batch)[0]
 
     def _judge(self, ab: Tensor, batch: Batch) -> dict[str, Tensor]:
         """One step of the discriminator; the truth is as coarse as the network's answers are.
@@ -139,7 +124,7 @@ class RegressionObjective:
         Otherwise it would know an answer by its squares, which no learning can change.
         """
         assert self.adversary is not None
-        stride = int(self.network.stride)  # each network says it
+        stride = int(self.network.stride)  # type: ignore[arg-type]  # each network says it
         truth = enlarged(F.avg_pool2d(batch["ab"], stride), batch["light"])
         return self.adversary.learn(batch["light"], truth, ab)
 
