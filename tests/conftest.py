@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -164,3 +167,76 @@ def coffee() -> np.ndarray:
     from skimage import data
 
     return np.asarray(data.coffee())
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of a server of S3 on the loopback, which those who look for S3 find."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    patch = pytest.MonkeyPatch()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        patch.setenv(name, value)
+    yield f"http://{host}:{port}"
+    patch.undo()
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: str) -> str:
+    """The address of a new bucket that keeps all versions of what is put there."""
+    import boto3
+
+    bucket = f"box-{secrets.token_hex(4)}"
+    client = boto3.client("s3", endpoint_url=s3_server)
+    client.create_bucket(Bucket=bucket)
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return f"s3://{bucket}"
+
+
+@pytest.fixture(scope="module")
+def processes(s3_server: str) -> Iterator[Any]:
+    """A cluster of two worker processes; a task has two tries."""
+    import logging
+
+    from distributed import LocalCluster
+
+    with (
+        pytest.MonkeyPatch().context() as patch,
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            silence_logs=logging.CRITICAL,
+            scheduler_kwargs={
+                "allowed_failures": 1,
+                "dashboard": False,
+                "dashboard_address": "127.0.0.1:0",
+            },
+        ) as cluster,
+    ):
+        patch.syspath_prepend(str(Path(__file__).parent / "archive"))
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[Any]:
+    """A cluster within this process: its workers see what lies in memory."""
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=False,
+        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+    ) as cluster:
+        yield cluster

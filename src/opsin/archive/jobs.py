@@ -21,7 +21,7 @@ from typing import Final
 from opsin.errors import WrongCallError
 from opsin.files import shown
 from opsin.formats.suffixes import KEPT, READ, SUFFIX
-from opsin.sets.walk import OnSkip, matches, walk
+from opsin.sets.walk import OnSkip, is_picture, matches, walk
 
 NOTHING: Final[Mapping[str, str]] = {}
 
@@ -83,15 +83,57 @@ def plan(
     jobs = []
     for path, base in found:
         place = path.parent if out is None else out / path.parent.relative_to(base)
-        target = one or place / _name(path, picture or "", format)
-        stem = path.stem if one is None else one.stem
-        outputs = {} if picture is None else {"output": target}
-        for role, suffix in extras.items():
-            outputs[role] = target.with_name(f"{stem}-{role}{suffix}")
-        jobs.append(Job(path, outputs))
+        jobs.append(_job(path, place, one, picture, format, extras))
     jobs = _told_apart(jobs)
     _refuse_collisions(jobs)
     return jobs, unread
+
+
+def job_by_name(
+    source: Path,
+    *,
+    picture: str | None = "color",
+    format: str | None = None,
+    extras: Mapping[str, str] = NOTHING,
+) -> Job:
+    """As `plan`, the job of one photograph of many that nobody has seen together.
+
+    Whatever lies beside it, no two have files of one name: what gets another suffix than its
+    photograph's is called after that, too, as is what could be taken for such a name.
+
+    >>> job_by_name(Path("scan.jpg")).outputs["output"].name
+    'scan-color.jpg'
+    >>> job_by_name(Path("scan.bmp")).outputs["output"].name
+    'scan-bmp-color.png'
+    """
+    job = _job(source, source.parent, None, picture, format, extras)
+    _, dash, word = source.stem.rpartition("-")
+    is_like_another = bool(dash) and f".{word.lower()}" in READ  # scan-bmp.png
+
+    def name(path: Path, source: Path) -> Path:
+        if path.suffix == source.suffix and not is_like_another:
+            return path
+        return _renamed(path, source, source.suffix[1:])
+
+    return _with_names(job, name)
+
+
+def _job(
+    source: Path,
+    place: Path,
+    one: Path | None,
+    picture: str | None,
+    format: str | None,
+    extras: Mapping[str, str],
+) -> Job:
+    """A photograph's job; its files go to `place`, or the picture to the file `one` and the others
+    beside it."""
+    target = one or place / _name(source, picture or "", format)
+    stem = source.stem if one is None else one.stem
+    outputs = {} if picture is None else {"output": target}
+    for role, suffix in extras.items():
+        outputs[role] = target.with_name(f"{stem}-{role}{suffix}")
+    return Job(source, outputs)
 
 
 def _means_folder(output: str, paths: Sequence[str]) -> bool:
@@ -125,6 +167,11 @@ def _found(paths: Iterable[str], out: Path | None, on_skip: OnSkip) -> Iterator[
         else:
             raise WrongCallError(f"{shown(text)}: no such file or folder.")
         yield from (one for one in found if not one[0].stem.lower().endswith(OWN))
+
+
+def is_photograph(name: str) -> bool:
+    """Whether a file of this name is one, and neither hidden nor made by opsin."""
+    return is_picture(name) and not os.path.splitext(name)[0].lower().endswith(OWN)
 
 
 def _is_own_picture_of_a_neighbor(path: Path) -> bool:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from opsin.archive.attempt import failed, result_of
 from opsin.archive.jobs import Job
@@ -87,7 +88,7 @@ def _of_another(source: Path, picture: Path) -> str | None:
     from opsin.formats.xmp import ORIGIN
 
     origin = find_in_file(picture, ORIGIN)
-    if origin is None and not _may_be_of(source, picture):
+    if origin is None and not may_be_of(source, picture):
         return (
             f"{shown(picture)} exists and is not this photograph in color. "
             "Choose another folder with -o, or replace it with --overwrite."
@@ -103,7 +104,7 @@ def _of_another(source: Path, picture: Path) -> str | None:
     )
 
 
-def _may_be_of(source: Path, picture: Path) -> bool:
+def may_be_of(source: Path | BinaryIO, picture: Path | BinaryIO) -> bool:
     """Whether an existing picture that does not say what it was made from has the same size.
 
     Other programs leave out the XMP that says it, and BMP has none.

@@ -12,7 +12,9 @@ import typer
 
 from opsin.archive.jobs import plan
 from opsin.cli.batch import Words, over
+from opsin.cli.cluster import on_cluster, order_of
 from opsin.cli.options import (
+    Cluster,
     Damaged,
     DryRun,
     Json,
@@ -82,6 +84,7 @@ def colorize(
     pixel_limit: PixelLimit = PIXEL_LIMIT,
     damaged: Damaged = False,
     workers: Workers = None,
+    cluster: Cluster = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -111,12 +114,19 @@ def colorize(
                 "--dry-run": dry_run,
                 "--skip-color": skip_color,
                 "--workers": workers is not None,
+                "--cluster": cluster is not None,
             }
         )
         pipe(work, paths, output, format, overwrite=overwrite)
         return
     asked = {"compare": compare, "confidence": confidence}
     extras = {role: suffix for role, suffix in EXTRAS.items() if asked[role]}
+    if cluster is not None:
+        if known:
+            raise WrongCallError("--point and --points are for one photograph, not for --cluster.")
+        order = order_of(work, paths, output, format=format, extras=extras, overwrite=overwrite)
+        on_cluster(order, cluster, WORDS, workers=workers, dry_run=dry_run, as_json=as_json)
+        return
     planned = plan(paths, output=output, format=format, extras=extras)
     if known and len(planned[0]) > 1:
         raise WrongCallError("--point and --points are for one photograph. Give one.")

@@ -53,6 +53,13 @@ Damaged: TypeAlias = Annotated[
 Workers: TypeAlias = Annotated[
     int | None, typer.Option(min=1, max=64, help="Photographs at once. [default: the cores + 1]")
 ]
+Cluster: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS|local",
+        help="Do a folder, or s3:// and the like, on a cluster of Dask; see docs/cluster.md.",
+    ),
+]
 DryRun: TypeAlias = Annotated[
     bool, typer.Option("--dry-run", help="Only tell what would be written.")
 ]
