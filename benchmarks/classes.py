@@ -18,12 +18,12 @@ from opsin.colorization.data import Data
 from opsin.colorization.networks.global_local import GlobalLocal
 from opsin.colorization.objectives.regression import squashed
 from opsin.colorization.task import TASK
-from opsin.colorization.validation import square
 from opsin.evaluate.bootstrap import bootstrap
 from opsin.sets.listing import list_pictures
 from opsin.training.crops import labels_of
 from opsin.training.finished import read_run
 from opsin.training.recipe import section
+from opsin.training.validation import square
 
 
 def main() -> None:

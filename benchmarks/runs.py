@@ -25,11 +25,11 @@ from opsin.appearance import colorfulness, delta_e_2000
 from opsin.color import lab_to_rgb, rgb_to_lab
 from opsin.colorization.objectives.regression import squashed
 from opsin.colorization.task import TASK
-from opsin.colorization.validation import save_sheet
 from opsin.evaluate.bootstrap import bootstrap
 from opsin.evaluate.colorization.equal import curve, gain_for
 from opsin.sets.pictures import read
 from opsin.training.finished import read_run
+from opsin.training.validation import save_sheet
 
 Float = NDArray[np.float32]
 HEAD = (

@@ -16,7 +16,7 @@ from skimage.metrics import peak_signal_noise_ratio  # noqa: E402
 import opsin  # noqa: E402
 from opsin.appearance import colorfulness  # noqa: E402
 from opsin.color import lab_to_rgb, rgb_to_lab  # noqa: E402
-from opsin.colorization.validation import Validation  # noqa: E402
+from opsin.colorization.validation import ColorValidation  # noqa: E402
 from opsin.errors import DataError  # noqa: E402
 from opsin.sets.listing import list_pictures  # noqa: E402
 from opsin.sets.sources import Picture  # noqa: E402
@@ -68,7 +68,7 @@ def figures(
     squares: list[Picture], out: Path, stride: int = 4, **made: Answer
 ) -> tuple[dict[str, float], Known]:
     known = Known(rgb_to_lab(rgb_of(squares)), made)
-    validate = Validation(known, squares, out, size=SIZE, stride=stride)  # type: ignore[arg-type]
+    validate = ColorValidation(known, squares, out, size=SIZE, stride=stride)  # type: ignore[arg-type]
     return validate(7, torch.nn.Identity()), known
 
 
@@ -178,7 +178,7 @@ def test_pictures_that_cannot_be_read_keep_their_labels_apart(
     damaged = Picture(str(tmp_path / "no.png"), 0, 9, "no.png")
     (tmp_path / "no.png").write_bytes(b"no picture")
     known = Known(rgb_to_lab(rgb_of(squares[:2])), {"": lambda ab: ab})
-    validate = Validation(
+    validate = ColorValidation(
         known,  # type: ignore[arg-type]
         [squares[0], damaged, squares[1]],
         tmp_path,
@@ -189,7 +189,7 @@ def test_pictures_that_cannot_be_read_keep_their_labels_apart(
     validate(1, torch.nn.Identity())
     assert known.batches[0]["label"].tolist() == [5, 7]
     with pytest.raises(DataError, match="too few pictures"):
-        Validation(known, [damaged], tmp_path, size=SIZE, stride=4)  # type: ignore[arg-type]
+        ColorValidation(known, [damaged], tmp_path, size=SIZE, stride=4)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("count", "held"), [(2, 1), (6, 1), (30, 3)])

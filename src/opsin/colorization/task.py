@@ -31,7 +31,7 @@ from opsin.colorization.networks import (
     global_local,
 )
 from opsin.colorization.objectives import ColorObjective, adversarial, bins, regression
-from opsin.colorization.validation import Validation
+from opsin.colorization.validation import ColorValidation
 from opsin.errors import DataError, RecipeError
 from opsin.models.card import Card, Text
 from opsin.sets.listing import Listing
@@ -133,9 +133,9 @@ class ColorSystem(System, frozen=True, kw_only=True):
 
     def validation(
         self, objective: ColorObjective, held: Listing, settings: Data, out: Path
-    ) -> Validation:
+    ) -> ColorValidation:
         classes = self.class_names()
-        return Validation(
+        return ColorValidation(
             objective,
             held.pictures,
             out,
