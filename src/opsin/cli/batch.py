@@ -15,9 +15,11 @@ import typer
 from opsin.archive.attempt import result_of
 from opsin.archive.batch import Run, run
 from opsin.archive.jobs import Job
+from opsin.archive.report import Report
 from opsin.archive.result import Result, counts, frame
 from opsin.archive.resume import prepare, to_do
 from opsin.cli import FAILED, STOPPED
+from opsin.errors import SaveError
 from opsin.files import check_writable, shown
 from opsin.work import Work
 
@@ -45,6 +47,7 @@ def over(
     workers: int | None,
     overwrite: bool,
     dry_run: bool,
+    report: str | None,
     as_json: bool,
 ) -> None:
     """Does the work with each photograph of a plan, tells of it and leaves with its exit code.
@@ -57,6 +60,7 @@ def over(
     if dry_run:
         print_plan([*known, *(result_of(job, "planned") for job in todo)], as_json=as_json)
         return
+    page = Report(report, title=f"{words.done.capitalize()} photographs") if report else None
     if output is not None and todo:
         check_writable(
             Path(output) if len(jobs) > 1 else next(iter(todo[0].outputs.values())).parent
@@ -66,8 +70,28 @@ def over(
     for result in known:
         print_failure(result)
     with progress(len(todo), words) as advance:
-        done = run(todo, work, workers=workers, overwrite=overwrite, on_result=advance)
+
+        def take(result: Result) -> None:
+            advance(result)
+            if page:
+                page.add(result)
+
+        done = run(todo, work, workers=workers, overwrite=overwrite, on_result=take)
+    if page:
+        _write(page, known, done)
     finish(known, done, len(jobs) + len(unread), words, as_json=as_json)
+
+
+def _write(page: Report, known: Sequence[Result], done: Run) -> None:
+    """Writes the report. After a stop, what was there before has no rows: that would take time."""
+    before = [result for result in known if result.status == "failed" or not done.stopped]
+    for result in (*done.results, *before):
+        page.add(result)
+    count = counts([*known, *done.results])
+    try:
+        page.write(count, seconds=done.seconds, stopped=done.stopped is not None)
+    except SaveError as error:  # the pictures are written, and that is still told
+        print(f"opsin: {error}", file=sys.stderr)
 
 
 @contextmanager

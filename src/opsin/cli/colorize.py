@@ -24,6 +24,7 @@ from opsin.cli.options import (
     Point,
     Points,
     Quality,
+    ReportFile,
     Size,
     Vividness,
     Workers,
@@ -85,6 +86,7 @@ def colorize(
     damaged: Damaged = False,
     workers: Workers = None,
     cluster: Cluster = None,
+    report: ReportFile = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -112,6 +114,7 @@ def colorize(
                 "--confidence": confidence,
                 "--json": as_json,
                 "--dry-run": dry_run,
+                "--report": report is not None,
                 "--skip-color": skip_color,
                 "--workers": workers is not None,
                 "--cluster": cluster is not None,
@@ -138,5 +141,6 @@ def colorize(
         workers=workers,
         overwrite=overwrite,
         dry_run=dry_run,
+        report=report,
         as_json=as_json,
     )

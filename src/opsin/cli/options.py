@@ -60,6 +60,14 @@ Cluster: TypeAlias = Annotated[
         help="Do a folder, or s3:// and the like, on a cluster of Dask; see docs/cluster.md.",
     ),
 ]
+ReportFile: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        help="Also write a page: each photograph before and after, and what failed.",
+    ),
+]
 DryRun: TypeAlias = Annotated[
     bool, typer.Option("--dry-run", help="Only tell what would be written.")
 ]

@@ -6,7 +6,6 @@ losses.csv, validation.csv, recipe.json, progress.json and sheets/; what is miss
 
 from __future__ import annotations
 
-import base64
 import csv
 import html
 import json
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from opsin.drawing.curves import Curve, draw, sheet_of
+from opsin.drawing.page import duration, head, picture
 from opsin.files import write_atomically
 from opsin.training.progress import Progress
 from opsin.training.progress import read as read_progress
@@ -60,13 +60,8 @@ def page(out: Path) -> str:
         _section("Machine and time", _table(_times(progress)) if progress else ""),
         _section("Recipe", f"<pre>{html.escape(toml(recipe))}</pre>" if recipe else ""),
     ]
-    return (
-        f"<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
-        f'<meta name=viewport content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(name)}: a training run</title>\n<style>{style}</style>\n"
-        + "\n".join(filter(None, sections))
-        + "\n</html>\n"
-    )
+    body = "\n".join(filter(None, sections))
+    return f"{head(f'{name}: a training run', style=style)}{body}\n</html>\n"
 
 
 def columns(path: Path) -> dict[str, list[float]]:
@@ -121,7 +116,7 @@ def _state(
     steps = progress.steps if progress else int(recipe.get("steps") or done)
     told = [f"Step {done:,} of {steps:,}" if done < steps else f"Done: {done:,} steps"]
     if progress and progress.sittings:
-        told.append(_duration(sum(one.seconds for one in progress.sittings)))
+        told.append(duration(sum(one.seconds for one in progress.sittings)))
         told.append(progress.sittings[-1].ended[:16].replace("T", " "))
     return " · ".join(told)
 
@@ -207,8 +202,7 @@ def _sheets(folder: Path) -> str:
             f"<input type=radio name=sheet id=s{at}{last}><label for=s{at}>"
             f"{html.escape(label)}</label>"
         )
-        source = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
-        views.append(f'<img id=p{at} alt="{html.escape(label)}" src="{source}">')
+        views.append(picture(data, label, more=f"id=p{at}"))
     leaves = f"{''.join(marks)}<div>{''.join(views)}</div>"
     return f"<div class=sheets>{leaves}</div>" if pictures else ""
 
@@ -243,7 +237,7 @@ def _times(progress: Progress) -> dict[str, str]:
     found = dict(last.machine)
     found["started"] = sittings[0].started.replace("T", " ")
     found["last record"] = last.ended.replace("T", " ")
-    found["duration"] = f"{_duration(seconds)}, of which training {_duration(training)}"
+    found["duration"] = f"{duration(seconds)}, of which training {duration(training)}"
     if before := sittings[0].first:
         found["duration"] += f"; the first {before:,} steps left no record of it"
     found["pictures seen"] = f"{pictures:,}"
@@ -255,22 +249,10 @@ def _times(progress: Progress) -> dict[str, str]:
         found["pictures seen per second"] = f"{pictures / training:.1f} while training"
     if len(sittings) > 1:
         found["sittings"] = "; ".join(
-            f"steps {one.first + 1:,} to {one.last:,} in {_duration(one.seconds)}"
+            f"steps {one.first + 1:,} to {one.last:,} in {duration(one.seconds)}"
             for one in sittings
         )
     return found
-
-
-def _duration(seconds: float) -> str:
-    """Words for a time.
-
-    >>> _duration(12345), _duration(75)
-    ('3 h 25 min', '1 min 15 s')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _table(rows: Mapping[str, str]) -> str:

@@ -1,0 +1,39 @@
+"""Pages for people: one HTML file each, readable in light and dark, without scripts or fetching."""
+
+from __future__ import annotations
+
+import base64
+import html
+from importlib import resources
+
+
+def head(title: str, *, style: str = "", maker: str = "opsin") -> str:
+    """The beginning of a page, up to its first heading; `style` is CSS of its own.
+
+    `maker` stands in the page as what made it, so that it is known again.
+    """
+    common = resources.files("opsin.drawing").joinpath("page.css").read_text("utf-8")
+    return (
+        f"<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
+        f'<meta name=generator content="{html.escape(maker)}">\n'
+        f'<meta name=viewport content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>{common}{style}</style>\n"
+    )
+
+
+def picture(jpeg: bytes, alt: str, *, more: str = "") -> str:
+    """A JPEG inside the page; `more` are other attributes."""
+    data = base64.b64encode(jpeg).decode()
+    return f'<img {more} alt="{html.escape(alt)}" src="data:image/jpeg;base64,{data}">'
+
+
+def duration(seconds: float) -> str:
+    """Words for a time.
+
+    >>> duration(12345), duration(75), duration(7.26)
+    ('3 h 25 min', '1 min 15 s', '7.3 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
