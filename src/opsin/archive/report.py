@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from opsin.archive.result import Result
+from opsin.archive.result import Result, Status
 from opsin.drawing.page import duration, head, picture
 from opsin.errors import WrongCallError
 from opsin.files import check_writable, shown, write_atomically
@@ -36,26 +36,22 @@ class Report:
         """Raises `WrongCallError` or `SaveError` where the page cannot be written."""
         self.path = Path(path)
         self._title = title
-        self._known: set[str] = set()
-        self._left_out: Counter[str] = Counter()
-        self._tones: Counter[str] = Counter()
-        self._rows: list[tuple[str, str]] = []
-        self._failures: list[tuple[str, str]] = []
+        self._rows: dict[str, tuple[str, str]] = {}  # the photograph: its tone, its row
+        self._failures: dict[str, str] = {}
+        self._left_out: dict[str, Status] = {}
         _check(self.path)
 
     def add(self, result: Result) -> None:
         """A row for a photograph; one that has a row already gets no other."""
-        if result.input in self._known:
+        if any(result.input in rows for rows in (self._rows, self._failures, self._left_out)):
             return
-        self._known.add(result.input)
-        if result.status == "failed":
-            rows, most, make = self._failures, MOST_FAILURES, _failure
+        # a stop may come at any time: a photograph has its whole row, or none as yet
+        if result.status == "failed" and len(self._failures) < MOST_FAILURES:
+            self._failures[result.input] = _failure(result)
+        elif result.status != "failed" and len(self._rows) < MOST_ROWS:
+            self._rows[result.input] = self._row(result)
         else:
-            rows, most, make = self._rows, MOST_ROWS, self._row
-        if len(rows) < most:
-            rows.append((result.input, make(result)))
-        else:
-            self._left_out[result.status] += 1
+            self._left_out[result.input] = result.status
 
     def write(self, counts: Mapping[str, int], *, seconds: float, stopped: bool) -> Path:
         """The path, once the page is there; `counts` are of all photographs of the run."""
@@ -67,31 +63,37 @@ class Report:
         parts = [
             head(self._title, style=style, maker=MAKER),
             f"<main>\n<h1>{html.escape(self._title)}</h1>\n<p class=lead>{' · '.join(told)}</p>\n",
-            _failed(self._failures, self._left_out["failed"]),
+            self._failed(),
             self._photographs(),
             "</main>\n</html>\n",
         ]
         return write_atomically(self.path, "".join(parts).encode())
 
+    def _failed(self) -> str:
+        if not self._failures:
+            return ""
+        more = _more(sum(status == "failed" for status in self._left_out.values()))
+        rows = "".join(self._failures[name] for name in sorted(self._failures))
+        return f"<h2>Failed</h2>\n{more}<table class=failed>\n{rows}</table>\n"
+
     def _photographs(self) -> str:
         if not self._rows:
             return ""
-        tones = {tone: self._tones[tone] for tone in TONES if self._tones[tone]}
-        choices = {"all": len(self._rows), **(tones if len(tones) > 1 else {})}
+        found = Counter(tone for tone, _ in self._rows.values())
+        tones = {tone: found[tone] for tone in TONES if found[tone]}
+        choices = {"all": len(self._rows), **tones}
         marks = "".join(
             f"<label><input type=radio name=tone id={tone}{' checked' * (tone == 'all')}> "
             f"{TONES.get(tone) or tone} ({number:,})</label> "
             for tone, number in choices.items()
         )
-        rest = sum(number for status, number in self._left_out.items() if status != "failed")
-        more = f"<p>{rest:,} more are left out of this page.</p>\n" if rest else ""
-        filters = f"<fieldset><legend>Show</legend>{marks}</fieldset>\n" if tones else ""
-        rows = "".join(row for _, row in sorted(self._rows))
+        more = _more(sum(status != "failed" for status in self._left_out.values()))
+        filters = f"<fieldset><legend>Show</legend>{marks}</fieldset>\n" if len(tones) > 1 else ""
+        rows = "".join(self._rows[name][1] for name in sorted(self._rows))
         return f"<h2>Photographs</h2>\n{filters}{more}<div class=photos>\n{rows}</div>\n"
 
-    def _row(self, result: Result) -> str:
+    def _row(self, result: Result) -> tuple[str, str]:
         before, tone = _thumbnail(result.input, "before")
-        self._tones[tone] += 1
         pictures = [before]
         output = result.outputs.get("output")
         if output is not None and os.path.exists(output):
@@ -104,9 +106,9 @@ class Report:
             told += result.notes
         notes = "".join(f"<br><small>{html.escape(shown(note))}</small>" for note in told)
         link = self._link(output if len(pictures) > 1 and output else result.input)
-        return (
-            f'<figure class="{tone}"><a {link}>{"".join(pictures)}</a>'
-            f"<figcaption>{html.escape(shown(result.input))}{badge}{notes}</figcaption></figure>\n"
+        caption = f"<figcaption>{html.escape(shown(result.input))}{badge}{notes}</figcaption>"
+        return tone, (
+            f'<figure class="{tone}"><a {link}>{"".join(pictures)}</a>{caption}</figure>\n'
         )
 
     def _link(self, name: str) -> str:
@@ -132,12 +134,8 @@ def _check(path: Path) -> None:
     )
 
 
-def _failed(failures: list[tuple[str, str]], rest: int) -> str:
-    if not failures:
-        return ""
-    more = f"<p>{rest:,} more are left out of this page.</p>\n" if rest else ""
-    rows = "".join(row for _, row in sorted(failures))
-    return f"<h2>Failed</h2>\n{more}<table class=failed>\n{rows}</table>\n"
+def _more(number: int) -> str:
+    return f"<p>{number:,} more are left out of this page.</p>\n" if number else ""
 
 
 def _failure(result: Result) -> str:

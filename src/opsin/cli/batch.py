@@ -21,6 +21,7 @@ from opsin.archive.resume import prepare, to_do
 from opsin.cli import FAILED, STOPPED
 from opsin.errors import SaveError
 from opsin.files import check_writable, shown
+from opsin.interrupt import as_interrupts
 from opsin.work import Work
 
 MOST_NOTES = 12
@@ -85,13 +86,16 @@ def over(
 def _write(page: Report, known: Sequence[Result], done: Run) -> None:
     """Writes the report. After a stop, what was there before has no rows: that would take time."""
     before = [result for result in known if result.status == "failed" or not done.stopped]
-    for result in (*done.results, *before):
-        page.add(result)
     count = counts([*known, *done.results])
     try:
-        page.write(count, seconds=done.seconds, stopped=done.stopped is not None)
+        with as_interrupts():
+            for result in (*done.results, *before):
+                page.add(result)
+            page.write(count, seconds=done.seconds, stopped=done.stopped is not None)
     except SaveError as error:  # the pictures are written, and that is still told
         print(f"opsin: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"opsin: {shown(page.path)} was not written.", file=sys.stderr)
 
 
 @contextmanager

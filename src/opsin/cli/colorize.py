@@ -127,6 +127,8 @@ def colorize(
     if cluster is not None:
         if known:
             raise WrongCallError("--point and --points are for one photograph, not for --cluster.")
+        if report is not None:
+            raise WrongCallError("--report: not with --cluster, whose manifest tells of each.")
         order = order_of(work, paths, output, format=format, extras=extras, overwrite=overwrite)
         on_cluster(order, cluster, WORDS, workers=workers, dry_run=dry_run, as_json=as_json)
         return
