@@ -37,7 +37,7 @@ from opsin.models.card import Card, Text
 from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture
 from opsin.training.checkpoint import load_weights, read_tensors
-from opsin.training.crops import Example, labels_of
+from opsin.training.crops import Example, known_labels
 from opsin.training.loop import Stepper
 from opsin.training.recipe import Decay
 from opsin.training.task import Graph, Labels, System, Task
@@ -134,14 +134,13 @@ class ColorSystem(System, frozen=True, kw_only=True):
     def validation(
         self, objective: ColorObjective, held: Listing, settings: Data, out: Path
     ) -> ColorValidation:
-        classes = self.class_names()
         return ColorValidation(
             objective,
             held.pictures,
             out,
             size=settings.validation_size,
             stride=self.target_stride,
-            labels=labels_of(held, classes) if set(classes) & set(held.class_names) else (),
+            labels=known_labels(held, self.class_names()),
         )
 
     def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:

@@ -15,16 +15,6 @@ import numpy as np
 
 WIDTH, HEIGHT = 360, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 16, 10, 24
-TITLE = 22  # pixels above a curve that stands by itself
-ALONE: Final = (
-    "text { font: 10px sans-serif; fill: #555 } .title { font-size: 13px; fill: #111 }"
-    ".y { text-anchor: end; dominant-baseline: middle } .x { text-anchor: middle }"
-    ".rule { stroke: #ddd } polyline { fill: none; stroke-width: 1.6 }"
-    ".training { stroke: #1f6fb2 } .validation { stroke: #c8501e }"
-    ".raw { stroke: #1f6fb2; stroke-width: .8; opacity: .35 }"
-    "circle.validation { fill: #c8501e; stroke: none }"
-)
-"""Colors and type where no page gives them: training blue, validation red."""
 MOST_POINTS: Final = 500
 SMOOTHED: Final = 30  # a moving mean over one thirtieth of the points
 
@@ -78,24 +68,6 @@ def draw(name: str, *, training: Curve | None = None, validation: Curve | None =
             f'<circle class="validation" cx="{x(step):.1f}" cy="{y(value):.1f}" r="2.6">'
             f"<title>step {step:,.0f}: {value:.5g}</title></circle>"
         )
-    return "".join([*parts, "</svg>"])
-
-
-def sheet_of(charts: Sequence[tuple[str, str]], *, across: int = 3) -> str:
-    """Drawn curves with their names as one SVG that stands by itself."""
-    rows = max(1, -(-len(charts) // across))
-    wide, high = across * WIDTH, rows * (HEIGHT + TITLE)
-    size = f'width="{wide}" height="{high}" viewBox="0 0 {wide} {high}"'
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
-        f"<style>{ALONE}</style>",
-        f'<rect width="{wide}" height="{high}" fill="#fff"/>',
-    ]
-    for number, (name, svg) in enumerate(charts):
-        left, top = number % across * WIDTH, number // across * (HEIGHT + TITLE)
-        title = f'<text x="{LEFT}" y="{TITLE - 6}" class="title">{html.escape(name)}</text>'
-        placed = svg.replace("<svg ", f'<svg y="{TITLE}" width="{WIDTH}" height="{HEIGHT}" ', 1)
-        parts.append(f'<g transform="translate({left} {top})">{title}{placed}</g>')
     return "".join([*parts, "</svg>"])
 
 

@@ -194,6 +194,12 @@ def labels_of(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64]:
     return labels
 
 
+def known_labels(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64]:
+    """As `labels_of`; none at all, (0,), of pictures that have none of the classes."""
+    known = set(classes) & set(listing.class_names)
+    return labels_of(listing, classes) if known else np.empty(0, np.int64)
+
+
 def seen_size(data: Data) -> int:
     """The short side of a photograph in which things are as large as in its crops, on average.
 

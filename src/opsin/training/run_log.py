@@ -1,4 +1,4 @@
-"""What a run writes while it trains: CSVs, TensorBoard events, its times, a plot, a page of all."""
+"""What a run writes while it trains: two CSVs, its times, and a page of all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import nn
 
 from opsin.files import write_atomically
 from opsin.training import progress
-from opsin.training.run_page import write_plot, write_report
+from opsin.training.run_page import write_report
 
 EVERY = 50
 """Steps that one line of the log sums up."""
@@ -42,7 +42,6 @@ class RunLog:
     ) -> None:
         self.out, self.steps = out, steps
         self.validate, self.show, self.advance = validate, show, advance
-        self.events = _tensorboard(out, first)
         self.sums: dict[str, tuple[float, int]] = {}
         self.pictures = 0
         self.progress = progress.begin(out, steps=steps, first=first, about=about or {})
@@ -67,9 +66,6 @@ class RunLog:
         means = {key: total / count for key, (total, count) in self.sums.items()}
         row = {"step": step, **means, "rate": rate, "pictures_per_second": self.pictures / seconds}
         _append(self.out / "losses.csv", row)
-        for key, value in row.items():
-            if self.events and key != "step":
-                self.events.add_scalar(f"train/{key}", value, step)
         shown = "loss" if "loss" in means else next(iter(means))
         self.advance(step, f"{shown} {means[shown]:.4f}  {self.pictures / seconds:.0f} pictures/s")
         self._keep_time(step)
@@ -87,16 +83,12 @@ class RunLog:
         figures = self.validate(step, network)
         _append(self.out / "validation.csv", {"step": step, **figures})
         self.last_validation = step
-        for key, value in figures.items():
-            if self.events:
-                self.events.add_scalar(f"validation/{key}", value, step)
         self.show(f"step {step}: " + "  ".join(f"{k} {v:.4g}" for k, v in figures.items()))
         device = next((str(tensor.device) for tensor in network.parameters()), "cpu")
         self.sitting.machine = progress.machine(device)
         self.since = time.monotonic()
         self._keep_time(step)
         write_report(self.out)
-        write_plot(self.out)
         self.since = time.monotonic()
 
     def _keep_time(self, step: int) -> None:
@@ -146,11 +138,3 @@ def _drop_sheets(folder: Path, step: int) -> None:
         number = sheet.stem.removeprefix("step-")
         if number.isdigit() and int(number) > step:
             sheet.unlink()
-
-
-def _tensorboard(out: Path, first: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(out / "events"), purge_step=first + 1 if first else None)

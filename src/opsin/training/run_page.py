@@ -15,14 +15,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from opsin.drawing.curves import Curve, draw, sheet_of
+from opsin.drawing.curves import Curve, draw
 from opsin.drawing.page import duration, head, picture
 from opsin.files import write_atomically
 from opsin.training.progress import Progress
 from opsin.training.progress import read as read_progress
 
 FILE: Final = "report.html"
-PLOT: Final = "losses.png"
 MOST_SHEETS: Final = 8
 SHEET_BYTES: Final = 3_300_000  # all of them together; a third more as text
 ASIDE: Final = ("rate", "pictures_per_second")
@@ -32,16 +31,6 @@ ASIDE: Final = ("rate", "pictures_per_second")
 def write_report(out: Path) -> Path:
     """The page of the run in `out`, written into it."""
     return write_atomically(out / FILE, page(out).encode())
-
-
-def write_plot(out: Path) -> Path:
-    """The curves of the run in `out` as one picture, losses.png."""
-    from opsin.formats.vips import vips
-
-    pairs = _pairs(columns(out / "losses.csv"), columns(out / "validation.csv"))
-    charts = [(name, draw(name, training=one, validation=two)) for name, one, two in pairs]
-    image = vips().Image.svgload_buffer(sheet_of(charts).encode())
-    return write_atomically(out / PLOT, image.pngsave_buffer())
 
 
 def page(out: Path) -> str:
