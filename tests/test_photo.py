@@ -4,7 +4,6 @@ import builtins
 import errno
 import io
 import os
-import pathlib
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -186,11 +185,11 @@ def test_reading_errors_say_what_where_and_the_fix(tmp_path, make, words):
 
 
 def test_a_file_one_may_not_read(tmp_path, monkeypatch):
-    def refuse(self):
+    def refuse(path):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     path = op.open(GRAY).save(tmp_path / "a.png")
-    monkeypatch.setattr(pathlib.Path, "read_bytes", refuse)
+    monkeypatch.setattr(op, "read_whole", refuse)
     with pytest.raises(PhotoError, match=r"a.png: no permission to read it\."):
         op.open(path)
 

@@ -21,8 +21,9 @@ from opsin.drawing.mark import marked
 from opsin.errors import PhotoError, SaveError, TruncatedPhotoError
 from opsin.files import fingerprint, read_whole, shown, write_atomically
 from opsin.formats import xmp
-from opsin.formats.decode import Decoded, check_size, decode
+from opsin.formats.decode import decode
 from opsin.formats.encode import encode, format_of, losses, to_8_bits
+from opsin.formats.finish import Decoded, check_size
 from opsin.formats.metadata import Metadata
 from opsin.formats.suffixes import SUFFIX
 

@@ -148,3 +148,15 @@ def test_a_row_that_lacks_only_its_end_is_there():
     photo = op.open(data[: 54 + 1024 + 4 * 602 - 2], damaged=True)
     assert photo.metadata.there == (slice(5, 9), slice(0, 300))
     np.testing.assert_array_equal(photo.there.pixels[..., 0], pixels[5:])
+
+
+@pytest.mark.parametrize("alphas", [(0, 0), (0, 128), (255, 255)])
+def test_a_fourth_byte_is_transparency_unless_it_is_zero_everywhere(alphas):
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    body = b"".join(bytes([30, 20, 10, alpha]) for alpha in alphas)
+    photo = op.open(bmp(2, 1, 32, 6, body, masks=masks))
+    assert photo.pixels.tolist() == [[[10, 20, 30], [10, 20, 30]]]
+    if any(alphas):
+        assert photo.alpha.tolist() == [list(alphas)]
+    else:
+        assert photo.alpha is None

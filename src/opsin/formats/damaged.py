@@ -19,16 +19,8 @@ from numpy.typing import NDArray
 
 from opsin.errors import TruncatedPhotoError
 from opsin.formats import bmp, exif, png
-from opsin.formats.decode import (
-    Decoded,
-    check_size,
-    finish,
-    metadata_of,
-    of_bmp,
-    opened,
-    tidied,
-    turn_of,
-)
+from opsin.formats.finish import Decoded, check_size, finish, turn_of
+from opsin.formats.header import metadata_of, of_bmp, opened, tidied
 from opsin.formats.vips import vips
 
 Array = NDArray[Any]

@@ -16,6 +16,7 @@ from opsin.formats.vips import vips
 HOW = {"embedded": True, "intent": "relative", "black_point_compensation": True}
 SRGB_TOLERANCE = 2  # of 255: rounding in the many editions of the sRGB profile
 HDR = {16: "PQ", 18: "HLG"}
+CODES = {"png": (b"cICP", 1), "avif": (b"colrnclx", 2), "heic": (b"colrnclx", 2)}
 WIDE = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
 D50 = (0.9642, 1.0, 0.8249)
 # IEC 61966-2-1: g, a, b, c, d of the curve (a x + b)^g where x >= d, c x below.
@@ -45,11 +46,11 @@ def gray_to_srgb(pixels: NDArray[Any], profile: bytes) -> tuple[NDArray[Any], li
 
 
 def coded(head: bytes, kind: str, has_profile: bool) -> list[str]:
-    """What to say of colors that a PNG (cICP) or AVIF (nclx) codes in another way than sRGB.
+    """What to say of colors that a PNG (cICP), AVIF or HEIC (nclx) codes in another way than sRGB.
 
     The numbers are those of ITU-T H.273: primaries and transfer characteristics.
     """
-    mark, width = {"png": (b"cICP", 1), "avif": (b"colrnclx", 2)}.get(kind, (b"", 0))
+    mark, width = CODES.get(kind, (b"", 0))
     at = head.find(mark) if mark else -1
     if at < 0 or len(head) < at + len(mark) + 2 * width:
         return []

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from opsin.color import lab_to_rgb
 from opsin.errors import NotAPhotoError, TruncatedPhotoError
 from opsin.formats import exif
-from opsin.formats.decode import Decoded, finish
+from opsin.formats.finish import Decoded, finish, image_of
 from opsin.formats.metadata import Metadata, sensible_dpi
 from opsin.formats.vips import vips
 
@@ -28,12 +28,7 @@ def decode_pil(image: Any, *, where: str = WHERE) -> Decoded:
     info = image.info
     image = _simple(image)
     array, space, notes = _pixels(image, where)
-    height, width, bands = array.shape
-    format = "ushort" if array.dtype == np.uint16 else "uchar"
-    wrapped = vips().Image.new_from_memory(array.data, width, height, bands, format)
-    wrapped = wrapped.copy(interpretation=space)
-    if profile := info.get("icc_profile"):
-        wrapped.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
+    wrapped = image_of(array, space, info.get("icc_profile"))
     blob = (info.get("exif") or b"").removeprefix(b"Exif\0\0") or None
     if blob:
         with contextlib.suppress(ValueError):  # `finish` drops a broken blob and says so
@@ -115,6 +110,8 @@ def _pixels(image: Any, where: str) -> tuple[NDArray[Any], str, tuple[str, ...]]
                 f"{where} of mode I has values from {numbers.min()} to {numbers.max()}; "
                 "opsin reads 0 to 65535. Scale them first."
             )
+        if numbers.max() <= 255:  # as Pillow itself takes them when it converts them
+            return numbers.astype(np.uint8).reshape(size), "b-w", ()
         return numbers.astype(np.uint16).reshape(size), "grey16", ()
     if image.mode == "F":
         return _real(np.frombuffer(image.tobytes(), "=f4"), where).reshape(size), "grey16", ()

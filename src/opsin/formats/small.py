@@ -16,7 +16,7 @@ from opsin.defaults import PIXEL_LIMIT
 from opsin.errors import PhotoError
 from opsin.formats import icc
 from opsin.formats.decode import decode
-from opsin.formats.sniff import READABLE
+from opsin.formats.sniff import READABLE, is_heic
 from opsin.formats.vips import vips
 
 UNSPOKEN: Final = tuple(magic for magic, kind in READABLE if kind in ("bmp", "jp2"))
@@ -51,7 +51,7 @@ def thumbnail(data: bytes, width: int, height: int, **how: Any) -> Any:
 
 def _readable(data: bytes) -> bytes:
     """The file, or, if it is of a kind that libvips does not speak, the same picture as a TIFF."""
-    if not data.startswith(UNSPOKEN):
+    if not (data.startswith(UNSPOKEN) or is_heic(data[:512])):
         return data
     try:
         decoded = decode(data, where="a picture", source=None, limit=PIXEL_LIMIT)

@@ -41,6 +41,9 @@ KNOWN_BUT_NOT_READABLE = (
     *((b"P%d" % number, "a PNM picture") for number in range(1, 8)),
 )
 
+AVIF = {b"avif", b"avis"}
+HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1"}
+
 
 def kind_of(data: bytes | memoryview, where: str) -> str:
     """ "jpeg", "png", "tiff", "webp", "avif", "heic", "gif", "bmp" or "jp2"."""
@@ -63,17 +66,31 @@ def kind_of(data: bytes | memoryview, where: str) -> str:
             raise _unreadable(where, description)
     raise NotAPhotoError(
         f"{where}: not a photograph, or of a kind opsin does not know. "
-        "It reads JPEG, PNG, TIFF, WebP, AVIF, JPEG 2000, GIF and BMP."
+        "It reads JPEG, PNG, TIFF, WebP, AVIF, HEIC, JPEG 2000, GIF and BMP."
     )
 
 
+def is_heic(head: bytes) -> bool:
+    """Whether a file that begins so is a HEIC picture."""
+    brands = _brands(head)
+    return not AVIF & brands and bool(HEIC & brands)
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """What a file of boxes says that it is: four letters each."""
+    if head[4:8] != b"ftyp":
+        return set()
+    listed = head[8 : int.from_bytes(head[:4], "big")]
+    return {listed[at : at + 4] for at in range(0, len(listed), 4)}
+
+
 def _box_kind(head: bytes, where: str) -> str:
-    brands = head[8 : int.from_bytes(head[:4], "big")]
-    if b"avif" in brands or b"avis" in brands:
+    brands = _brands(head)
+    if AVIF & brands:
         return "avif"
-    if any(brand in brands for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1")):
+    if is_heic(head):
         return "heic"
-    if brands.startswith(b"crx "):
+    if b"crx " in brands:
         raise _unreadable(where, "a camera's raw file (CR3)")
     raise _unreadable(where, "a video")
 

@@ -12,9 +12,9 @@ WRITTEN: Final = {
 READ: Final = {
     **WRITTEN,
     **dict.fromkeys((".jp2", ".j2k", ".jpf", ".jpx"), "jp2"),
-    **{".gif": "gif", ".heic": "heic", ".heif": "heic"},
+    **{".gif": "gif", ".heic": "heic", ".heif": "heic", ".hif": "heic"},
 }
-"""What is looked for; of HEIC only the reason is told why it cannot be read."""
+"""What is looked for; of HEIC only the reason is told where its reader is not installed."""
 
 SUFFIX: Final = {kind: suffix for suffix, kind in WRITTEN.items()}
 """The formats that can be written, and the suffix that a new file gets: the last in the list."""

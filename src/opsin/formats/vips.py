@@ -120,6 +120,11 @@ def alone() -> Iterator[None]:
             _turn.notify_all()
 
 
+def blob_of(image: Any, field: str) -> bytes | None:
+    """Bytes that an image carries, as its profile; None if there are none."""
+    return bytes(image.get(field)) or None if image.get_typeof(field) else None
+
+
 def message(error: Exception, *, about: str = "") -> str:
     """The first cause libvips gives, without the name of its function; "" if it gives none.
 
