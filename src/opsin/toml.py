@@ -1,4 +1,4 @@
-"""TOML as people write it: read with every fault a sentence, and told line by line.
+"""TOML as people write it: read with every fault a sentence, told line by line, and written.
 
 Model cards and recipes are read here. A hostile file costs no more than `MOST_BYTES` of memory,
 and what a parser may stumble over (nesting too deep, numbers too long) is a fault like any other.
@@ -6,8 +6,10 @@ and what a parser may stumble over (nesting too deep, numbers too long) is a fau
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ MOST_BYTES: Final = 1 << 18
 """Cards and recipes are a page; more is something else."""
 DEEPEST: Final = 200  # tables in tables that one key may name: Python's parser takes their square
 _HEADER: Final = re.compile(r"\s*\[+\s*([^\[\]]+?)\s*\]+")
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _ENTRY: Final = re.compile(r"""\s*((?:[\w.-]|"[^"]*"|'[^']*'|\s)+?)\s*=""")
 
 
@@ -47,6 +50,29 @@ def parse(text: str) -> dict[str, Any]:
         raise ValueError(f"not valid TOML: {error}") from error
 
 
+def write(values: Mapping[str, Any], place: str = "") -> str:
+    """The document of these values, None left out; `place` is the table that they are in.
+
+    >>> print(write({"name": "x", "data": {"size": 96, "parts": [0.5, True]}}), end="")
+    name = "x"
+    <BLANKLINE>
+    [data]
+    size = 96
+    parts = [0.5, true]
+    """
+    plain, tables = "", ""
+    for name, value in values.items():
+        key = name if _BARE.fullmatch(name) else _written(name)
+        path = f"{place}.{key}" if place else key
+        if isinstance(value, Mapping):
+            tables += f"\n[{path}]\n{write(value, path)}"
+        elif value and isinstance(value, Sequence) and isinstance(value[0], Mapping):
+            tables += "".join(f"\n[[{path}]]\n{write(one, path)}" for one in value)
+        elif value is not None:
+            plain += f"{key} = {_written(value)}\n"
+    return plain + tables
+
+
 def line_of(text: str, key: str) -> int | None:
     """The number of the line that gives a key, or the table around it, a value.
 
@@ -66,6 +92,14 @@ def line_of(text: str, key: str) -> int | None:
         if len(path) > best and path == wanted[: len(path)]:
             best, found = len(path), number
     return found
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str):  # a JSON string is a TOML basic string, but for one letter
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_written, value))}]"
+    return str(value).lower()  # true and false, numbers, inf and nan
 
 
 def _parts(text: str) -> list[str]:

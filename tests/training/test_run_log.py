@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch")
 from opsin.drawing.curves import Curve, draw, ticks  # noqa: E402
 from opsin.training.progress import read  # noqa: E402
 from opsin.training.run_log import RunLog  # noqa: E402
-from opsin.training.run_page import columns, page, toml, write_report  # noqa: E402
+from opsin.training.run_page import columns, page, write_report  # noqa: E402
 
 RECIPE = {
     "name": "color <bins>",
@@ -260,7 +260,9 @@ def test_ticks_are_few_and_within(low: float, span: float) -> None:
 def test_a_recipe_is_shown_as_toml() -> None:
     import tomllib
 
-    assert tomllib.loads(toml(RECIPE)) == {
+    from opsin import toml
+
+    assert tomllib.loads(toml.write(RECIPE)) == {
         **RECIPE,
         "network": {"kind": "x", "widths": [1, 2]},
     }

@@ -169,17 +169,7 @@ def check_card(card: Card, path: Path) -> None:
 
 
 def card_to_toml(card: Card) -> str:
-    values = {key: value for key, value in msgspec.to_builtins(card).items() if value is not None}
-    plain = [
-        f"{key} = {_toml(value)}" for key, value in values.items() if not _is_table_or_tables(value)
-    ]
-    tables = [
-        line
-        for key, value in values.items()
-        if _is_table_or_tables(value)
-        for line in _table_lines(key, value)
-    ]
-    return "\n".join(plain + tables) + "\n"
+    return toml.write(msgspec.to_builtins(card))
 
 
 def _checked(values: dict[str, Any], path: Path) -> Card:
@@ -232,27 +222,3 @@ def _plain(message: str) -> str:
     for pattern, words in WORDS.items():
         message = message.replace(f"`str` matching regex {pattern!r}", words)
     return shown(message)
-
-
-def _is_table_or_tables(value: Any) -> bool:
-    return isinstance(value, dict) or (
-        isinstance(value, (list, tuple)) and bool(value) and isinstance(value[0], dict)
-    )
-
-
-def _table_lines(key: str, value: Any) -> list[str]:
-    head = f"\n[{key}]" if isinstance(value, dict) else f"\n[[{key}]]"
-    tables = [value] if isinstance(value, dict) else value
-    return [
-        line
-        for table in tables
-        for line in (head, *(f"{name} = {_toml(entry)}" for name, entry in table.items()))
-    ]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, str):
-        return msgspec.json.encode(value).decode()  # a JSON string is a TOML basic string
-    return repr(value)  # whole and real numbers, also inf and nan; a card holds nothing else

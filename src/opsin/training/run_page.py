@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from opsin import toml
 from opsin.drawing.curves import Curve, draw
 from opsin.drawing.page import duration, head, picture
 from opsin.files import write_atomically
@@ -47,7 +48,7 @@ def page(out: Path) -> str:
         _section("Answers over time", _sheets(out / "sheets")),
         _section("Data", _table(progress.about if progress else {})),
         _section("Machine and time", _table(_times(progress)) if progress else ""),
-        _section("Recipe", f"<pre>{html.escape(toml(recipe))}</pre>" if recipe else ""),
+        _section("Recipe", f"<pre>{html.escape(toml.write(recipe))}</pre>" if recipe else ""),
     ]
     body = "\n".join(filter(None, sections))
     return f"{head(f'{name}: a training run', style=style)}{body}\n</html>\n"
@@ -61,37 +62,6 @@ def columns(path: Path) -> dict[str, list[float]]:
         head, *rows = list(csv.reader(file)) or [[]]
     whole = [row for row in rows if len(row) == len(head)]
     return {name: [float(row[at]) for row in whole] for at, name in enumerate(head)}
-
-
-def toml(values: Mapping[str, Any], path: str = "") -> str:
-    """A recipe as it would be written, without comments.
-
-    >>> print(toml({"name": "x", "data": {"size": 96, "crop": True}}))
-    name = "x"
-    <BLANKLINE>
-    [data]
-    size = 96
-    crop = true
-    """
-    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    lines = [f"{key} = {_value(value)}" for key, value in plain.items() if value is not None]
-    for key, table in values.items():
-        if isinstance(table, dict) and table:
-            place = f"{path}.{key}" if path else key
-            own = toml(table, place)
-            head = (
-                f"[{place}]\n" if any(not isinstance(one, dict) for one in table.values()) else ""
-            )
-            lines.append(f"\n{head}{own}")
-    return "\n".join(lines)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_value(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _state(
