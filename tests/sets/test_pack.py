@@ -271,25 +271,6 @@ def parts(cifar: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarra
     }
 
 
-def write_binary(folder: Path, cifar: dict[str, np.ndarray]) -> Path:
-    files = {
-        f"{name}.bin": np.concatenate([y[:, None], planes(x)], axis=1).tobytes()
-        for name, (x, y) in parts(cifar).items()
-    }
-    names = "\n".join(CLASSES) + "\n\n"
-    return write(folder / "cifar-10-batches-bin", {**files, "batches.meta.txt": names.encode()})
-
-
-def write_pickles(folder: Path, cifar: dict[str, np.ndarray], protocol: int) -> Path:
-    tables: dict[str, Any] = {
-        name: {"batch_label": name, "data": planes(x), "labels": y.tolist(), "filenames": ["a.png"]}
-        for name, (x, y) in parts(cifar).items()
-    }
-    tables["batches.meta"] = {"label_names": CLASSES, "num_vis": 3072}
-    files = {name: pickle.dumps(table, protocol) for name, table in tables.items()}
-    return write(folder / "cifar-10-batches-py", files)
-
-
 def write_python2(folder: Path, cifar: dict[str, np.ndarray]) -> Path:
     """As Python 2 wrote them, opcode by opcode: the original files are such."""
 
@@ -312,16 +293,17 @@ def write_python2(folder: Path, cifar: dict[str, np.ndarray]) -> Path:
     return write(folder / "cifar-10-batches-py", {**files, "batches.meta": meta})
 
 
+def packed(folder: Path) -> Path:
+    """As it is downloaded."""
+    path = folder.parent / "cifar-10-python.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        archive.add(folder, "cifar-10-batches-py")
+    return path
+
+
 FORMS = {
     "npz": write_npz,
-    "binary": write_binary,
-    "python 2": write_python2,
-    **{
-        f"pickle {protocol}": lambda folder, cifar, protocol=protocol: write_pickles(
-            folder, cifar, protocol
-        )
-        for protocol in (1, 2, 3, 5)
-    },
+    "download": lambda folder, cifar: packed(write_python2(folder, cifar)),
 }
 
 
@@ -329,14 +311,14 @@ FORMS = {
 def test_every_form_of_cifar_gives_the_same_tar(
     tmp_path: Path, cifar: dict[str, np.ndarray], form: str
 ) -> None:
-    packed = pack(FORMS[form](tmp_path, cifar), tmp_path / "cifar10.tar")
-    assert (packed.splits, packed.classes) == (
+    made = pack(FORMS[form](tmp_path, cifar), tmp_path / "cifar10.tar")
+    assert (made.splits, made.classes) == (
         {"train": 5, "test": 2},
         {"airplane": 2, "cat": 3, "ship": 2},
     )
     (tmp_path / "again").mkdir()
     again = pack(write_npz(tmp_path / "again", cifar), tmp_path / "again.tar")
-    assert packed.path.read_bytes() == again.path.read_bytes()
+    assert made.path.read_bytes() == again.path.read_bytes()
 
 
 def test_cifar_pictures_are_kept_exactly(tmp_path: Path, cifar: dict[str, np.ndarray]) -> None:
@@ -375,7 +357,7 @@ def test_a_pickle_that_would_run_something_is_refused(
     content = pickle.dumps({"data": Harm(tmp_path / "harm"), "labels": [1]}, protocol)
     write(folder, {where: content})
     with pytest.raises(DataError, match=rf"{where}: not read: it asks for .*system"):
-        pack(folder, tmp_path / "out.tar")
+        pack(packed(folder), tmp_path / "out.tar")
     assert not (tmp_path / "harm").exists()
 
 
@@ -396,7 +378,7 @@ def test_pickles_of_anything_else_are_refused(
     folder = write_python2(tmp_path, cifar)
     write(folder, {"data_batch_1": pickle.dumps({"data": data, "labels": [0, 1]}, 2)})
     with pytest.raises(DataError, match=r"data_batch_1: (not read|no data of shape|damaged)"):
-        pack(folder, tmp_path / "out.tar")
+        pack(packed(folder), tmp_path / "out.tar")
 
 
 @settings(
@@ -413,9 +395,9 @@ def test_a_damaged_batch_is_a_data_error_or_harmless(
         content[place] = int(rng.integers(0, 256))
     write(folder, {"data_batch_1": bytes(content[: int(rng.integers(1, len(content) + 1))])})
     with suppress(DataError):
-        packed = pack(folder, tmp_path / "out.tar", overwrite=True)
-        with tarfile.open(packed.path) as tar:
-            assert sum(name.endswith(".png") for name in tar.getnames()) == packed.pictures
+        made = pack(packed(folder), tmp_path / "out.tar", overwrite=True)
+        with tarfile.open(made.path) as tar:
+            assert sum(name.endswith(".png") for name in tar.getnames()) == made.pictures
     assert not list(tmp_path.glob(".opsin-*"))  # whole, or nothing at all
 
 
@@ -424,9 +406,8 @@ def test_a_batch_that_is_cut_off_is_an_error(
     tmp_path: Path, cifar: dict[str, np.ndarray], form: str
 ) -> None:
     path = FORMS[form](tmp_path, cifar)
-    file = path if path.is_file() else next(path.glob("data_batch_2*"))
-    file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(DataError, match=rf"{file.name}: (cut off|damaged|cannot be read as .npz)"):
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match=rf"{path.name}: cannot be read as "):
         pack(path, tmp_path / "out.tar")
 
 
@@ -452,9 +433,11 @@ def test_a_wrong_npz_is_an_error(
 
 
 def test_missing_parts_of_cifar_are_named(tmp_path: Path, cifar: dict[str, np.ndarray]) -> None:
-    folder = write_binary(tmp_path, cifar)
-    (folder / "batches.meta.txt").unlink()
-    with pytest.raises(DataError, match=r"batches\.meta\.txt: cannot be read \(No such file"):
-        pack(folder, tmp_path / "out.tar")
+    folder = write_python2(tmp_path, cifar)
+    (folder / "batches.meta").rename(folder / "batches.meta.txt")
+    with pytest.raises(
+        DataError, match=r"no batches\.meta in it\. .* CIFAR-10's download for Python"
+    ):
+        pack(packed(folder), tmp_path / "out.tar")
     with pytest.raises(DataError, match=r"no split 'val'\. Available: train, test"):
         pack(f"{write_npz(tmp_path, cifar)}:val", tmp_path / "out.tar")

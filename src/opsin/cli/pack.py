@@ -19,7 +19,7 @@ def pack(
         list[Path],
         typer.Argument(
             metavar="SOURCE...",
-            help="Folders, .tar files, a split of one (faces.tar:val), CIFAR-10's batches, .npz.",
+            help="Folders, .tar files, a split of one (faces.tar:val), CIFAR-10's .tar.gz, .npz.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .tar.")],

@@ -1,9 +1,9 @@
-"""Small labelled pictures that come as arrays: CIFAR-10's files, in the three forms they are in.
+"""CIFAR-10's small labelled pictures: the download for Python (.tar.gz), or an .npz.
 
-Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009; the forms are told at
-https://www.cs.toronto.edu/~kriz/cifar.html. The batches for Python are pickles, which may run any
-code when they are read: here they are read by a reader that knows lists, texts, numbers and plain
-arrays, and refuses everything else.
+Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009; the download is described
+at https://www.cs.toronto.edu/~kriz/cifar.html. Its batches are pickles, which may run any code when
+they are read: here they are read by a reader that knows lists, texts, numbers and plain arrays, and
+refuses everything else.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from __future__ import annotations
 import io
 import pickle
 import re
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -24,6 +25,8 @@ from opsin.errors import DataError
 
 SIDE: Final = 32
 _BYTES: Final = 3 * SIDE * SIDE
+_MOST: Final = 1 << 28  # bytes of a batch, which has 31 million
+_BATCH: Final = re.compile(r"data_batch_\d|test_batch|batches\.meta")
 _NUMBER: Final = re.compile(r"[|<>=]?[iu][1248]")
 
 
@@ -42,24 +45,16 @@ class Arrays(NamedTuple):
 
 
 def holds_arrays(path: Path) -> bool:
-    """Is this an .npz, or a folder with CIFAR's batches?"""
-    return (path.is_file() and path.suffix.lower() == ".npz") or (
-        path.is_dir() and any(path.glob("data_batch_*"))
-    )
+    """Is this an .npz, or a .tar.gz as CIFAR's?"""
+    return path.is_file() and path.name.lower().endswith((".npz", ".tar.gz", ".tgz"))
 
 
 def read_arrays(path: Path) -> Arrays:
-    """The pictures in a folder of batches, or in an .npz.
+    """The pictures in CIFAR-10's download for Python, or in an .npz.
 
     The latter has x_train, y_train, x_test, y_test and the classes' names, `classes`.
     """
-    if path.is_file():
-        found = _npz(path)
-    elif any(path.glob("data_batch_*.bin")):
-        found = _batches(path, ".bin", _binary_batch, _lines(path / "batches.meta.txt"))
-    else:
-        meta = path / "batches.meta"
-        found = _batches(path, "", _python_batch, _texts(_unpickle(meta), "label_names", meta))
+    found = _npz(path) if path.suffix.lower() == ".npz" else _batches(_unpacked(path), path)
     for split, (pictures, labels) in found.splits.items():
         if len(pictures) != len(labels):
             raise DataError(f"{path}: {len(pictures)} pictures to {split}, {len(labels)} labels.")
@@ -90,56 +85,51 @@ def _npz(path: Path) -> Arrays:
     return Arrays(splits, [str(name) for name in arrays["classes"].reshape(-1)])
 
 
-def _batches(
-    folder: Path, ending: str, read: Callable[[Path], Labelled], classes: list[str]
-) -> Arrays:
-    train = sorted(folder.glob(f"data_batch_[0-9]{ending}"))
-    test = sorted(folder.glob(f"test_batch{ending}"))
-    if not train:
-        raise DataError(f"{folder}: no data_batch_1{ending} in it.")
+def _unpacked(path: Path) -> dict[str, bytes]:
+    """The batches in a .tar.gz, by name."""
+    found = {}
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            for member in archive:
+                name = PurePosixPath(member.name).name
+                if _BATCH.fullmatch(name) and member.isfile() and member.size <= _MOST:
+                    file = archive.extractfile(member)
+                    found[name] = file.read() if file else b""
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise DataError(f"{path}: cannot be read as .tar.gz ({error}).") from error
+    return found
+
+
+def _batches(files: Mapping[str, bytes], path: Path) -> Arrays:
+    if missing := {"data_batch_1", "batches.meta"} - files.keys():
+        raise DataError(
+            f"{path}: no {min(missing)} in it. Of packed tars only CIFAR-10's download for Python "
+            "is read; unpack any other."
+        )
+    tables = {name: _unpickle(files[name], path / name) for name in sorted(files)}
+    classes = _texts(tables.pop("batches.meta"), "label_names", path / "batches.meta")
+    names = {"train": [name for name in tables if name != "test_batch"], "test": ["test_batch"]}
     splits = {}
-    for split, files in (("train", train), ("test", test)):
-        parts = [read(file) for file in files]
+    for split, wanted in names.items():
+        parts = [_batch(tables[name], path / name) for name in wanted if name in tables]
         if parts:
             pictures, labels = zip(*parts, strict=True)
             splits[split] = Labelled(np.concatenate(pictures), np.concatenate(labels))
     return Arrays(splits, classes)
 
 
-def _binary_batch(path: Path) -> Labelled:
-    data = np.frombuffer(_bytes(path), np.uint8)
-    if len(data) % (1 + _BYTES):
-        raise DataError(
-            f"{path}: cut off or of another kind: {len(data)} bytes are no whole number of "
-            f"{1 + _BYTES}-byte records."
-        )
-    records = data.reshape(-1, 1 + _BYTES)
-    return Labelled(_planes_to_pictures(records[:, 1:]), records[:, 0].astype(np.int64))
-
-
-def _python_batch(path: Path) -> Labelled:
-    batch = _unpickle(path)
-    data = batch.get("data")
-    labels = batch.get("labels")
-    labels = labels.values if isinstance(labels, _Array) else labels
+def _batch(table: Mapping[str, Any], path: Path) -> Labelled:
+    data, labels = table.get("data"), table.get("labels")
     if not isinstance(data, _Array) or data.values.shape[1:] != (_BYTES,):
         raise DataError(f"{path}: no data of shape (N, {_BYTES}) in it.")
-    if isinstance(labels, list) and not all(isinstance(one, int) for one in labels):
-        labels = None
-    if labels is None:
+    if not isinstance(labels, list) or not all(isinstance(one, int) for one in labels):
         raise DataError(f"{path}: no labels in it.")
-    planes = data.values.astype(np.uint8)
-    return Labelled(_planes_to_pictures(planes), np.asarray(labels, np.int64).reshape(-1))
+    return Labelled(_planes_to_pictures(data.values.astype(np.uint8)), np.asarray(labels, np.int64))
 
 
 def _planes_to_pictures(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(N, 3072), all red, all green, all blue, to (N, 32, 32, 3)."""
     return planes.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
-
-
-def _lines(path: Path) -> list[str]:
-    text = _bytes(path).decode("utf-8", "replace")
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _texts(table: dict[str, Any], key: str, path: Path) -> list[str]:
@@ -149,16 +139,8 @@ def _texts(table: dict[str, Any], key: str, path: Path) -> list[str]:
     return found
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
-
-
-def _unpickle(path: Path) -> dict[str, Any]:
+def _unpickle(data: bytes, path: Path) -> dict[str, Any]:
     """The table in a pickle; its keys may have been Python 2's texts or bytes."""
-    data = _bytes(path)
     try:
         found = _PlainUnpickler(io.BytesIO(data), encoding="latin1").load()
     except _RefusedError as error:
@@ -209,42 +191,27 @@ class _Array:
 
     values: NDArray[Any]
 
+    def __init__(self, *_: object) -> None:
+        self.values = np.empty(0, np.uint8)
+
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, by_column, data = state
-        self.fill(data, kind, shape, "F" if by_column else "C")
-
-    def fill(self, data: Any, kind: _Kind, shape: tuple[int, ...], order: Any) -> None:
         raw = data.encode("latin1") if isinstance(data, str) else bytes(data)
+        order: Any = "F" if by_column else "C"
         self.values = np.frombuffer(raw, kind.dtype()).reshape(shape, order=order)
 
 
 class _PlainUnpickler(pickle.Unpickler):
     """Knows arrays of whole numbers by the names that NumPy gave their parts over the years."""
 
+    KNOWN: Final = {
+        ("numpy", "ndarray"): _Array,
+        ("numpy", "dtype"): _Kind,
+        ("numpy.core.multiarray", "_reconstruct"): _Array,
+    }
+
     def find_class(self, module: str, name: str) -> Any:
         place = module.replace("numpy._core", "numpy.core"), name
-        known = {
-            ("numpy", "ndarray"): _Array,
-            ("numpy", "dtype"): _Kind,
-            ("numpy.core.multiarray", "_reconstruct"): self._empty,
-            ("numpy.core.numeric", "_frombuffer"): self._filled,
-            ("_codecs", "encode"): self._encoded,  # how Python 3 writes bytes for Python 2
-        }
-        if place not in known:
+        if place not in self.KNOWN:
             raise _RefusedError(f"it asks for {module}.{name}, which no picture needs")
-        return known[place]
-
-    def _empty(self, *_: object) -> _Array:
-        return _Array()
-
-    def _filled(
-        self, data: Any, kind: _Kind, shape: tuple[int, ...], order: str, *_: object
-    ) -> _Array:
-        array = _Array()
-        array.fill(data, kind, shape, order)
-        return array
-
-    def _encoded(self, text: str, encoding: str) -> bytes:
-        if encoding != "latin1":
-            raise _RefusedError(f"bytes written as {encoding}")
-        return text.encode("latin1")
+        return self.KNOWN[place]

@@ -86,7 +86,7 @@ def pack(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Packed:
-    """Writes the pictures of folders, tars, CIFAR's batches or an .npz into the tar `out`.
+    """Writes the pictures of folders, tars, CIFAR's .tar.gz or an .npz into the tar `out`.
 
     A path may name a split, `faces.tar:train`. With `size`, a picture whose short side is longer
     is made smaller and becomes a JPEG of `quality`; all others are stored as they are, arrays as
