@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import opsin
+import opsin.colorization.pipeline  # before a test replaces what it imports
 from opsin import files
 from opsin.archive.jobs import plan
 from opsin.cli import main

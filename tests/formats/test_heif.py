@@ -69,6 +69,17 @@ def test_it_is_turned_once_and_says_so(orientation):
     assert (tags.get(0x0112, 1), tags[0x010E]) == (1, "the sea")
 
 
+def test_a_turn_that_xmp_tells_too_is_done_once():
+    file = pillow_heif.from_pillow(Image.fromarray(COLOR))
+    packet = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+        xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
+        xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>"""
+    out = io.BytesIO()
+    file.save(out, quality=95, xmp=packet.encode(), **FAST)  # which writes the turn as a box
+    photo = opsin.open(out.getvalue())
+    assert error_of(photo, np.rot90(COLOR, -1)) < 3
+
+
 def test_white_of_ten_bits_is_white():
     pixels = np.full((64, 64, 3), 65535, np.uint16)
     pixels[:32] = 20_000
