@@ -31,7 +31,7 @@ def test_commas_are_columns_in_models_and_an_ensemble_in_model(folder, tmp_path,
     call = ["compare", str(folder), "--models", "tiny, default", "--model", "tiny,default", *out]
     assert main(call) == 0
     found = json.loads(capsys.readouterr().out)
-    systems = [one["system"] for one in found["photographs"][0]["figures"]]
+    systems = [one["system"] for one in found["files"][0]["compared"]["figures"]]
     assert systems == ["photograph", "gray", "tiny", "default", "tiny,default"]
 
 
@@ -41,7 +41,8 @@ def test_json_gives_the_figures(folder, tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["pages"] == [str(out)]
     assert [one["name"] for one in found["models"]] == ["tiny"]
-    coffee, old = found["photographs"]
+    assert [one["input"] for one in found["files"]] == ["coffee.png", "old.png"]
+    coffee, old = (one["compared"] for one in found["files"])
     assert (coffee["kind"], old["kind"]) == ("color", "gray")
     assert coffee["figures"][2]["delta_e"] > 0
     assert old["figures"][2]["delta_e"] is None
@@ -76,6 +77,11 @@ def test_what_cannot_be_read_is_passed_over_and_told(folder, tmp_path, capsys, p
     told = capsys.readouterr()
     assert str(out) in told.out
     assert "bad.png cannot be read" in told.err
+    assert main([*call, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["done"], found["failed"]) == (2, 1)
+    assert found["files"][-1]["input"] == str(folder)
+    assert "bad.png cannot be read" in found["files"][-1]["error"]
     assert opsin.open(out).height > 200  # both others are on it
     assert main(["compare", str(folder / "bad.png"), "-o", str(tmp_path / "none.png"), *plain]) == 1
     assert "none of the photographs can be read" in capsys.readouterr().err

@@ -1,8 +1,8 @@
 """Many photographs, any task: workers, results as they come, a stop that loses nothing.
 
     jobs, unread = plan(["scans"], output="colored")
-    known, todo = to_do(jobs)
-    run = run(todo, Colorizing(vividness=0.6), on_result=print)
+    known, left = to_do(jobs)
+    done = run(left, Colorizing(vividness=0.6), on_result=print)
 
 What is done already is skipped (`to_do`), so a run that was stopped goes on where it was. Nothing
 is printed here.
@@ -46,8 +46,9 @@ def run(
     """Does the `work` with each photograph, several at once, and says what became of them.
 
     `workers` is how many photographs are worked on at once: the cores and one more if not given.
-    `on_result` is called with each result when it is there, in the caller's thread. A photograph
-    that fails is a result; a model that cannot be loaded is a `ModelError` before the first one.
+    `on_result` is called with each result when it is there, in the caller's thread; it may raise
+    `KeyboardInterrupt` to stop the run. A photograph that fails is a result; a model that cannot be
+    loaded is a `ModelError` before the first one.
     """
     began = time.perf_counter()
     if not jobs:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -19,6 +18,7 @@ from opsin.archive.report import Report
 from opsin.archive.result import Result, counts, frame
 from opsin.archive.resume import prepare, to_do
 from opsin.cli import FAILED, STOPPED
+from opsin.cli.screen import print_json
 from opsin.errors import SaveError
 from opsin.files import check_writable, shown
 from opsin.interrupt import as_interrupts
@@ -169,18 +169,6 @@ def finish(known: Sequence[Result], found: Run, total: int, words: Words, *, as_
         raise typer.Exit(FAILED)
     if count["failed"]:
         raise typer.Exit(FAILED)
-
-
-def print_json(document: Any) -> None:
-    """One JSON document on stdout."""
-    import json
-
-    text = json.dumps(document, ensure_ascii=False, indent=2)
-    try:
-        text.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:  # names that are not text, or a terminal that is not UTF-8
-        text = json.dumps(document, indent=2)
-    print(text)
 
 
 def _failure(result: Result) -> str:

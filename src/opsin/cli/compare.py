@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from opsin.archive.result import Result, frame
 from opsin.cli.options import Amounts, Json, Limit, Models, Size, numbers, tell
 from opsin.cli.screen import counting, explain, print_json, print_table
 from opsin.defaults import CELL, ROWS, VIVIDNESS
@@ -67,13 +69,26 @@ def compare(
             on_skip=failures.append,
         )
     if as_json:
-        print_json(found.document())
+        print_json(_frame(found, failures))
     else:
         if not plain:
             _print_means(found)
         for page in found.pages:
             print(page)
     tell(failures)
+
+
+def _frame(found: Comparison, failures: Sequence[str]) -> dict[str, Any]:
+    """Each photograph in the one form of all verbs; a failure begins with the place it is in."""
+    document = found.document()
+    results = [
+        Result(one.pop("name"), "done", part={"compared": one})
+        for one in document.pop("photographs")
+    ]
+    for text in failures:
+        place, _, why = text.partition(": ")
+        results.append(Result(place, "failed", error=why))
+    return frame(results, **document)
 
 
 def _print_means(found: Comparison) -> None:

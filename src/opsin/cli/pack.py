@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from opsin.cli.options import Json
+from opsin.cli.screen import print_json
 
 if TYPE_CHECKING:
     from opsin.sets.pack import Packed
@@ -76,7 +76,7 @@ def pack(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if as_json:
-        print(json.dumps(_document(packed), ensure_ascii=False, indent=2))
+        print_json(_document(packed))
     for text in _sentences(packed):
         console.print(text, highlight=False, markup=False, soft_wrap=True)
     if packed.unreadable or packed.missing:
