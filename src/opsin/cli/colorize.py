@@ -30,7 +30,6 @@ from opsin.cli.options import (
     Workers,
 )
 from opsin.cli.pipe import pipe, refuse_in_a_pipe
-from opsin.colorization.request import all_points
 from opsin.colorization.work import EXTRAS, Colorizing
 from opsin.defaults import PIXEL_LIMIT, QUALITY, VIVIDNESS
 from opsin.errors import WrongCallError
@@ -95,6 +94,8 @@ def colorize(
 
     Example: opsin colorize scans -o colored --vividness 0.6
     """
+    from opsin.colorization.request import all_points  # --help needs no NumPy
+
     known = all_points(point, points)
     work = Colorizing(
         model=model,
