@@ -58,6 +58,21 @@ def test_a_local_cluster_makes_what_the_plain_command_makes(
     assert len(pictures(tmp_path / "out")) == len(made)
 
 
+def test_a_stop_is_told(
+    scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from opsin.archive import cluster
+
+    def stopped(order: object, address: str, *, state: cluster.State, **_: object) -> None:
+        state.counts["done"], state.total = 2, 4
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cluster, "run", stopped)
+    call = ["colorize", str(scans), "-o", str(tmp_path / "out"), "--cluster", "local"]
+    assert main(call) == 130
+    assert "stopped after 2 of 4 photographs" in capsys.readouterr().err
+
+
 def test_a_dry_run_tells_and_writes_nothing(
     scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,8 +70,8 @@ def on_cluster(
         with as_interrupts(), _progress(state) as on_told:
             run(order, cluster, workers=workers, state=state, on_told=on_told)
     except (KeyboardInterrupt, OpsinError) as error:
-        if not state.finished:
-            raise
+        if isinstance(error, OpsinError) and not state.finished:
+            raise  # it has not begun
         stop = error
     if as_json:
         _print_frame(order.manifest().lines(state.name), state)

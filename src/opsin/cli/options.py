@@ -57,7 +57,7 @@ Cluster: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="ADDRESS|local",
-        help="Do a folder, or s3:// and the like, on a cluster of Dask; see docs/guides/cluster.md.",
+        help="Do a folder, or s3:// and the like, on a cluster of Dask.",
     ),
 ]
 ReportFile: TypeAlias = Annotated[
