@@ -25,6 +25,7 @@ from tint import table, tints
 from opsin.evaluate.colorization.compare import compare
 from opsin.evaluate.colorization.measure import evaluate
 from opsin.models.engine import load_engine
+from opsin.models.trial import made_inputs
 from opsin.training.recipe import read_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -162,10 +163,7 @@ def speeds(names: Sequence[str], runs: Path) -> dict[str, float]:
 def milliseconds(model: str) -> float:
     """The network at 256x256 on this machine, the median of 15 runs."""
     engine = load_engine(model)
-    feeds = {}
-    for entry in engine.card.inputs:
-        shape = [256 if side in ("H", "W") else int(side) for side in entry.shape]
-        feeds[entry.name] = np.full(shape, 50 if entry.unit == "L*" else 0, np.float32)
+    feeds = made_inputs(engine.card, 256, 256)
     times = []
     for _ in range(18):
         began = time.perf_counter()

@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 
 from opsin.colorization import upsample
+from opsin.colorization.ensemble import table_of
 from opsin.colorization.pipeline import predict
 from opsin.evaluate.colorization.candidates import gray_photo
 from opsin.evaluate.colorization.measure import measure
-from opsin.models.card import Decode
 from opsin.models.engine import load_engine
 from opsin.sets.pictures import read
 
@@ -39,8 +39,10 @@ def main() -> None:
     def answers(light: np.ndarray) -> dict[str, np.ndarray]:
         photo, found = gray_photo(light), {}
         for temperature in TEMPERATURES:
-            decode = Decode(vividness=((temperature, 1.0),))
-            engine.card = msgspec.structs.replace(card, decode=decode)
+            table = msgspec.structs.replace(
+                table_of(card), vividness=((temperature, 1.0),), contrast=0.0, restraint=0.0
+            )
+            engine.card = msgspec.structs.replace(card, colorize=table)
             answer = predict(photo, model=arguments.model, size=arguments.size)
             for gain in GAINS:
                 plan = upsample.fit(answer.ab * np.float32(gain), answer.light)

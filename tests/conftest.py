@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from opsin.colorization.bins import BINS
 from opsin.formats.vips import vips
-from opsin.models.card import Card, Decode, Input, Output, read_card, write_card
+from opsin.models.card import Card, Colorize, Input, Output, map_shape, read_card, write_card
 
 vips()  # before a test imports pyvips itself: warnings handled in Python can abort the process
 
@@ -24,9 +24,15 @@ settings.load_profile("opsin")
 
 INPUTS = (
     Input(name="light", shape=(1, 1, "H", "W"), unit="L*"),
-    Input(name="hints", shape=(1, 3, "H", "W"), unit="a*b* and mask"),
-    Input(name="condition", shape=(1, 313), unit="share"),
+    Input(name="hints", shape=(1, 3, "H", "W"), unit="a*b* and mask", optional=True),
+    Input(name="condition", shape=(1, 313), unit="share", optional=True),
 )
+
+OUTPUTS = {
+    "bins": (Output(name="logits", shape=map_shape(313, 4)),),
+    "ab": (Output(name="ab", shape=map_shape(2, 4)),),
+}
+VIVIDNESS = ((1.0, 0.8), (1.0, 1.0), (0.9, 1.2))
 
 
 def write_tiny_model(
@@ -52,8 +58,8 @@ def write_tiny_model(
         size=64,
         multiple=32,
         inputs=INPUTS if kind == "bins" else INPUTS[:1],
-        output=Output(name="logits" if kind == "bins" else "ab", kind=kind, stride=4),
-        decode=Decode(vividness=((1.0, 0.8), (1.0, 1.0), (0.9, 1.2))) if kind == "bins" else None,
+        outputs=OUTPUTS[kind],
+        colorize=Colorize(answer=kind, vividness=VIVIDNESS if kind == "bins" else ()),
     )
     write_card(card, folder / f"{name}.toml")
     return folder / f"{name}.toml"

@@ -62,14 +62,14 @@ def write(values: Mapping[str, Any], place: str = "") -> str:
     """
     plain, tables = "", ""
     for name, value in values.items():
-        key = name if _BARE.fullmatch(name) else _written(name)
+        key = name if _BARE.fullmatch(name) else written(name)
         path = f"{place}.{key}" if place else key
         if isinstance(value, Mapping):
             tables += f"\n[{path}]\n{write(value, path)}"
         elif value and isinstance(value, Sequence) and isinstance(value[0], Mapping):
             tables += "".join(f"\n[[{path}]]\n{write(one, path)}" for one in value)
         elif value is not None:
-            plain += f"{key} = {_written(value)}\n"
+            plain += f"{key} = {written(value)}\n"
     return plain + tables
 
 
@@ -94,11 +94,12 @@ def line_of(text: str, key: str) -> int | None:
     return found
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """A value as TOML has it."""
     if isinstance(value, str):  # a JSON string is a TOML basic string, but for one letter
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_written, value))}]"
+        return f"[{', '.join(map(written, value))}]"
     return str(value).lower()  # true and false, numbers, inf and nan
 
 

@@ -10,7 +10,7 @@ from opsin.cli import main
 from opsin.color import rgb_to_lab
 from opsin.colorization.ensemble import Grid, cards, mean, members
 from opsin.colorization.pipeline import ask, confidence_map, predict
-from opsin.models.card import Card, Input, Output, write_card
+from opsin.models.card import Card, Colorize, Input, Output, map_shape, write_card
 
 
 def write_pooling_model(folder, name, *, size, stride):
@@ -47,7 +47,8 @@ def write_pooling_model(folder, name, *, size, stride):
         size=size,
         multiple=16,
         inputs=(Input(name="light", shape=(1, 1, "H", "W"), unit="L*"),),
-        output=Output(name="ab", kind="ab", stride=stride),
+        outputs=(Output(name="ab", shape=map_shape(2, stride)),),
+        colorize=Colorize(answer="ab"),
     )
     write_card(card, folder / f"{name}.toml")
 
@@ -97,9 +98,9 @@ def test_colors_stay_in_register_where_sizes_and_strides_differ(models, other):
     write_pooling_model(models, "b", size=other[0], stride=other[1])
     for model in ("a", "b", "a,b", "b,a"):
         answer = predict(opsin.open(scan), model=model)
-        assert answer.ab.shape[:2] == tuple(np.ceil(answer.cells))
+        assert answer.ab.shape[:2] == tuple(np.ceil(answer.view.cells))
         b = answer.ab[..., 1] - np.median(answer.ab[..., 1])
-        found = np.multiply(centroid(b, answer.cells), scan.shape)
+        found = np.multiply(centroid(b, answer.view.cells), scan.shape)
         assert found == pytest.approx((60, 100), abs=0.6), model  # pixels; a cell has 6 or more
 
 
@@ -108,7 +109,7 @@ def test_the_finest_grid_is_the_ensemble_s(models, gray_photo):
     write_pooling_model(models, "fine", size=64, stride=2)
     photo = opsin.open(gray_photo)
     both, fine = (predict(photo, model=name) for name in ("coarse,fine", "fine"))
-    assert (both.stride, both.ab.shape) == (2, fine.ab.shape)
+    assert (both.view.stride, both.ab.shape) == (2, fine.ab.shape)
     assert np.array_equal(both.light, fine.light)
 
 
@@ -130,7 +131,7 @@ def test_a_ramp_over_the_photograph_is_the_same_ramp_on_every_grid(coarse):
 
     fine = ramp((10.25, 12.0))
     found = mean([fine, ramp(coarse)], fine)
-    edge = int(np.ceil(max(0.5 * fine.cells[axis] / coarse[axis] for axis in (0, 1))))
+    edge = int(np.ceil(max(0.5 * fine.view.cells[axis] / coarse[axis] for axis in (0, 1))))
     inner = slice(edge, -edge)
     assert found[inner, inner] == pytest.approx(fine.values[inner, inner], abs=1e-5)
 

@@ -330,7 +330,7 @@ def test_the_card_says_how_answers_become_colors(tmp_path: Path) -> None:
     words = ["export", str(run), "-o", str(out), "--license", "CC0", "--contrast", "0.4"]
     words += ["--restraint", "0.9"]
     assert main([*words, "--vividness", "0.7:0.8,0.6:1.3"]) == 0
-    decode = read_card(out / "mine.toml").decode
+    decode = read_card(out / "mine.toml").colorize
     assert decode is not None
     assert decode.vividness == ((0.7, 0.8), (0.6, 1.3))
     assert (decode.contrast, decode.restraint) == (0.4, 0.9)

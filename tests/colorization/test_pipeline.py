@@ -7,7 +7,8 @@ from conftest import write_tiny_model
 import opsin
 from opsin.appearance import delta_e_2000
 from opsin.color import light_of_pixels, rgb_to_lab
-from opsin.colorization.pipeline import network_size, predict
+from opsin.colorization.pipeline import predict
+from opsin.models.view import View
 
 
 def lab(photo):
@@ -204,4 +205,4 @@ def test_confidence_lies_between_0_and_1(models, gray_photo):
     ],
 )
 def test_the_network_sees_the_photograph_unsquashed(photo, network):
-    assert network_size(*photo, 256) == network
+    assert View.of(*photo, 256).seen == network

@@ -11,14 +11,20 @@ from opsin.colorization.decode import emphasized, restrained
 from opsin.colorization.pipeline import SURE
 from opsin.colorization.points import POINT, hint_map, settle
 from opsin.models.engine import Engine, load_engine
+from opsin.models.view import View
 
 
 def photo(width: int = 200, height: int = 100) -> opsin.Photo:
     return opsin.open(np.full((height, width), 128, np.uint8))
 
 
+def view(height: int, width: int) -> View:
+    """Of a photograph of 200 x 100 pixels."""
+    return View((100, 200), (height, width))
+
+
 def test_a_point_is_a_small_square_of_its_color_around_its_place() -> None:
-    hints = hint_map([(120, 40, "#c04020")], photo(), 50, 100)
+    hints = hint_map([(120, 40, "#c04020")], view(50, 100))
     rows, columns = np.nonzero(hints[2])
     assert hints.shape == (3, 50, 100)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (18, 22, 58, 62)
@@ -29,7 +35,7 @@ def test_a_point_is_a_small_square_of_its_color_around_its_place() -> None:
 
 
 def test_points_at_the_edges_are_cut_off_there() -> None:
-    hints = hint_map([(0, 0, (255, 0, 0)), (199.9, 99.9, (0, 0, 255))], photo(), 100, 200)
+    hints = hint_map([(0, 0, (255, 0, 0)), (199.9, 99.9, (0, 0, 255))], view(100, 200))
     assert hints[2].sum() == 2 * 9
     assert hints[0, 0, 0] > 60
     assert hints[1, 99, 199] < -90
@@ -37,7 +43,7 @@ def test_points_at_the_edges_are_cut_off_there() -> None:
 
 def test_of_points_that_overlap_the_last_counts() -> None:
     one, other = (50, 50, (255, 0, 0)), (51, 50, (0, 0, 255))
-    hints = hint_map([one, other], photo(), 100, 200)
+    hints = hint_map([one, other], view(100, 200))
     assert hints[1, 50, 51] < -90
     assert hints[2].max() == 1
 
@@ -105,7 +111,7 @@ def test_hints_are_weakened_by_what_the_decoding_makes_stronger(
     opsin.colorize(photo(), points=[(100, 50, "#c04020")], vividness=vividness)
     hints = seen[0]["hints"][0]
     there = hints[:2, hints[2] > 0].T
-    decode = load_engine("default").card.decode
+    decode = load_engine("default").card.colorize
     gain = np.interp(vividness, [0, 0.5, 1], [gain for _, gain in decode.vividness])
     made = emphasized(there, restrained(gain, decode.restraint, SURE), decode.contrast)
     true = rgb_to_lab(np.float32([0xC0, 0x40, 0x20]) / 255)[1:]

@@ -23,7 +23,7 @@ from opsin.colorization.data import Data  # noqa: E402
 from opsin.colorization.objectives.regression import RegressionObjective, Settings  # noqa: E402
 from opsin.colorization.task import SYSTEMS  # noqa: E402
 from opsin.errors import DataError, ModelError, RecipeError  # noqa: E402
-from opsin.models import store  # noqa: E402
+from opsin.models import trial  # noqa: E402
 from opsin.sets.listing import list_pictures  # noqa: E402
 from opsin.training.crops import (  # noqa: E402
     check_sizes,
@@ -86,7 +86,7 @@ def test_a_system_is_trained_exported_and_used(
     done = export(run, tmp_path / "export", size=64, license="CC0-1.0")
     assert done.difference < 0.5
     assert done.card.network == NETWORKS[name]["kind"]
-    store.add(done.path)
+    trial.add(done.path)
     gray = coffee[::4, ::4].mean(axis=2).astype(np.uint8)
     seen = pipeline.predict(opsin.open(gray), model="system")
     assert np.ptp(seen.ab, axis=(0, 1)).max() > 0

@@ -161,9 +161,9 @@ def test_export_makes_a_model_that_colorizes(
     monkeypatch.setenv("OPSIN_MODELS", str(tmp_path / "models"))
     done = export(run, tmp_path / "export", license="CC0-1.0")
     assert done.difference < 0.5
-    from opsin.models import store
+    from opsin.models import trial
 
-    store.add(done.path)
+    trial.add(done.path)
     restarted = start_network(system_of({**TINY["network"], "start": "tiny"}))
     trained = torch.load(run / "checkpoint.pt", weights_only=True)["average"]
     for key, value in restarted.state_dict().items():

@@ -69,7 +69,7 @@ def test_a_gain_takes_the_place_of_the_models_own(models, tar):
 
 def test_at_a_gain_of_ones_own_nothing_else_is_made_stronger(pictures):
     [said] = ask(opsin.open(pictures[0][1]))
-    temperature = said.card.decode.vividness[1][0]
+    temperature = said.card.colorize.vividness[1][0]
     plain = decode(said.raw, temperature=temperature, gain=1.2)[0]
     assert answer_of([said], gain=1.2).ab == pytest.approx(plain)
 

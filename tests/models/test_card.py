@@ -6,6 +6,8 @@ from conftest import write_tiny_model
 from opsin.errors import ModelError
 from opsin.models.card import card_to_toml, read_card
 
+EXTRA = '[[inputs]]\nname = "extra"\nshape = [1]\nunit = "m"\n[[outputs]]'
+
 
 def changed(path: Path, old: str, new: str) -> Path:
     text = path.read_text("utf-8")
@@ -34,16 +36,22 @@ def test_text_with_quotes_and_umlauts_survives(tmp_path):
         ('license = "Apache-2.0"\n', "", "missing required field `license`"),
         ('license = "Apache-2.0"', 'licence = "x"', "unknown field `licence`"),
         ("size = 64", "size = 4", "Expected `int` >= 32 - at `$.size`"),
-        ('task = "colorize"', 'task = "sing"', "at `$.task`"),
+        ('task = "colorize"', 'task = "Sing"', "at `$.task`"),
+        ('task = "colorize"', 'task = "sing"', "'colorize' and a table [colorize] go together"),
         ('name = "tiny"', 'name = "../tiny"', "at `$.name`"),
         ('file = "tiny.onnx"', 'file = "../tiny.onnx"', "at `$.file`"),
         ('sha256 = "', 'sha256 = "g', "at `$.sha256`"),
-        ('name = "light"', 'name = "dark"', "at `$.inputs[0].name`"),
-        ('name = "light"', 'name = "hints"', "`inputs` has no `light`"),
+        ('name = "light"', 'name = "dark"', "`inputs` has no `light`"),
         ('name = "condition"', 'name = "hints"', "`inputs` names one input twice"),
-        ('kind = "bins"', 'kind = "rgb"', "at `$.output.kind`"),
-        ("stride = 4", "stride = 5", "`multiple` must be a multiple of `output.stride`"),
-        ("[[1.0, 0.8]", "[[0.0, 0.8]", "at `$.decode.vividness[0][0]`"),
+        ('answer = "bins"', 'answer = "rgb"', "at `$.colorize.answer`"),
+        ('"H/4", "W/4"', '"H/5", "W/5"', "`multiple` must be a multiple of what"),
+        ('"H/4", "W/4"', '"H/4", "W/2"', 'must have the shape [1, 313, "H/2", "W/2"]'),
+        ('"H/4", "W/4"', '"H/4", "W/0"', "at `$.outputs[0].shape[3]`"),
+        ("[[outputs]]", EXTRA, "`extra` is no input of a colorizer"),
+        ("optional = true", "optional = false", '[1, 3, "H", "W"], and be optional'),
+        ("size = 64", 'size = 64\nlabels = ["cat"]', "no output has 1 numbers"),
+        ("[colorize]", "[output]", "its [output] is of an older opsin"),
+        ("[[1.0, 0.8]", "[[0.0, 0.8]", "at `$.colorize.vividness[0][0]`"),
         ('name = "tiny"', 'name = "default"', "`name` must not be 'default'"),
         ('name = "tiny"', "name = tiny", "not valid TOML"),
     ],

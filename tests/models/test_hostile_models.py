@@ -20,7 +20,7 @@ from opsin.cli import main
 from opsin.errors import ModelError
 from opsin.models import store
 from opsin.models.card import Card, card_to_toml, read_card, write_card
-from opsin.models.engine import try_out
+from opsin.models.trial import add, try_out
 
 
 def refused(capfd, *arguments: object) -> str:
@@ -363,7 +363,7 @@ def _add(card: Path, folder: Path, start, results) -> None:
     os.environ["OPSIN_MODELS"] = str(folder)
     start.wait()
     try:
-        results.put(store.add(card).card.version)
+        results.put(add(card).card.version)
     except ModelError:
         results.put("")
 
@@ -412,7 +412,7 @@ def test_what_a_killed_process_left_is_cleared_away_after_a_day(models, tmp_path
         left.mkdir()
         (left / "x.onnx").touch()
         os.utime(left, (left.stat().st_mtime - age,) * 2)
-    store.add(write_tiny_model(tmp_path / "new", "fresh"))
+    add(write_tiny_model(tmp_path / "new", "fresh"))
     assert [path.name for path in models.glob(".opsin*")] == [f"{store.STAGED}new"]
 
 
@@ -457,7 +457,7 @@ def test_any_card_is_read_or_refused(tmp_path, data):
     if not (tmp_path / "tiny.toml").exists():
         write_tiny_model(tmp_path)
     values = msgspec.to_builtins(read_card(tmp_path / "tiny.toml"))
-    tables = [values, values["output"], values["inputs"][0]]
+    tables = [values, values["outputs"][0], values["inputs"][0], values["colorize"]]
     for _ in range(data.draw(st.integers(1, 3))):
         table = data.draw(st.sampled_from(tables))
         key = data.draw(st.sampled_from(sorted(table)) | st.text(max_size=8))

@@ -3,6 +3,7 @@ from conftest import write_tiny_model
 
 from opsin.errors import ModelError, SaveError
 from opsin.models import store
+from opsin.models.trial import add
 
 
 def test_a_model_in_the_users_folder_is_found_by_name(models):
@@ -42,7 +43,7 @@ def test_missing_weights_are_an_error(models):
 
 def test_a_model_can_be_added_and_removed(models, tmp_path):
     card = write_tiny_model(tmp_path / "new", "fresh")
-    assert store.add(card).path == models / "fresh.onnx"
+    assert add(card).path == models / "fresh.onnx"
     assert store.find("fresh").read() == (tmp_path / "new" / "fresh.onnx").read_bytes()
     store.remove("fresh")
     assert "fresh" not in store.names()
@@ -51,14 +52,14 @@ def test_a_model_can_be_added_and_removed(models, tmp_path):
 
 def test_adding_a_name_twice_is_an_error(models, tmp_path):
     with pytest.raises(ModelError, match="'tiny' exists already"):
-        store.add(write_tiny_model(tmp_path / "new", "tiny"))
+        add(write_tiny_model(tmp_path / "new", "tiny"))
 
 
 def test_a_damaged_model_is_not_added(models, tmp_path):
     card = write_tiny_model(tmp_path / "new", "fresh")
     (tmp_path / "new" / "fresh.onnx").write_bytes(b"")
     with pytest.raises(ModelError, match="SHA-256"):
-        store.add(card)
+        add(card)
     assert "fresh" not in store.names()
 
 
@@ -74,7 +75,7 @@ def test_a_folder_that_is_none_hides_no_packaged_model(tmp_path, monkeypatch):
     monkeypatch.setenv("OPSIN_MODELS", str(tmp_path / "file"))
     assert store.names() == ["color-bins", "classifier-decoder"]
     with pytest.raises(SaveError, match="OPSIN_MODELS in the environment names another"):
-        store.add(write_tiny_model(tmp_path / "new"))
+        add(write_tiny_model(tmp_path / "new"))
 
 
 def test_without_a_home_there_are_the_packaged_models(monkeypatch):

@@ -12,7 +12,7 @@ import typer
 from opsin.cli.options import Json, tell
 from opsin.errors import ModelError
 from opsin.files import shown
-from opsin.models import store
+from opsin.models import store, trial
 from opsin.models.card import Card, card_to_toml
 
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -71,6 +71,21 @@ def show(name: Name = "default", as_json: Json = False) -> None:
 
 
 @models.command()
+def check(
+    name: Name = "default",
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, coreml, directml or openvino.", show_default=True)
+    ] = "cpu",
+) -> None:
+    """Run a model on made pictures, and compare a device's answers with the CPU's.
+
+    Example: opsin models check default --device cuda
+    """
+    off = trial.compare_devices(store.find(name), device)
+    print(f"{shown(name)}: works. {device} differs from the CPU by {off:.2%} of the largest answer")
+
+
+@models.command()
 def add(
     card: Annotated[
         Path, typer.Argument(metavar="CARD", help="The card; its ONNX file is beside it.")
@@ -80,7 +95,7 @@ def add(
 
     Example: opsin models add runs/mine/mine.toml
     """
-    model = store.add(card)
+    model = trial.add(card)
     name = model.card.name
     print(f"{name}: added to {shown(model.path.parent)}. Use it with --model {name}")
 

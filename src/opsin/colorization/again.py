@@ -74,6 +74,7 @@ def _painted(
         vividness=asked.vividness,
         size=asked.size,
         points=asked.points,
+        palette=asked.palette or None,
         threads=threads,
     )
     done = paint(photo, answer, threads=threads)

@@ -15,7 +15,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.models.card import Card
+from opsin.errors import ModelError
+from opsin.models.card import Card, Colorize
 from opsin.models.store import find
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -42,6 +43,13 @@ def members(model: str) -> list[str]:
 def cards(model: str) -> list[Card]:
     """The card of each member; an unknown one is a `ModelError`."""
     return [find(name).card for name in members(model)]
+
+
+def table_of(card: Card) -> Colorize:
+    """What a model's card says of its colors; one of another task is a `ModelError`."""
+    if card.colorize is None:
+        raise ModelError(f"model '{card.name}' does not colorize: its task is '{card.task}'.")
+    return card.colorize
 
 
 def mean(grids: Sequence[Grid], like: Grid) -> Floats:

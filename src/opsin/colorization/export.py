@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from opsin.colorization.bins import BINS
 from opsin.colorization.decode import DEFAULT_SCALE, decode
+from opsin.colorization.ensemble import table_of
 from opsin.colorization.networks.conditional_gan import Discriminator
-from opsin.models.card import Card, Decode, Input, Output
+from opsin.models.card import CHANNELS, Card, Colorize, Input, Output, Port, map_shape
 from opsin.training.task import Graph, Labels, Pairs, mean_difference
 
 if TYPE_CHECKING:
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 
 INPUTS = {
     "light": Input(name="light", shape=(1, 1, "H", "W"), unit="L*"),
-    "hints": Input(name="hints", shape=(1, 3, "H", "W"), unit="a*, b*, mask"),
-    "condition": Input(name="condition", shape=(1, len(BINS)), unit="share of each a*b* bin"),
+    "hints": Input(name="hints", shape=(1, 3, "H", "W"), unit="a*, b*, mask", optional=True),
+    "condition": Input(
+        name="condition", shape=(1, len(BINS)), unit="share of each a*b* bin", optional=True
+    ),
 }
-DECODE = frozenset(Decode.__struct_fields__)
+DECODE = frozenset({"vividness", "contrast", "restraint"})
 
 
 def card_of(
@@ -31,7 +34,7 @@ def card_of(
 ) -> Card:
     """The card of a network that is not yet written, without its hash."""
     bins = system.answer == "bins"
-    stride = int(network.stride)  # type: ignore[arg-type]
+    shape = map_shape(CHANNELS[system.answer], int(network.stride))  # type: ignore[arg-type]
     return Card(
         name=labels.name,
         version=labels.version,
@@ -45,23 +48,22 @@ def card_of(
         size=labels.size,
         multiple=max(32, int(network.multiple)),  # type: ignore[arg-type]
         inputs=tuple(_inputs(system, network).values()),
-        output=Output(name="logits" if bins else "ab", kind=system.answer, stride=stride),
-        decode=Decode(**{"vividness": DEFAULT_SCALE, **decode}) if bins else None,
+        outputs=(Output(name="logits" if bins else "ab", shape=shape),),
+        colorize=Colorize(
+            answer=system.answer, **({"vividness": DEFAULT_SCALE, **decode} if bins else {})
+        ),
     )
 
 
 def graph_of(network: nn.Module, card: Card) -> Graph:
     """The network that answers small, for its photograph's own enlargement is better."""
-    inputs: dict[str, Input] = {entry.name: entry for entry in card.inputs}
-    bins, output, stride = card.output.kind == "bins", card.output.name, card.output.stride
+    inputs: dict[str, Port] = {entry.name: entry for entry in card.inputs}
+    output, bins = card.outputs[0], table_of(card).answer == "bins"
     return Graph(
         network if bins else Small(network),
         [_example(inputs, 3 * card.multiple, 2 * card.multiple), _example(inputs, 256, 384)],
-        output,
-        {
-            **{name: {2: "H", 3: "W"} for name in ("light", "hints") if name in inputs},
-            output: {2: f"H/{stride}", 3: f"W/{stride}"},
-        },
+        output.name,
+        {one.name: one.free_axes() for one in (*inputs.values(), output)},
         _color_difference if bins else mean_difference,
     )
 
@@ -99,7 +101,7 @@ def _inputs(system: ColorSystem, network: nn.Module) -> dict[str, Input]:
     return inputs
 
 
-def _example(inputs: dict[str, Input], height: int, width: int) -> dict[str, Tensor]:
+def _example(inputs: dict[str, Port], height: int, width: int) -> dict[str, Tensor]:
     """Picture-like inputs: smooth light, a few hints, no condition."""
     rng = torch.Generator().manual_seed(height)
     coarse = torch.rand(1, 1, height // 16, width // 16, generator=rng) * 100

@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, TypeAlias
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +27,6 @@ import opsin
 from opsin.appearance import color_kind
 from opsin.color import light_of_pixels, pixels_of_lab
 from opsin.colorization import upsample
-from opsin.colorization.bins import BINS
 from opsin.colorization.decode import (
     DEFAULT_SCALE,
     Vividness,
@@ -38,8 +36,9 @@ from opsin.colorization.decode import (
     restrained,
     setting,
 )
-from opsin.colorization.ensemble import Grid, mean, members
-from opsin.colorization.points import Point, hint_map, settle
+from opsin.colorization.ensemble import Grid, mean, members, table_of
+from opsin.colorization.palette import Palette, shares_of
+from opsin.colorization.points import Point, hint_map, settle, within
 from opsin.colorization.request import Request, plain_points
 from opsin.defaults import SIZES, VIVIDNESS
 from opsin.drawing.pixels import resized
@@ -47,12 +46,12 @@ from opsin.errors import ModelError
 from opsin.machine import cores
 from opsin.models.card import Card
 from opsin.models.engine import Engine, load_engine
+from opsin.models.view import View
 from opsin.photo import Photo, made_by_opsin
 from opsin.photo import open as open_photo
 
 Floats: TypeAlias = NDArray[np.float32]
 
-LONGEST = 8  # the network's long side is at most this many times `size`: a strip stays a strip
 MOST_THREADS = 4
 STRIP_PIXELS = 1 << 18  # smaller ones let two threads fight for the interpreter
 SURE = 0.48  # entropy at a point, the median of those in `benchmarks/points.py`
@@ -72,6 +71,7 @@ class Said:
 
     raw: Floats  # (C, h, w), as its card's output
     light: Floats  # (H, W) L*, what it saw
+    view: View
     kind: str  # what the photograph was: "gray", "toned" or "color"
     card: Card
     points: Floats | None = None  # (3, H, W) a*, b* and a mask: what colors were asked for
@@ -81,23 +81,16 @@ class Said:
 class Answer:
     """The colors of a small grid (h, w), and what was seen (H, W).
 
-    H and W are `stride` times h and w, or a little less. Of several networks it is their mean,
-    on the finest of their grids, with what that network saw.
+    Of several networks it is their mean, on the finest of their grids, with what that one saw.
     """
 
     ab: Floats  # (h, w, 2) in Lab units
     light: Floats  # (H, W) L*
+    view: View
     entropy: Floats | None  # (h, w) in [0, 1]; None: not all networks say
     kind: str  # as in `Said`
-    stride: int
     cards: tuple[Card, ...]
     request: Request | None = None  # what was asked for, if it was asked by `predict`
-
-    @property
-    def cells(self) -> tuple[float, float]:
-        """How many cells the photograph takes, down and across: those at the edge in part."""
-        height, width = self.light.shape
-        return height / self.stride, width / self.stride
 
 
 def colorize(
@@ -107,7 +100,9 @@ def colorize(
     vividness: float = VIVIDNESS,
     size: int | None = None,
     points: Sequence[Point] = (),
+    palette: Palette | None = None,
     threads: int | None = None,
+    device: str = "cpu",
 ) -> Photo:
     """`photo` in color, with the same size, depth, alpha and metadata.
 
@@ -115,7 +110,10 @@ def colorize(
     commas are an ensemble, the mean of their colors. `vividness` goes from 0, muted, to 1,
     saturated. `size` is the short side of the picture that the network sees; the default is the
     model's own. `points` are colors that you know: x and y in pixels of the photograph, and
-    "#rrggbb" or (r, g, b) in 0..255. `threads` is how many cores one photograph may take.
+    "#rrggbb" or (r, g, b) in 0..255. `palette` is how often each color is wanted: a photograph
+    (anything that `opsin.open` takes) whose colors are taken, or its `palette.shares_of`.
+    `threads` is how many cores one photograph may take. `device` is where the network is run:
+    "cpu", "cuda", "coreml", "directml" or "openvino", see `opsin.models.engine.DEVICES`.
 
     >>> import numpy as np
     >>> scan = np.linspace(0, 255, 64 * 48, dtype=np.uint8).reshape(48, 64)
@@ -124,20 +122,33 @@ def colorize(
     """
     photo = _as_photo(photo)
     answer = predict(
-        photo, model=model, vividness=vividness, size=size, points=points, threads=threads
+        photo,
+        model=model,
+        vividness=vividness,
+        size=size,
+        points=points,
+        palette=palette,
+        threads=threads,
+        device=device,
     )
     return paint(photo, answer, threads=threads)
 
 
 def confidence(
-    photo: Any, *, model: str = "default", size: int | None = None, threads: int | None = None
+    photo: Any,
+    *,
+    model: str = "default",
+    size: int | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
 ) -> Floats:
     """How sure the model is of its color at each pixel, (height, width) in [0, 1]; 1 is sure.
 
     It is 1 minus the entropy of the distribution over colors, and no promise of truth.
     """
     photo = _as_photo(photo)
-    return confidence_of(photo, predict(photo, model=model, size=size, threads=threads))
+    answer = predict(photo, model=model, size=size, threads=threads, device=device)
+    return confidence_of(photo, answer)
 
 
 def predict(
@@ -147,16 +158,29 @@ def predict(
     vividness: float = VIVIDNESS,
     size: int | None = None,
     points: Sequence[Point] = (),
+    palette: Palette | None = None,
     threads: int | None = None,
+    device: str = "cpu",
 ) -> Answer:
     """The network's answer for `photo`; see `colorize` for the options."""
-    said = ask(photo, model=model, vividness=vividness, size=size, points=points, threads=threads)
+    shares = None if palette is None else shares_of(palette)
+    said = ask(
+        photo,
+        model=model,
+        vividness=vividness,
+        size=size,
+        points=points,
+        palette=shares,
+        threads=threads,
+        device=device,
+    )
     answer = answer_of(said, vividness)
     asked = Request(
         model=",".join(card.name for card in answer.cards),
         vividness=vividness,
         size=size,
         points=plain_points(points),
+        palette=() if shares is None else tuple(map(float, shares)),
         networks=tuple(card.sha256[:16] for card in answer.cards),
     )
     return replace(answer, request=asked)
@@ -169,16 +193,20 @@ def ask(
     vividness: float = VIVIDNESS,
     size: int | None = None,
     points: Sequence[Point] = (),
+    palette: Palette | None = None,
     threads: int | None = None,
+    device: str = "cpu",
 ) -> tuple[Said, ...]:
-    """What each network of `model` says for `photo`; `points` go to those that take them.
+    """What each network of `model` says for `photo`.
 
-    `vividness` is that at which the points are to have their colors; what is said without points
-    does not depend on it.
+    `points` and `palette` go to those that take them. `vividness` is that at which the points are
+    to have their colors; what is said without points does not depend on it.
     """
     threads = threads or min(cores(), MOST_THREADS)
-    engines = [load_engine(name, threads=threads) for name in members(model)]
-    return ask_engines(engines, photo, vividness=vividness, size=size, points=points)
+    engines = [load_engine(name, threads=threads, device=device) for name in members(model)]
+    return ask_engines(
+        engines, photo, vividness=vividness, size=size, points=points, palette=palette
+    )
 
 
 def ask_engines(
@@ -188,25 +216,27 @@ def ask_engines(
     vividness: float = VIVIDNESS,
     size: int | None = None,
     points: Sequence[Point] = (),
+    palette: Palette | None = None,
 ) -> tuple[Said, ...]:
     """As `ask`, of networks that are loaded."""
-    if points and not any("hints" in engine.card.input_names() for engine in engines):
-        names = ",".join(engine.card.name for engine in engines)
-        raise ModelError(f"model '{names}' takes no points.")
-    photo, points = photo.there, _within(points, photo)
+    shares = None if palette is None else shares_of(palette)
+    _refuse([engine.card for engine in engines], points=bool(points), palette=shares is not None)
+    points, photo = within(points, photo.metadata.there), photo.there
     shrunk = cache(partial(resized, photo.pixels))
     said: list[Said] = []
     for engine in engines:
-        card = engine.card
-        height, width = network_size(photo.height, photo.width, _size(size, card))
-        small = shrunk(height, width)
+        card, view = engine.card, _view(photo, engine.card, size)
+        small = shrunk(*view.seen)
         light = light_of_pixels(small)
-        asked = hint_map(points, photo, height, width)
-        hints = _weaker(asked, card, vividness) if points else asked
-        raw = _run(engine, light, hints, _thumbnail(small, card))
+        feeds = {"light": view.pad(light)[None, None], **_thumbnail(small, card)}
+        asked = hint_map(points, view) if points and "hints" in card.input_names() else None
+        if asked is not None:
+            feeds["hints"] = view.pad(_weaker(asked, card, vividness), "constant")[None]
+        if shares is not None and "condition" in card.input_names():
+            feeds["condition"] = shares[None]
+        raw = view.cut(engine.run(feeds)[card.outputs[0].name][0])
         kind = said[0].kind if said else "gray" if photo.is_gray else color_kind(small)
-        takes = points and "hints" in card.input_names()
-        said.append(Said(raw, light, kind, card, asked if takes else None))
+        said.append(Said(raw, light, view, kind, card, asked))
     return tuple(said)
 
 
@@ -218,11 +248,11 @@ def answer_of(
     `gain` is for studies: a*b* times it, in place of each model's own gain and contrast.
     """
     answers = [_decoded(one, vividness, gain) for one in said]
-    finest = max(answers, key=lambda one: (one.cells, one.light.shape))
+    finest = max(answers, key=lambda one: (one.view.cells, one.view.seen))
 
     def blend(grids: Sequence[Floats]) -> Floats:
-        laid = [Grid(grid, one.cells) for grid, one in zip(grids, answers, strict=True)]
-        return mean(laid, Grid(finest.ab, finest.cells))
+        laid = [Grid(grid, one.view.cells) for grid, one in zip(grids, answers, strict=True)]
+        return mean(laid, Grid(finest.ab, finest.view.cells))
 
     entropies = [one.entropy for one in answers if one.entropy is not None]
     return replace(
@@ -296,76 +326,45 @@ def _notes(answer: Answer) -> tuple[str, ...]:
 def confidence_map(answer: Answer, height: int, width: int) -> Floats:
     """The confidence of `answer` at full resolution; see `confidence`."""
     if answer.entropy is None:
-        mute = next(card.name for card in answer.cards if card.output.kind != "bins")
+        mute = next(card.name for card in answer.cards if table_of(card).answer != "bins")
         raise ModelError(f"model '{mute}' does not say how sure it is.")
     sure = np.ascontiguousarray(1 - answer.entropy)[..., None]
     tall, wide = (
         round(side * count / cells)
-        for side, count, cells in zip((height, width), sure.shape, answer.cells, strict=False)
+        for side, count, cells in zip((height, width), sure.shape, answer.view.cells, strict=False)
     )
     full: Floats = resized(sure, tall, wide, kernel="linear")[:height, :width, 0]
     return np.clip(full, 0, 1)
-
-
-def network_size(height: int, width: int, size: int) -> tuple[int, int]:
-    """Height and width of the picture for the network: short side `size`, aspect kept.
-
-    Of a strip longer than `LONGEST` to one the short side gets smaller, not the long one longer.
-
-    >>> network_size(3000, 4000, 256), network_size(5, 2000, 256)
-    ((256, 341), (5, 2048))
-    """
-    scale = min(size / min(height, width), LONGEST * size / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _within(points: Sequence[Point], photo: Photo) -> Sequence[Point]:
-    """`points` of a photograph, counted in the part of it that is there."""
-    if photo.metadata.there is None:
-        return points
-    rows, columns = photo.metadata.there
-    for x, y, _ in points:
-        if not (columns.start <= x < columns.stop and rows.start <= y < rows.stop):
-            raise ValueError(f"point ({x}, {y}) lies where the photograph is missing.")
-    return [(x - columns.start, y - rows.start, color) for x, y, color in points]
 
 
 def _as_photo(photo: Any) -> Photo:
     return photo if isinstance(photo, Photo) else open_photo(photo)
 
 
-def _size(size: int | None, card: Card) -> int:
-    if size is None:
-        return card.size
-    if not SIZES[0] <= size <= SIZES[1]:
+def _refuse(cards: Sequence[Card], *, points: bool, palette: bool) -> None:
+    """Networks that do not color, or none of which takes what is given."""
+    for card in cards:
+        table_of(card)
+    for given, key, word in ((points, "hints", "points"), (palette, "condition", "palette")):
+        if given and not any(key in card.input_names() for card in cards):
+            raise ModelError(f"model '{','.join(card.name for card in cards)}' takes no {word}.")
+
+
+def _view(photo: Photo, card: Card, size: int | None) -> View:
+    """How a network sees a photograph, at the size that is asked for or at its card's."""
+    if size is not None and not SIZES[0] <= size <= SIZES[1]:
         raise ValueError(f"size must be between {SIZES[0]} and {SIZES[1]} pixels, got {size}.")
-    return size
+    steps = {"multiple": card.multiple, "stride": card.outputs[0].stride}
+    return View.of(photo.height, photo.width, size or card.size, **steps)
 
 
-def _thumbnail(pixels: Any, card: Card) -> Floats | None:
-    """L* of the whole photograph, squashed to the size that the model's card asks for."""
-    for entry in card.inputs:
-        if entry.name == "thumbnail":
-            height, width = (int(side) for side in entry.shape[-2:])
-            return light_of_pixels(resized(pixels, height, width))[None, None]
-    return None
-
-
-def _run(engine: Engine, light: Floats, hints: Floats, thumbnail: Floats | None) -> Floats:
-    """The network's output (C, h, w) for `light` (H, W), run with padding."""
-    card = engine.card
-    padding = [(0, -side % card.multiple) for side in light.shape]
-    padded = np.pad(light, padding, mode="reflect" if min(light.shape) > 1 else "edge")
-    feeds = {
-        "light": padded[None, None],
-        "hints": np.pad(hints, [(0, 0), *padding])[None],
-        "condition": np.zeros((1, len(BINS)), np.float32),
+def _thumbnail(pixels: Any, card: Card) -> dict[str, Floats]:
+    """L* of the whole photograph, squashed to the size that the model's card asks for, if any."""
+    return {
+        entry.name: light_of_pixels(resized(pixels, *map(int, entry.shape[2:])))[None, None]
+        for entry in card.inputs
+        if entry.name == "thumbnail"
     }
-    if thumbnail is not None:
-        feeds["thumbnail"] = thumbnail
-    output: Floats = engine.run(feeds)[card.output.name]
-    rows, columns = (-(-side // card.output.stride) for side in light.shape)
-    return output[0, :, :rows, :columns]
 
 
 def _weaker(hints: Floats, card: Card, vividness: float) -> Floats:
@@ -382,20 +381,19 @@ def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
     how = _setting(card, vividness)
     if own is not None:
         how = Vividness(how.temperature, own)
-    if card.output.kind == "bins":
+    if table_of(card).answer == "bins":
         ab, entropy = decode(said.raw, **how._asdict())
     else:
         ab = emphasized(np.ascontiguousarray(said.raw.transpose(1, 2, 0)), how.gain, how.contrast)
     if said.points is None and said.light.std() < PLAIN:
         ab = np.zeros_like(ab)
     if said.points is not None:
-        ab = settle(ab, said.light, said.points, stride=card.output.stride)
-    return Answer(ab, said.light, entropy, said.kind, card.output.stride, (card,))
+        ab = settle(ab, said.light, said.points, stride=said.view.stride)
+    return Answer(ab, said.light, said.view, entropy, said.kind, (card,))
 
 
 def _setting(card: Card, vividness: float) -> Vividness:
     """What a model's card says of a vividness."""
-    usual = DEFAULT_SCALE if card.output.kind == "bins" else AB_SCALE
-    if card.decode is None:
-        return setting(vividness, usual)
-    return setting(vividness, *msgspec.structs.astuple(card.decode))
+    table = table_of(card)
+    usual = DEFAULT_SCALE if table.answer == "bins" else AB_SCALE
+    return setting(vividness, table.vividness or usual, table.contrast, table.restraint)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
-from opsin.photo import Photo
+from opsin.models.view import View
 
 Floats: TypeAlias = NDArray[np.float32]
 Point: TypeAlias = tuple[float, float, "str | tuple[int, int, int]"]
@@ -19,22 +19,33 @@ LIKE = 8.0  # L*: how far from a point what is left there is added
 POINT = 5  # side of a point on the network's picture; it has learned from 1 to 9
 
 
-def hint_map(points: Sequence[Point], photo: Photo, height: int, width: int) -> Floats:
-    """`points` as the network's hints, (3, height, width): a*, b* and a mask of 0 and 1."""
-    hints = np.zeros((3, height, width), np.float32)
+def hint_map(points: Sequence[Point], view: View) -> Floats:
+    """`points` as the network's hints, (3, H, W) of what it sees: a*, b* and a mask of 0 and 1."""
+    hints, (height, width) = np.zeros((3, *view.seen), np.float32), view.photo
     for point in points:
         if len(point) != 3:
             raise ValueError(f"a point must be (x, y, color), got {point!r}.")
         x, y, color = point
-        if not (0 <= x < photo.width and 0 <= y < photo.height):
+        if not (0 <= x < width and 0 <= y < height):
             raise ValueError(
                 f"point ({x}, {y}) is outside of the photograph, "
-                f"which has {photo.width} x {photo.height} pixels."
+                f"which has {width} x {height} pixels."
             )
-        rows, columns = _around(y * height / photo.height), _around(x * width / photo.width)
+        columns, rows = map(_around, view.to_seen(np.array([x, y])))
         _, a, b = rgb_to_lab(np.array(rgb_of(color), np.float32) / 255)
         hints[:, rows, columns] = np.array([a, b, 1], np.float32)[:, None, None]
     return hints
+
+
+def within(points: Sequence[Point], there: tuple[slice, slice] | None) -> Sequence[Point]:
+    """`points` of a photograph, counted in the part of it that is there, if it is damaged."""
+    if there is None:
+        return points
+    rows, columns = there
+    for x, y, _ in points:
+        if not (columns.start <= x < columns.stop and rows.start <= y < rows.stop):
+            raise ValueError(f"point ({x}, {y}) lies where the photograph is missing.")
+    return [(x - columns.start, y - rows.start, color) for x, y, color in points]
 
 
 def settle(ab: Floats, light: Floats, asked: Floats, *, stride: int) -> Floats:

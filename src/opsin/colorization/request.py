@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from opsin.colorization.bins import BINS
 from opsin.colorization.points import Point, rgb_of
 from opsin.errors import PhotoError, WrongCallError
 from opsin.files import read_regular, shown
@@ -39,6 +40,10 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         tuple[tuple[Coordinate, Coordinate, Color], ...], Meta(max_length=10_000)
     ] = ()
     """x, y in pixels of the upright photograph, and "#rrggbb"."""
+    palette: Annotated[
+        tuple[Annotated[float, Meta(ge=0, le=1)], ...], Meta(max_length=len(BINS))
+    ] = ()
+    """The share of each of the 313 colors that was asked for, if any."""
     networks: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     """The first 16 hexadecimal digits of each network's SHA-256."""
 

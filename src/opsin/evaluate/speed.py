@@ -25,7 +25,8 @@ from opsin.colorization.ensemble import members
 from opsin.colorization.pipeline import STRIP_PIXELS, colorize, paint, predict
 from opsin.errors import OpsinError
 from opsin.machine import cores
-from opsin.models.engine import MOST_THREADS, load_engine, made_inputs
+from opsin.models.engine import MOST_THREADS, load_engine
+from opsin.models.trial import made_inputs
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from opsin.color import pixels_of_lab
 from opsin.colorization.bins import BINS, GRID, REACH
-from opsin.colorization.ensemble import members
+from opsin.colorization.ensemble import members, table_of
 from opsin.colorization.pipeline import Said, answer_of, paint
 from opsin.drawing.pixels import as_rgb, fitted, resized
 from opsin.drawing.sheet import GAP, PAPER, Cell, layout, lettering, save, stacked
@@ -242,7 +242,7 @@ def _gray(values: NDArray[Any], side: int) -> Pixels:
 
 def _colors(said: Said) -> tuple[Share, ...]:
     """The bins, likeliest first."""
-    if said.card.output.kind != "bins":
+    if table_of(said.card).answer != "bins":
         return ()
     likely = np.exp(said.raw - said.raw.max(axis=0))
     shares = (likely / likely.sum(axis=0)).mean(axis=(1, 2), dtype=np.float64)

@@ -54,8 +54,8 @@ class Tapped(Engine):
     """An engine that keeps what its last run gave at other tensors than its output."""
 
     def __init__(self, model: Model, graph: Any, tensors: Sequence[str]) -> None:
-        altered = _Altered(model.card, model.path, graph.SerializeToString())
-        super().__init__(altered, threads=min(cores(), MOST_THREADS))
+        threads = min(cores(), MOST_THREADS)
+        super().__init__(model, threads=threads, data=graph.SerializeToString())
         self.tensors = tuple(tensors)
         self.seen: Mapping[str, NDArray[Any]] = {}
         self.padded_hw: Shape = ()
@@ -169,16 +169,6 @@ def _onnx() -> Any:
     with needs_extra("looking into a network", "train"):
         import onnx
     return onnx
-
-
-@dataclass(frozen=True)
-class _Altered(Model):
-    """A model with another graph than its file's."""
-
-    data: bytes
-
-    def read(self) -> bytes:
-        return self.data
 
 
 def _named(layers: Sequence[Layer], name: str) -> Layer:

@@ -1,4 +1,4 @@
-"""The card: a TOML file beside the ONNX file that says what a model is.
+"""The card: a TOML file beside the ONNX file that says what a model is, whatever its task.
 
 The code that runs a model reads the card; nothing is guessed from a file name.
 
@@ -13,20 +13,22 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     training_data = "..."
     size = 256                          # short side of the picture that the network sees
     multiple = 32                       # both sides are padded to multiples of this
+    labels = ["cat", "dog"]             # what the numbers of a classifier stand for
 
-    [[inputs]]                          # one table an input; a free axis is a name
-    name = "light"                      # or "hints", "condition", "thumbnail"
-    shape = [1, 1, "H", "W"]
+    [[inputs]]                          # one table an input
+    name = "light"
+    shape = [1, 1, "H", "W"]            # a free axis is a name
     unit = "L*"
+    optional = false                    # true: may be left out, and is all 0 then
     mean = 0.0                          # the network is given (value - mean) / std
     std = 1.0
 
-    [output]
+    [[outputs]]
     name = "logits"
-    kind = "bins"                       # or "ab": a* and b* themselves, in Lab units
-    stride = 4                          # one answer for 4 x 4 pixels
+    shape = [1, 313, "H/4", "W/4"]      # free axes of the inputs, divided; or any other name
 
-    [decode]                            # may be left out
+    [colorize]                          # what only this task needs
+    answer = "bins"                     # or "ab": a* and b* themselves, in Lab units
     vividness = [[1.0, 1.0], [0.5, 1.0], [0.25, 1.15]]
                                         # temperature and gain at vividness 0, 0.5 and 1
     contrast = 0.35                     # a power of the chroma: 0 treats all colors alike
@@ -40,7 +42,7 @@ The code that runs a model reads the card; nothing is guessed from a file name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -52,7 +54,7 @@ from opsin.errors import ModelError
 from opsin.files import shown, write_atomically
 
 CHANNELS: Final[Mapping[str, int]] = {"bins": 313, "ab": 2}
-"""Of the output, by its kind."""
+"""Of a colorizer's output, by what it answers with."""
 
 # Nothing that a terminal obeys, XML forbids or that turns the direction of writing about.
 LINE: Final = (
@@ -62,12 +64,14 @@ LINE: Final = (
 NAME: Final = r"^[a-z0-9][a-z0-9._-]*(?<!\.toml)\Z"
 FILE: Final = r"^[A-Za-z0-9_][A-Za-z0-9._-]*\.onnx\Z"
 SHA256: Final = r"^[0-9a-f]{64}\Z"
+AXIS: Final = r"^[A-Za-z][A-Za-z0-9_]{0,30}(/[1-9][0-9]{0,2})?\Z"
 WORDS: Final = {
     LINE: "one line of text without control characters",
     NAME: "lower-case letters, digits, dots, dashes and underscores, at most 64, "
     "the first a letter or digit",
     FILE: "the name of an .onnx file beside the card, of letters, digits, dots and dashes",
     SHA256: "64 hexadecimal digits",
+    AXIS: "the name of a free axis, such as H, or a part of one, such as H/4",
 }
 """What the patterns ask for."""
 
@@ -79,7 +83,8 @@ Line = Annotated[str, Meta(pattern=LINE, max_length=1000)]
 """It is printed, and parts of it go into XMP."""
 Text = Annotated[str, Meta(pattern=LINE, min_length=1, max_length=1000)]
 Word = Annotated[str, Meta(pattern=LINE, min_length=1, max_length=64)]
-Axis = Annotated[int, Meta(ge=1, le=4096)]
+Axis = Annotated[int, Meta(ge=1, le=100_000)] | Annotated[str, Meta(pattern=AXIS)]
+Shape = Annotated[tuple[Axis, ...], Meta(min_length=1, max_length=5)]
 Finite = Annotated[float, Meta(ge=-1e9, le=1e9)]
 
 
@@ -87,26 +92,39 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     pass
 
 
-class Input(_Table, frozen=True, kw_only=True):
-    name: Literal["light", "hints", "condition", "thumbnail"]
-    shape: Annotated[tuple[Axis | Word, ...], Meta(min_length=1, max_length=4)]
+class Port(_Table, frozen=True, kw_only=True):
+    """What goes into a network, or comes out of it."""
+
+    name: Word
+    shape: Shape
+
+    def free_axes(self) -> dict[int, str]:
+        return {n: axis for n, axis in enumerate(self.shape) if isinstance(axis, str)}
+
+
+class Input(Port, frozen=True, kw_only=True):
     unit: Text
+    optional: bool = False
     mean: Annotated[float, Meta(ge=-1e6, le=1e6)] = 0.0
     std: Annotated[float, Meta(ge=1e-6, le=1e6)] = 1.0
 
 
-class Output(_Table, frozen=True, kw_only=True):
-    name: Word
-    kind: Literal["bins", "ab"]
-    stride: Annotated[int, Meta(ge=1, le=256)]
+class Output(Port, frozen=True, kw_only=True):
+    @property
+    def stride(self) -> int:
+        """How many pixels one number of a map stands for, across; 1 if it is no map."""
+        *_, part = str(self.shape[-1]).split("/")
+        return int(part) if isinstance(self.shape[-1], str) and part.isdecimal() else 1
 
 
 Temperature = Annotated[float, Meta(ge=0.01, le=100)]
 Gain = Annotated[float, Meta(ge=0.01, le=10)]
 
 
-class Decode(_Table, frozen=True, kw_only=True):
-    vividness: Annotated[tuple[tuple[Temperature, Gain], ...], Meta(min_length=1, max_length=100)]
+class Colorize(_Table, frozen=True, kw_only=True):
+    answer: Literal["bins", "ab"]
+    vividness: Annotated[tuple[tuple[Temperature, Gain], ...], Meta(max_length=100)] = ()
+    """Empty: the usual one of such answers."""
     contrast: Annotated[float, Meta(ge=0, le=2)] = 0.0
     """Strong colors are made stronger by this power of their chroma, weak ones weaker."""
     restraint: Annotated[float, Meta(ge=0, le=2)] = 0.0
@@ -122,7 +140,7 @@ class Figure(_Table, frozen=True, kw_only=True):
 class Card(_Table, frozen=True, kw_only=True):
     name: Name
     version: Word
-    task: Literal["colorize"]
+    task: Annotated[str, Meta(pattern=NAME, max_length=64)]
     network: Word
     file: Annotated[str, Meta(pattern=FILE, max_length=100)]
     sha256: Annotated[str, Meta(pattern=SHA256)]
@@ -130,14 +148,41 @@ class Card(_Table, frozen=True, kw_only=True):
     paper: Line
     training_data: Line
     size: Annotated[int, Meta(ge=32, le=2048)]
-    multiple: Annotated[int, Meta(ge=1, le=512)]
-    inputs: Annotated[tuple[Input, ...], Meta(min_length=1, max_length=4)]
-    output: Output
-    decode: Decode | None = None
+    multiple: Annotated[int, Meta(ge=1, le=512)] = 1
+    labels: Annotated[tuple[Text, ...], Meta(max_length=20_000)] = ()
+    inputs: Annotated[tuple[Input, ...], Meta(min_length=1, max_length=16)]
+    outputs: Annotated[tuple[Output, ...], Meta(min_length=1, max_length=16)]
+    colorize: Colorize | None = None
     figures: Annotated[tuple[Figure, ...], Meta(max_length=100)] = ()
 
     def input_names(self) -> tuple[str, ...]:
         return tuple(entry.name for entry in self.inputs)
+
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(entry.name for entry in self.outputs)
+
+
+def sides(shape: Sequence[int | str], sizes: Mapping[str, int]) -> tuple[int | None, ...]:
+    """A shape when the free axes have these sizes; None where one may have any.
+
+    >>> sides((1, 313, "H/4", "N"), {"H": 64})
+    (1, 313, 16, None)
+    """
+    return tuple(axis if isinstance(axis, int) else _size(axis, sizes) for axis in shape)
+
+
+def _size(axis: str, sizes: Mapping[str, int]) -> int | None:
+    name, _, part = axis.partition("/")
+    return sizes[name] // int(part or 1) if name in sizes else None
+
+
+def map_shape(channels: int, stride: int) -> tuple[int | str, ...]:
+    """The shape of a map that has one place for `stride` x `stride` pixels.
+
+    >>> map_shape(2, 8)
+    (1, 2, 'H/8', 'W/8')
+    """
+    return (1, channels, *(side if stride == 1 else f"{side}/{stride}" for side in "HW"))
 
 
 def read_card(path: str | Path) -> Card:
@@ -169,48 +214,76 @@ def check_card(card: Card, path: Path) -> None:
 
 
 def card_to_toml(card: Card) -> str:
-    return toml.write(msgspec.to_builtins(card))
+    values = msgspec.to_builtins(card)
+    return toml.write({key: value for key, value in values.items() if value != ()})
 
 
 def _checked(values: dict[str, Any], path: Path) -> Card:
     """The card of these values; what its types cannot say is checked here."""
+    if "output" in values:
+        raise _wrong(
+            path,
+            "its [output] is of an older opsin. Export its run again (opsin export), or give it "
+            "[[outputs]] and [colorize] as `opsin models show default` has them",
+        )
     try:
         card = msgspec.convert(values, Card)
     except msgspec.ValidationError as error:
         raise _wrong(path, _plain(str(error))) from None
     except RecursionError:
         raise _wrong(path, "it is nested too deeply") from None
-    names = card.input_names()
-    if "light" not in names:
-        raise _wrong(path, "`inputs` has no `light`")
-    if len(set(names)) < len(names):
-        raise _wrong(path, "`inputs` names one input twice")
-    for entry in card.inputs:
-        if not _fits(entry):
-            raise _wrong(path, f"`{entry.name}` must have the shape {SHAPES[entry.name]}")
+    for key, names in (("inputs", card.input_names()), ("outputs", card.output_names())):
+        if len(set(names)) < len(names):
+            raise _wrong(path, f"`{key}` names one {key[:-1]} twice")
     if card.name == "default":
         raise _wrong(path, "`name` must not be 'default', that is an alias")
-    if card.multiple % card.output.stride:
-        raise _wrong(path, "`multiple` must be a multiple of `output.stride`")
+    if card.labels and not any(len(card.labels) in entry.shape[1:] for entry in card.outputs):
+        raise _wrong(path, f"no output has {len(card.labels)} numbers, one for each of `labels`")
+    if (card.task == "colorize") != (card.colorize is not None):
+        raise _wrong(path, "task 'colorize' and a table [colorize] go together")
+    if card.colorize and (reason := _no_colorizer(card, CHANNELS[card.colorize.answer])):
+        raise _wrong(path, reason)
     return card
 
 
 SHAPES: Final = {
     "light": '[1, 1, "H", "W"]',
-    "hints": '[1, 3, "H", "W"]',
-    "condition": "[1, 313], of numbers",
+    "hints": '[1, 3, "H", "W"], and be optional',
+    "condition": "[1, 313], of numbers, and be optional",
     "thumbnail": "[1, 1, 224, 224], of numbers",
 }
 """What the card must say of each input; a thumbnail may have other sides."""
 
 
+def _no_colorizer(card: Card, channels: int) -> str:
+    """Why a network is none that colorizes, if so."""
+    if "light" not in card.input_names():
+        return "`inputs` has no `light`"
+    for entry in card.inputs:
+        if entry.name in SHAPES and not _fits(entry):
+            return f"`{entry.name}` must have the shape {SHAPES[entry.name]}"
+        if entry.name not in SHAPES and not entry.optional:
+            return f"`{entry.name}` is no input of a colorizer: {', '.join(SHAPES)}"
+    stride = card.outputs[0].stride
+    if card.multiple % stride:
+        return "`multiple` must be a multiple of what its output's sides are divided by"
+    if card.outputs[0].shape != (expected := map_shape(channels, stride)):
+        return f"the first of `outputs` must have the shape {toml.written(expected)}"
+    return ""
+
+
 def _fits(entry: Input) -> bool:
-    if entry.name == "condition":
-        return entry.shape == (1, CHANNELS["bins"])
-    channels = 3 if entry.name == "hints" else 1
-    side = int if entry.name == "thumbnail" else str
-    head, sides = entry.shape[:2], entry.shape[2:]
-    return head == (1, channels) and len(sides) == 2 and all(isinstance(one, side) for one in sides)
+    match entry.name:
+        case "light":
+            return entry.shape == (1, 1, "H", "W")
+        case "hints":
+            return entry.shape == (1, 3, "H", "W") and entry.optional
+        case "condition":
+            return entry.shape == (1, CHANNELS["bins"]) and entry.optional
+    square = entry.shape[2:]
+    return (
+        entry.shape[:2] == (1, 1) and len(square) == 2 and all(isinstance(n, int) for n in square)
+    )
 
 
 def _wrong(path: Path, what: str) -> ModelError:

@@ -11,8 +11,9 @@ import math
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,64 +21,108 @@ from numpy.typing import NDArray
 from opsin.errors import ModelError
 from opsin.files import shown
 from opsin.machine import cores
-from opsin.models.card import CHANNELS, Card
+from opsin.models.card import Card, sides
 from opsin.models.store import Model, find
 
 # Small networks at 256 pixels gain little from a fifth core, and ONNX Runtime would take all.
 MOST_THREADS = 4
-MOST = 1e4  # no logit and no a* or b* of a sound network comes near it
+MOST = 1e4  # no logit, color or coordinate of a sound network comes near it
 OUTSIDE = ("External data", "external data", "should be stored in")  # ONNX Runtime's words
+
+
+class Provider(NamedTuple):
+    """Where ONNX Runtime computes, and the package that brings it."""
+
+    name: str
+    package: str
+
+
+DEVICES: Final = {
+    "cpu": Provider("CPUExecutionProvider", "onnxruntime"),
+    "cuda": Provider("CUDAExecutionProvider", "onnxruntime-gpu"),
+    "coreml": Provider("CoreMLExecutionProvider", "onnxruntime"),
+    "directml": Provider("DmlExecutionProvider", "onnxruntime-directml"),
+    "openvino": Provider("OpenVINOExecutionProvider", "onnxruntime-openvino"),
+}
 
 
 class Engine:
     """A loaded model: `run` gives its outputs by name, `card` says what it is."""
 
-    def __init__(self, model: Model, *, threads: int) -> None:
+    def __init__(
+        self, model: Model, *, threads: int, device: str = "cpu", data: bytes | None = None
+    ) -> None:
+        """`data` is another network than the model's file, with the same inputs and outputs."""
         self.card: Card = model.card
-        self._session = session_of(model.read(), model.path, threads=threads)
+        self.device = device
+        data = model.read() if data is None else data
+        self._session = session_of(data, model.path, threads=threads, device=device)
+        self._turn = nullcontext() if device == "cpu" else threading.Lock()
         self._check(model)
 
     def run(
         self, inputs: Mapping[str, NDArray[np.float32]], outputs: Sequence[str] = ()
     ) -> dict[str, NDArray[np.float32]]:
-        """The output that the card names, and other `outputs`, for arrays in the card's units.
+        """The outputs that the card names, and other `outputs`, for arrays in the card's units.
 
-        The output is as the card promises: its shape, finite, and not beyond all colors.
+        Inputs that the card calls optional may be left out and are all 0 then; a missing one and
+        one that the network does not take are a `ValueError`. The outputs are as the card
+        promises: their shape, finite, and not beyond what sound networks give.
         """
-        feeds = {
-            entry.name: (
-                inputs[entry.name]
-                if (entry.mean, entry.std) == (0.0, 1.0)
-                else (inputs[entry.name] - np.float32(entry.mean)) / np.float32(entry.std)
-            )
-            for entry in self.card.inputs
-        }
+        feeds, sizes = self._feeds(inputs)
+        names = [*self.card.output_names(), *outputs]
         try:
-            values = self._session.run([self.card.output.name, *outputs], feeds)
+            with self._turn:
+                values = dict(zip(names, self._session.run(names, feeds), strict=True))
         except Exception as error:  # the runtime's errors have no common parent but this
             raise ModelError(f"model '{self.card.name}' failed: {first_line(error)}") from error
-        self._check_answer(values[0], inputs["light"].shape[2:])
-        return dict(zip([self.card.output.name, *outputs], values, strict=True))
+        for promised in self.card.outputs:
+            self._check_answer(values[promised.name], sides(promised.shape, sizes))
+        return values
 
-    def _check_answer(self, answer: NDArray[np.float32], seen_hw: tuple[int, ...]) -> None:
+    def _feeds(
+        self, inputs: Mapping[str, NDArray[np.float32]]
+    ) -> tuple[dict[str, NDArray[np.float32]], dict[str, int]]:
+        """What the network is given, and the size of each free axis."""
+        name, known = self.card.name, {entry.name: entry for entry in self.card.inputs}
+        required = {entry.name for entry in self.card.inputs if not entry.optional}
+        if wrong := (inputs.keys() - known.keys()) | (required - inputs.keys()):
+            raise ValueError(
+                f"model '{name}' takes {_listed(known)} and must have {_listed(sorted(required))}; "
+                f"wrong or missing: {_listed(sorted(wrong))}."
+            )
+        sizes = {
+            axis: size
+            for key, values in inputs.items()
+            for axis, size in zip(known[key].shape, values.shape, strict=False)
+            if isinstance(axis, str)
+        }
+        feeds = {}
+        for entry in self.card.inputs:
+            values = inputs.get(entry.name)
+            if values is None:
+                values = np.zeros([side or 1 for side in sides(entry.shape, sizes)], np.float32)
+            if (entry.mean, entry.std) != (0.0, 1.0):
+                values = (values - np.float32(entry.mean)) / np.float32(entry.std)
+            feeds[entry.name] = values
+        return feeds, sizes
+
+    def _check_answer(self, answer: NDArray[np.float32], promised: tuple[int | None, ...]) -> None:
         card = self.card
-        expected = (
-            1,
-            CHANNELS[card.output.kind],
-            *(side // card.output.stride for side in seen_hw),
-        )
-        if answer.shape != expected:
+        if len(answer.shape) != len(promised) or any(
+            side not in (None, size) for side, size in zip(promised, answer.shape, strict=True)
+        ):
             raise ModelError(
                 f"model '{card.name}' gave an answer of shape {answer.shape}, "
-                f"its card promises {expected}."
+                f"its card promises {promised}."
             )
-        with np.errstate(invalid="ignore"):
-            low, high = float(answer.min()), float(answer.max())  # nan if one is nan
+        with np.errstate(invalid="ignore"):  # nan if one is nan
+            low, high = float(answer.min(initial=0)), float(answer.max(initial=0))
         if not (math.isfinite(low) and math.isfinite(high)):
             raise ModelError(f"model '{card.name}' gave no finite answer for this photograph.")
         if max(-low, high) > MOST:
             raise ModelError(
-                f"model '{card.name}' gave numbers beyond {MOST:,.0f}, which are no colors."
+                f"model '{card.name}' gave numbers beyond {MOST:,.0f}, as no sound network does."
             )
 
     def _check(self, model: Model) -> None:
@@ -89,13 +134,13 @@ class Engine:
                 f"but its card names {_listed(self.card.input_names())} in `inputs`."
             )
         outputs = {entry.name: entry for entry in self._session.get_outputs()}
-        name = self.card.output.name
-        if name not in outputs:
+        names = self.card.output_names()
+        if missing := [name for name in names if name not in outputs]:
             raise ModelError(
                 f"{shown(model.path)}: the network's outputs are {_listed(outputs)}, "
-                f"but its card names '{name}' in `output.name`."
+                f"but its card names '{missing[0]}' in `outputs`."
             )
-        for entry in (*given.values(), outputs[name]):
+        for entry in (*given.values(), *(outputs[name] for name in names)):
             if entry.type != "tensor(float)":
                 raise ModelError(
                     f"{shown(model.path)}: the network's '{entry.name}' is a {entry.type}, "
@@ -110,30 +155,26 @@ class Engine:
                 )
 
 
-def try_out(model: Model) -> None:
-    """Runs a model on a made picture, upright and across; a `ModelError` if it does not work."""
-    engine = Engine(model, threads=min(cores(), MOST_THREADS))
-    side = model.card.multiple * -(-32 // model.card.multiple)  # 32 or more
-    for size_hw in ((side, 2 * side), (2 * side, side)):
-        engine.run(made_inputs(model.card, *size_hw))
+def load_engine(
+    name: str = "default", *, threads: int | None = None, device: str = "cpu"
+) -> Engine:
+    """The engine of the model `name` on a device, loaded once and kept.
 
-
-def made_inputs(card: Card, height: int, width: int) -> dict[str, NDArray[np.float32]]:
-    """What a network may be given: L* that rises to the right, no hints and no condition."""
-    made: dict[str, NDArray[np.float32]] = {}
-    for entry in card.inputs:
-        sides = zip(entry.shape, (1, 1, height, width), strict=False)
-        shape = [axis if isinstance(axis, int) else side for axis, side in sides]
-        top = 100 if entry.name in ("light", "thumbnail") else 0
-        line = np.linspace(0, top, shape[-1], dtype=np.float32)
-        made[entry.name] = np.ascontiguousarray(np.broadcast_to(line, shape))
-    return made
-
-
-def load_engine(name: str = "default", *, threads: int | None = None) -> Engine:
-    """The engine of the model `name`, loaded once and kept."""
+    `device` is "cpu", "cuda", "coreml", "directml" or "openvino"; one that this ONNX Runtime does
+    not have is a `ModelError`.
+    """
     with _loading:  # two threads that ask at once shall not both load it
-        return _loaded(find(name), threads or min(cores(), MOST_THREADS))
+        return _loaded(find(name), threads or min(cores(), MOST_THREADS), device)
+
+
+def devices() -> list[str]:
+    """The devices that the installed ONNX Runtime knows.
+
+    >>> devices()[0]
+    'cpu'
+    """
+    there = runtime().get_available_providers()
+    return [device for device, provider in DEVICES.items() if provider.name in there]
 
 
 @functools.cache
@@ -155,13 +196,13 @@ _loading = threading.Lock()
 
 
 @functools.lru_cache(maxsize=8)
-def _loaded(model: Model, threads: int) -> Engine:
-    return Engine(model, threads=threads)
+def _loaded(model: Model, threads: int, device: str) -> Engine:
+    return Engine(model, threads=threads, device=device)
 
 
-def session_of(data: bytes, path: Path, *, threads: int = MOST_THREADS) -> Any:
+def session_of(data: bytes, path: Path, *, threads: int = MOST_THREADS, device: str = "cpu") -> Any:
     """ONNX Runtime's session of a network; `path` is where it came from, for the errors."""
-    ort = runtime()
+    ort, provider = runtime(), _provider(device)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -171,13 +212,12 @@ def session_of(data: bytes, path: Path, *, threads: int = MOST_THREADS) -> Any:
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", str(path / "none")
     )
+    options.enable_mem_pattern = device != "directml"  # which allows none
+    providers = list(dict.fromkeys([provider.name, DEVICES["cpu"].name]))
     try:
-        session = ort.InferenceSession(
-            data, options, providers=["CPUExecutionProvider"], enable_fallback=0
-        )
+        session = ort.InferenceSession(data, options, providers=providers, enable_fallback=0)
         for entry in (*session.get_inputs(), *session.get_outputs()):
             str(entry)  # its names are read only now, and may be no text
-        return session
     except Exception as error:  # the runtime's errors have no common parent but this
         if any(words in str(error) for words in OUTSIDE):
             raise ModelError(
@@ -187,6 +227,24 @@ def session_of(data: bytes, path: Path, *, threads: int = MOST_THREADS) -> Any:
         raise ModelError(
             f"{shown(path)}: ONNX Runtime cannot load this network: {first_line(error)}"
         ) from error
+    if provider.name not in session.get_providers():  # its libraries or its hardware are missing
+        raise ModelError(f"device '{device}' does not work on this machine. {_there()}")
+    return session
+
+
+def _provider(device: str) -> Provider:
+    if device not in DEVICES:
+        raise ModelError(f"unknown device '{shown(device)}'. {_there()}")
+    if device not in devices():
+        raise ModelError(
+            f"device '{device}' is not in this ONNX Runtime. {_there()} For others: "
+            f"pip install {DEVICES[device].package} (in place of onnxruntime)."
+        )
+    return DEVICES[device]
+
+
+def _there() -> str:
+    return f"There are: {', '.join(devices())}."
 
 
 def _same_shape(shape: Sequence[Any], promised: Sequence[int | str]) -> bool:

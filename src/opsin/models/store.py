@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsin.errors import ModelError, SaveError
-from opsin.files import read_regular, shown, write_atomically
-from opsin.models.card import NAME, Card, read_card, write_card
+from opsin.files import read_regular, shown
+from opsin.models.card import NAME, Card, read_card
 
 PACKAGED = Path(__file__).parent / "weights"
 DEFAULT = "color-bins"  # what "default" means
@@ -92,13 +92,13 @@ def find(name: str = "default") -> Model:
     'color-bins'
     """
     if name.endswith(".toml"):
-        return _model(Path(name))
+        return model_of(Path(name))
     wanted = DEFAULT if name == "default" else name
     known = names()
     for place in (PACKAGED, folder()) if wanted in known else ():
         path = place / f"{wanted}.toml"
         if os.path.isfile(path):  # Path.is_file raises where it may not look
-            model = _model(path)
+            model = model_of(path)
             if model.card.name != wanted:
                 raise ModelError(
                     f"{shown(path)}: wrong card: `name` says '{model.card.name}'; "
@@ -109,25 +109,6 @@ def find(name: str = "default") -> Model:
         f"unknown model '{shown(name)}'. Available: {', '.join(known) or 'none'}. Others are "
         "trained with opsin train, or added: opsin models add CARD.toml."
     )
-
-
-def add(path: str | Path) -> Model:
-    """Copy the model whose card is at `path` into the user's folder, if its network works."""
-    from opsin.models.engine import try_out  # it builds on this module
-
-    model = _model(Path(path))
-    if model.card.name in names():
-        raise ModelError(
-            f"a model '{model.card.name}' exists already. "
-            f"Remove it first, or give the new one another `name` in its card."
-        )
-    try_out(model)
-    place = folder()
-    with staging(place, advice="OPSIN_MODELS in the environment names another.") as staged:
-        write_atomically(staged / model.card.file, model.read())
-        write_card(model.card, staged / f"{model.card.name}.toml")
-        publish(staged, [model.card.file, f"{model.card.name}.toml"], place)
-    return find(model.card.name)
 
 
 def remove(name: str) -> None:
@@ -227,6 +208,7 @@ def _place_new(source: Path, target: Path) -> None:
         os.rename(source, target)
 
 
-def _model(path: Path) -> Model:
+def model_of(path: Path) -> Model:
+    """The model whose card is at `path`."""
     card = read_card(path)
     return Model(card, path.parent / card.file)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.colorization import upsample
-from opsin.colorization.pipeline import network_size
 from opsin.evaluate.colorization.scores import Truth
+from opsin.models.view import View
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -17,7 +17,7 @@ Floats: TypeAlias = NDArray[np.float32]
 def ceiling(truth: Truth, *, size: int, stride: int) -> Floats:
     """The best a*b* that a network of this size and stride could answer: the truth's, enlarged."""
     height, width = truth.light.shape
-    seen = network_size(height, width, size)
+    seen = View.of(height, width, size).seen
     ab_seen, light_seen = shrink(truth.ab, seen), shrink(truth.light, seen)
     over = [(0, -side % stride) for side in seen]  # the last cells may reach over the edge
     cells = np.pad(ab_seen, [*over, (0, 0)], mode="edge")

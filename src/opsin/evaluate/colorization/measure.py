@@ -180,8 +180,8 @@ def _plain(truth: Truth) -> dict[str, Floats]:
 def _finest(candidate: Candidate) -> dict[str, int]:
     """Size and stride of the network whose grid is the finest."""
     sizes = [(candidate.size or card.size, card) for card in cards(candidate.model)]
-    size, card = max(sizes, key=lambda one: one[0] / one[1].output.stride)
-    return {"size": size, "stride": card.output.stride}
+    size, card = max(sizes, key=lambda one: one[0] / one[1].outputs[0].stride)
+    return {"size": size, "stride": card.outputs[0].stride}
 
 
 def _notes(gains: Mapping[str, float] | None, colorfulness: float | None) -> tuple[str, ...]:

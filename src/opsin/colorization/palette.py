@@ -1,0 +1,47 @@
+"""How often each color is wanted in a picture: what networks take as their condition."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin.color import rgb_to_lab
+from opsin.colorization.bins import BINS, histogram
+from opsin.drawing.pixels import as_rgb, resized
+from opsin.models.view import View
+from opsin.photo import Photo
+from opsin.photo import open as open_photo
+
+Floats: TypeAlias = NDArray[np.float32]
+Palette: TypeAlias = Any
+"""313 shares, or a photograph; see `shares_of`."""
+
+SIDE = 64  # of the picture whose colors are counted: about the cells of a crop in training
+DIGITS = 5  # of a share, so that a copy can say it in its XMP
+
+
+def shares_of(palette: Palette) -> Floats:
+    """The share of each of the 313 colors, (313,) float32 that sum to 1.
+
+    `palette` is an array of 313 shares (not negative, of any sum) in the order of `bins.BINS`,
+    the a*, b* of the colors; or a photograph, a `Photo` or anything that `opsin.open` takes: the
+    share of its surface that is nearest to each color.
+
+    >>> postcard = np.full((8, 8, 3), (200, 40, 40), np.uint8)
+    >>> BINS[shares_of(postcard).argmax()].tolist()
+    [60.0, 40.0]
+    """
+    if isinstance(palette, (np.ndarray, list, tuple)) and np.shape(palette) == (len(BINS),):
+        shares = np.asarray(palette, np.float32)
+        if not np.isfinite(shares).all() or shares.min() < 0 or not shares.sum() > 0:
+            raise ValueError("a palette must be 313 shares, finite, none negative, one above 0.")
+        total = float(shares.sum())
+        if abs(total - 1) > 0.01:  # those that were rounded once stay as they are
+            shares = shares / total
+        return np.asarray(shares.round(DIGITS), np.float32)
+    photo = palette if isinstance(palette, Photo) else open_photo(palette)
+    pixels = photo.there.pixels
+    small = resized(pixels, *View.of(pixels.shape[0], pixels.shape[1], SIDE).seen)
+    return histogram(rgb_to_lab(as_rgb(small) / np.float32(255))[..., 1:]).round(DIGITS)

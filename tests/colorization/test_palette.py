@@ -1,0 +1,65 @@
+"""A palette: which colors are wanted in a picture, and how often."""
+
+import numpy as np
+import pytest
+
+import opsin
+from opsin.color import rgb_to_lab
+from opsin.colorization.bins import BINS
+from opsin.colorization.palette import shares_of
+from opsin.errors import ModelError
+
+BLUE = np.float32([10, -50])
+
+
+def mean_ab(pixels: np.ndarray) -> np.ndarray:
+    return rgb_to_lab(pixels.astype(np.float32) / 255)[..., 1:].mean(axis=(0, 1))
+
+
+@pytest.fixture(scope="module")
+def gray(coffee: np.ndarray) -> np.ndarray:
+    return coffee.mean(axis=2).astype(np.uint8)
+
+
+def test_the_shares_of_a_photograph_are_those_of_its_surface() -> None:
+    postcard = np.zeros((80, 100, 3), np.uint8)
+    postcard[:, :25] = (200, 40, 40)
+    shares = shares_of(postcard)
+    assert shares.shape == (313,)
+    assert shares.sum() == pytest.approx(1, abs=1e-3)
+    assert shares[np.abs(BINS - [60, 40]).sum(axis=1).argmin()] == pytest.approx(0.25, abs=0.02)
+
+
+def test_colors_move_toward_the_palette(gray: np.ndarray) -> None:
+    shares = np.exp(-((BINS - BLUE) ** 2).sum(axis=1) / 200)
+    plain = mean_ab(opsin.colorize(gray).pixels)
+    moved = mean_ab(opsin.colorize(gray, palette=shares).pixels)
+    assert np.linalg.norm(moved - BLUE) < np.linalg.norm(plain - BLUE) - 5
+
+
+def test_a_photograph_may_be_the_palette(gray: np.ndarray, astronaut: np.ndarray) -> None:
+    blue = np.broadcast_to(np.uint8([40, 60, 150]), (60, 60, 3)).copy()
+    by_blue, by_red = (
+        mean_ab(opsin.colorize(gray, palette=palette).pixels) for palette in (blue, blue[..., ::-1])
+    )
+    assert by_blue[1] < by_red[1] - 3
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(313), -np.ones(313), np.full(313, np.nan), [0.0] * 313])
+def test_shares_that_are_none_are_a_wrong_call(gray: np.ndarray, wrong: object) -> None:
+    with pytest.raises(ValueError, match="a palette must be 313 shares"):
+        opsin.colorize(gray, palette=wrong)
+
+
+def test_a_model_that_takes_no_palette_says_so(gray: np.ndarray) -> None:
+    with pytest.raises(ModelError, match="'classifier-decoder' takes no palette"):
+        opsin.colorize(gray, palette=np.ones(313), model="classifier-decoder")
+
+
+def test_a_copy_made_again_has_its_palette(tmp_path, gray: np.ndarray) -> None:
+    copy = tmp_path / "c.png"
+    shares = np.random.default_rng(0).random(313)
+    opsin.open(gray).save(tmp_path / "p.png")
+    opsin.colorize(opsin.open(tmp_path / "p.png"), palette=shares).save(copy)
+    again = opsin.again(copy)
+    assert np.array_equal(again.pixels, opsin.open(copy).pixels)
