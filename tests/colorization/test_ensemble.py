@@ -131,7 +131,7 @@ def test_a_ramp_over_the_photograph_is_the_same_ramp_on_every_grid(coarse):
 
     fine = ramp((10.25, 12.0))
     found = mean([fine, ramp(coarse)], fine)
-    edge = int(np.ceil(max(0.5 * fine.view.cells[axis] / coarse[axis] for axis in (0, 1))))
+    edge = int(np.ceil(max(0.5 * fine.cells[axis] / coarse[axis] for axis in (0, 1))))
     inner = slice(edge, -edge)
     assert found[inner, inner] == pytest.approx(fine.values[inner, inner], abs=1e-5)
 
