@@ -91,9 +91,9 @@ def test_gain_scales_the_color(temperature: float, gain: float) -> None:
 
 def test_setting_interpolates_along_the_scale() -> None:
     scale = ((1.0, 1.0), (0.5, 1.0), (0.3, 1.2))
-    assert setting(0, scale) == (1.0, 1.0, 0.0, 0.0)
-    assert setting(0.5, scale) == (0.5, 1.0, 0.0, 0.0)
-    assert setting(0.75, scale, 0.3, 0.7) == pytest.approx((0.4, 1.1, 0.3, 0.7))
+    assert setting(0, scale) == (1.0, 1.0, 0.0, 0.0, 0.0)
+    assert setting(0.5, scale) == (0.5, 1.0, 0.0, 0.0, 0.0)
+    assert setting(0.75, scale, 0.3, 0.7, 50) == pytest.approx((0.4, 1.1, 0.3, 0.7, 50))
 
 
 @pytest.mark.parametrize("vividness", [-0.1, 1.5, float("nan")])

@@ -328,10 +328,10 @@ def test_a_blend_needs_a_beginning_and_a_share(run: Path, tmp_path: Path, capfd:
 def test_the_card_says_how_answers_become_colors(tmp_path: Path) -> None:
     run, out = write_run(tmp_path / "run", BINS), tmp_path / "out"
     words = ["export", str(run), "-o", str(out), "--license", "CC0", "--contrast", "0.4"]
-    words += ["--restraint", "0.9"]
+    words += ["--restraint", "0.9", "--coherence", "60"]
     assert main([*words, "--vividness", "0.7:0.8,0.6:1.3"]) == 0
     decode = read_card(out / "mine.toml").colorize
     assert decode is not None
     assert decode.vividness == ((0.7, 0.8), (0.6, 1.3))
-    assert (decode.contrast, decode.restraint) == (0.4, 0.9)
+    assert (decode.contrast, decode.restraint, decode.coherence) == (0.4, 0.9, 60)
     assert main([*words, "--vividness", "0.7,0.8", "--overwrite"]) == 2

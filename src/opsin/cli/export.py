@@ -55,6 +55,10 @@ def export(
         float,
         typer.Option(min=0, max=2, metavar="NUMBER", help="Less gain where the network is sure."),
     ] = 0.0,
+    coherence: Annotated[
+        float,
+        typer.Option(min=0, max=1000, metavar="NUMBER", help="How much a surface has one color."),
+    ] = 0.0,
     blend: Annotated[
         float,
         typer.Option(
@@ -84,7 +88,7 @@ def export(
         from opsin.training.finished import export as run_export
         from opsin.training.finished import recipe_of
 
-    decode = {"contrast": contrast, "restraint": restraint}
+    decode = {"contrast": contrast, "restraint": restraint, "coherence": coherence}
     done = run_export(
         task_of(recipe_of(run).task),
         run,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.colorization.bins import BINS
+from opsin.colorization.coherence import coherent
 
 Float = NDArray[np.float32]
 
@@ -39,6 +40,8 @@ class Vividness(NamedTuple):
     """How much stronger strong colors get, and how much weaker weak ones; see `emphasized`."""
     restraint: float = 0.0
     """How much less the gain is where the network is sure; see `restrained`."""
+    coherence: float = 0.0
+    """How strongly what looks like one surface is drawn to one color; see `coherent`."""
 
 
 DEFAULT_SCALE: Final = ((0.7, 0.85), (0.6, 1.3), (0.4, 1.7))
@@ -51,11 +54,12 @@ def setting(
     scale: Scale = DEFAULT_SCALE,
     contrast: float = 0.0,
     restraint: float = 0.0,
+    coherence: float = 0.0,
 ) -> Vividness:
     """The temperature and gain at a vividness in [0, 1], on a scale of evenly spaced settings.
 
     >>> setting(0.25, ((1.0, 1.0), (0.5, 1.0), (0.3, 1.2)))
-    Vividness(temperature=0.75, gain=1.0, contrast=0.0, restraint=0.0)
+    Vividness(temperature=0.75, gain=1.0, contrast=0.0, restraint=0.0, coherence=0.0)
     """
     if not 0 <= vividness <= 1:
         raise ValueError(f"vividness must be between 0 (muted) and 1 (saturated), got {vividness}.")
@@ -66,6 +70,7 @@ def setting(
         float(np.interp(vividness, at, gains)),
         contrast,
         restraint,
+        coherence,
     )
 
 
@@ -121,10 +126,12 @@ def decode(
     gain: float = 1.0,
     contrast: float = 0.0,
     restraint: float = 0.0,
+    coherence: float = 0.0,
+    light: Float | None = None,
 ) -> tuple[Float, Float]:
     """The annealed mean color of each position, (h, w, 2), and its entropy, (h, w) in [0, 1].
 
-    The options are those of `Vividness`.
+    The options are those of `Vividness`; coherence needs `light`, the L* of each position, (h, w).
 
     The entropy is that of the distribution as the network gave it (temperature 1), divided by
     log 313: 0 is certain, 1 knows nothing.
@@ -146,8 +153,12 @@ def decode(
     for start in range(0, flat.shape[1], _BLOCK):
         part = slice(start, start + _BLOCK)
         ab[part], entropy[part] = _decode_block(flat[:, part], temperature)
-    ab = emphasized(ab, restrained(gain, restraint, entropy), contrast)
-    return ab.reshape(height, width, 2), entropy.reshape(height, width)
+    ab, entropy = ab.reshape(height, width, 2), entropy.reshape(height, width)
+    if coherence:
+        if light is None:
+            raise ValueError("coherence needs the L* of each position.")
+        ab = coherent(ab, light, entropy, coherence)
+    return emphasized(ab, restrained(gain, restraint, entropy), contrast), entropy
 
 
 def _decode_block(logits: Float, temperature: float) -> tuple[Float, Float]:

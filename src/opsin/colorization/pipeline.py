@@ -369,9 +369,9 @@ def _thumbnail(pixels: Any, card: Card) -> dict[str, Floats]:
 
 def _weaker(hints: Floats, card: Card, vividness: float) -> Floats:
     """Hints of which the colors asked for become, when the answer is made stronger."""
-    _, gain, contrast, restraint = _setting(card, vividness)
-    there = float(restrained(gain, restraint, SURE))
-    ab = before_emphasis(np.moveaxis(hints[:2], 0, -1), there, contrast)
+    how = _setting(card, vividness)
+    there = float(restrained(how.gain, how.restraint, SURE))
+    ab = before_emphasis(np.moveaxis(hints[:2], 0, -1), there, how.contrast)
     return np.concatenate([np.moveaxis(ab, -1, 0), hints[2:]])
 
 
@@ -382,7 +382,8 @@ def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
     if own is not None:
         how = Vividness(how.temperature, own)
     if table_of(card).answer == "bins":
-        ab, entropy = decode(said.raw, **how._asdict())
+        cells = upsample.cell_means(said.light[None], said.view.stride)[0]
+        ab, entropy = decode(said.raw, light=cells, **how._asdict())
     else:
         ab = emphasized(np.ascontiguousarray(said.raw.transpose(1, 2, 0)), how.gain, how.contrast)
     if said.points is None and said.light.std() < PLAIN:
@@ -396,4 +397,10 @@ def _setting(card: Card, vividness: float) -> Vividness:
     """What a model's card says of a vividness."""
     table = table_of(card)
     usual = DEFAULT_SCALE if table.answer == "bins" else AB_SCALE
-    return setting(vividness, table.vividness or usual, table.contrast, table.restraint)
+    return setting(
+        vividness,
+        table.vividness or usual,
+        contrast=table.contrast,
+        restraint=table.restraint,
+        coherence=table.coherence,
+    )

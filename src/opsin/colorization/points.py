@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
+from opsin.colorization.upsample import cell_means
 from opsin.models.view import View
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -64,7 +65,7 @@ def settle(ab: Floats, light: Floats, asked: Floats, *, stride: int) -> Floats:
     places = np.argwhere(mask > 0)
     if not len(places):
         return ab
-    shade = _cells(np.pad(light, padding, "edge"), stride)
+    shade = cell_means(light[None], stride)[0]
     colors = [
         _cells(np.pad(asked[channel], padding), stride) / mask.clip(1e-6) for channel in (0, 1)
     ]

@@ -61,7 +61,7 @@ def fit(ab: Floats, light: Floats) -> Plan:
         raise ValueError(f"light {light.shape} is no whole multiple of ab {ab.shape[:2]}.")
     color = np.moveaxis(np.asarray(ab, np.float32), -1, 0)
     fine = np.asarray(light, np.float32)[None]
-    coarse = _shrink(fine, scale)
+    coarse = cell_means(fine, scale)
     # A network's colors are softer than averages over its cells: as if they answered a
     # blurred lightness. The first step, in place, sharpens them.
     color = _step(color, _blur(coarse), coarse, 1)
@@ -134,8 +134,8 @@ def _slope(color: Floats, light: Floats) -> Floats:
     return slope
 
 
-def _shrink(planes: Floats, scale: int) -> Floats:
-    """Means over cells of scale x scale; the last ones may be cut off."""
+def cell_means(planes: Floats, scale: int) -> Floats:
+    """Means of planes (k, H, W) over cells of scale x scale; the last ones may be cut off."""
     k, h, w = planes.shape
     planes = np.pad(planes, ((0, 0), (0, -h % scale), (0, -w % scale)), mode="edge")
     cells = planes.reshape(k, -(-h // scale), scale, -(-w // scale), scale)

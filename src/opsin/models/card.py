@@ -33,6 +33,7 @@ The code that runs a model reads the card; nothing is guessed from a file name.
                                         # temperature and gain at vividness 0, 0.5 and 1
     contrast = 0.35                     # a power of the chroma: 0 treats all colors alike
     restraint = 1.0                     # less gain where the network is sure: 0 is one gain for all
+    coherence = 100.0                   # one surface, one color: 0 leaves each position alone
 
     [[figures]]
     name = "CIEDE2000, eval-diverse"
@@ -129,6 +130,8 @@ class Colorize(_Table, frozen=True, kw_only=True):
     """Strong colors are made stronger by this power of their chroma, weak ones weaker."""
     restraint: Annotated[float, Meta(ge=0, le=2)] = 0.0
     """The gain is less by so much where the network is sure, and more where it is not."""
+    coherence: Annotated[float, Meta(ge=0, le=1000)] = 0.0
+    """What neighbors that look alike count, when a surface is drawn to one color."""
 
 
 class Figure(_Table, frozen=True, kw_only=True):
