@@ -90,7 +90,7 @@ def test_decoding_needs_the_lightness_for_it() -> None:
 
 def test_the_default_gives_the_saucer_fewer_colors_than_it_would_without() -> None:
     [said] = ask(opsin.open(SAMPLES / "coffee.jpg"))
-    decoding = load_engine("default").card.decode
+    decoding = load_engine("default").card.colorize
     assert decoding is not None
     assert decoding.coherence > 0
     temperature, gain = decoding.vividness[1]

@@ -48,7 +48,7 @@ def coherent(ab: Floats, light: Floats, entropy: Floats, strength: float) -> Flo
         total[:-step] += link
 
     def pulled(x: Floats) -> Floats:
-        y = total * x
+        y: Floats = total * x
         for step, link in alike:
             y[:, step:] -= link * x[:, :-step]
             y[:, :-step] -= link * x[:, step:]

@@ -148,8 +148,8 @@ def decode(
     if temperature <= 0:
         raise ValueError(f"temperature must be above 0, got {temperature}.")
     flat = logits.reshape(bins, -1)
-    ab = np.empty((flat.shape[1], 2), np.float32)
-    entropy = np.empty(flat.shape[1], np.float32)
+    ab: Float = np.empty((flat.shape[1], 2), np.float32)
+    entropy: Float = np.empty(flat.shape[1], np.float32)
     for start in range(0, flat.shape[1], _BLOCK):
         part = slice(start, start + _BLOCK)
         ab[part], entropy[part] = _decode_block(flat[:, part], temperature)
