@@ -128,3 +128,14 @@ def test_the_tasks_are_listed(brightness, capsys):
     text = capsys.readouterr().out
     assert "colorize" in text
     assert "brightness" in text
+
+
+def test_a_picture_too_small_to_measure_is_passed_over_and_told(folder, capsys):
+    opsin.open(data.coffee()[:8, :9]).save(folder / "tiny.png")
+    call = ["evaluate", "colorize", str(folder), "--model", "tiny"]
+    assert main(call) == 1
+    told = capsys.readouterr()
+    assert "2 pictures" in told.out
+    assert "tiny.png: 9 x 8 pixels are too few to be measured" in told.err
+    assert main([*call[:2], str(folder / "tiny.png")]) == 1
+    assert capsys.readouterr().err.endswith("none of the pictures can be measured.\n")

@@ -181,3 +181,14 @@ def test_a_limit_takes_the_first(models, gray_photo, tmp_path, limit, plain):
     out = tmp_path / "out" / "s.png"
     found = compare(tmp_path, out, models="tiny", rows=1, limit=limit, plain=plain)
     assert len(found.pages) == limit
+
+
+def test_a_photograph_too_small_to_measure_is_passed_over_but_shown_plain(models, cat, tmp_path):
+    opsin.open(np.zeros((8, 9, 3), np.uint8)).save(cat.parent / "tiny.png")
+    skipped = []
+    found = compare(cat.parent, models="tiny", on_skip=skipped.append)
+    assert [one.name for one in found.photographs] == ["cat.png"]
+    assert "tiny.png: 9 x 8 pixels are too few to be measured" in skipped[0]
+    with pytest.raises(DataError, match=r"tiny\.png: 9 x 8 pixels are too few"):
+        compare(cat.parent, models="tiny")
+    assert len(compare(cat.parent, models="tiny", plain=True).photographs) == 2

@@ -11,7 +11,7 @@ from opsin.colorization.bins import BINS
 from opsin.colorization.pipeline import predict
 from opsin.errors import ExtraMissingError, ModelError, SaveError
 from opsin.inspect.draw import Share, Stage, draw, inspect, title
-from opsin.inspect.layers import Layer, chosen, graph_of, layers_of, look, stages
+from opsin.inspect.layers import Layer, chosen, graph_of, layers_of, look, place, stages
 from opsin.models.engine import runtime
 from opsin.models.store import find
 
@@ -219,10 +219,11 @@ def test_an_ensemble_is_not_one_network(cup):
 def test_titles_say_where_a_stage_lies_and_what_its_numbers_stand_for(astronaut):
     found = inspect(astronaut[::2, ::2], size=64)
     titles = [title(found, stage).splitlines() for stage in found.stages]
-    places = [first.partition(":")[0] for first, _ in titles]
-    bottom = "at the bottom, where the picture is smallest"
-    assert list(dict.fromkeys(places)) == ["on the way down", bottom, "on the way up"]
+    ways = ("on the way down", "at the bottom, where the picture is smallest", "on the way up")
+    seen = [way for first, _ in titles for way in ways if f"{way}:" in first]
+    assert list(dict.fromkeys(seen)) == list(ways)
     assert titles[0][0].endswith(" channels of 32 x 32, each number for 2 x 2 pixels")
+    assert titles[1][0].startswith("encoder, after block 2, on the way down: 24 channels")
     assert all(
         stage.layer.name in second for stage, (_, second) in zip(found.stages, titles, strict=True)
     )
@@ -237,3 +238,21 @@ def test_a_network_whose_inner_names_are_no_text_is_one_sentence(tmp_path, astro
     card.write_text(card.read_text().replace(*hashes))
     with pytest.raises(ModelError, match=r"tiny\.onnx: not a network in ONNX"):
         inspect(astronaut, model=str(card))
+
+
+def layers_named(*names):
+    return [Layer(name, "Relu", (1, 8, 4, 4), 0, True, name, 0) for name in names]
+
+
+def test_a_place_is_the_modules_around_in_words():
+    layers = layers_named(
+        "/decoder/climb/climb.6/Relu", "/decoder/Tanh", "/hint_enter/Conv", "/Add_8", "plain"
+    )
+    found = [place(layers, layer) for layer in layers]
+    assert found == ["decoder, climb 6", "decoder", "hint enter", "", ""]
+
+
+def test_what_lies_between_blocks_is_after_the_one_before():
+    layers = layers_named("/e/blocks.1/Add", "/e/Div", "/e/blocks.2/Add", "/e/Div_1", "/e/out/Conv")
+    found = [place(layers, layer) for layer in layers]
+    assert found == ["e, block 1", "e, after block 1", "e, block 2", "e, after block 2", "e, out"]

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from opsin.inspect.draw import Inspection
     from opsin.inspect.layers import Layer
 
-MOST_COLORS = 12  # in JSON
-
 
 def inspect(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photograph.")],
@@ -56,14 +54,14 @@ def inspect(
     names = list(dict.fromkeys(members(model)))
     cards(model)  # an unknown name stops before any page is written
     if only_list:
-        listed = [_layers(photo, name, size, wanted, as_json=as_json) for name in names]
+        listed = [_list(photo, name, size, wanted, as_json=as_json) for name in names]
         if as_json:
             print_json(listed[0] if len(listed) == 1 else listed)
         return
     documents = []
     for name, page in zip(names, pages(output, names), strict=True):
         found = run(photo, page, model=name, layers=wanted, channels=channels, size=size)
-        documents.append(document(found, page, channels))
+        documents.append({"page": str(page), **found.document(channels)})
         if not as_json:
             _print_stages(found)
             print(page)
@@ -84,44 +82,13 @@ def pages(output: Path, models: Sequence[str]) -> list[Path]:
     return [output.with_name(f"{output.stem}-{name}{output.suffix}") for name in behind]
 
 
-def document(found: Inspection, output: Path, channels: int) -> dict[str, Any]:
-    """What was seen as plain values for JSON."""
-    return {
-        "model": found.card.name,
-        "page": str(output),
-        "seen": list(found.light.shape),
-        "parameters": found.parameters,
-        "entropy": None if found.entropy is None else float(found.entropy.mean()),
-        "colors": [{"ab": list(ab), "share": share} for ab, share in found.colors[:MOST_COLORS]],
-        "layers": [
-            {
-                **_plain(stage.layer),
-                "mean": stage.mean,
-                "deviation": stage.std,
-                "dead": stage.dead,
-                "strongest": stage.strongest(channels),
-            }
-            for stage in found.stages
-        ],
-    }
-
-
 def _wanted(text: str) -> int | list[str]:
     if text.isdecimal() and int(text) == 0:
         raise typer.BadParameter("--layers must be 1 or more, or names.")
     return int(text) if text.isdecimal() else text.split(",")
 
 
-def _plain(layer: Layer) -> dict[str, Any]:
-    return {
-        "name": layer.name,
-        "kind": layer.kind,
-        "shape": list(layer.shape),
-        "parameters": layer.parameters,
-    }
-
-
-def _layers(
+def _list(
     photo: Path, model: str, size: int | None, wanted: int | Sequence[str] | None, *, as_json: bool
 ) -> list[dict[str, Any]]:
     """All layers as plain values; printed as a table, unless as JSON."""
@@ -137,15 +104,18 @@ def _layers(
         ]
         print_table(("layer", "", "kind", "shape", "parameters"), rows, words=3)
         print(f"{len(layers)} layers, {sum(layer.parameters for layer in layers):,} parameters.")
-    return [_plain(layer) | {"drawn": layer in drawn} for layer in layers]
+    return [layer.document() | {"drawn": layer in drawn} for layer in layers]
 
 
 def _print_stages(found: Inspection) -> None:
-    rows = [
-        (one.layer.name, _shape(one.layer), f"{one.mean:.3g}", f"{one.std:.3g}", f"{one.dead:.0%}")
-        for one in found.stages
-    ]
-    print_table(("layer", "shape", "mean", "deviation", "dead"), rows)
+    from opsin.inspect.layers import place
+
+    titles = ("layer", "where", "shape", "mean", "deviation", "dead")
+    rows = []
+    for one in found.stages:
+        figures = (f"{one.mean:.3g}", f"{one.std:.3g}", f"{one.dead:.0%}")
+        rows.append((one.layer.name, place(found.layers, one.layer), _shape(one.layer), *figures))
+    print_table(titles, rows, words=2)
 
 
 def _shape(layer: Layer) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from opsin import __version__
+from opsin.errors import DataError
 from opsin.evaluate.bootstrap import INTERVAL, Doubles, Estimate, bootstrap
 from opsin.machine import cores
 from opsin.models.card import Card
@@ -103,7 +104,8 @@ def report(
     """The report on all systems that `work` scores, item by item.
 
     `work` is called from several threads. It gives a picture's name, the scores of each system,
-    and what `on_item` is to be given, in the order of the items.
+    and what `on_item` is to be given, in the order of the items. No item at all is a
+    `DataError`.
     """
     names: list[str] = []
     columns: dict[str, list[Scores]] = {}
@@ -113,6 +115,8 @@ def report(
             columns.setdefault(system, []).append(one)
         if on_item:
             on_item(seen)
+    if not names:
+        raise DataError("none of the pictures can be measured.")
     rows = (summarize(system, scores, metrics) for system, scores in columns.items())
     return Report(tuple(names), tuple(metrics), tuple(rows))
 

@@ -19,8 +19,9 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 PEAK = 255
 _C1, _C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
-_REACH = 5
-_WINDOW = np.exp(-(np.arange(-_REACH, _REACH + 1) ** 2) / (2 * 1.5**2))
+WINDOW_RADIUS = 5
+SMALLEST = 2 * WINDOW_RADIUS + 1  # pixels a side
+_WINDOW = np.exp(-(np.arange(-WINDOW_RADIUS, WINDOW_RADIUS + 1) ** 2) / (2 * 1.5**2))
 _WINDOW /= _WINDOW.sum()
 _MIDDLE = np.float32(128)  # taken off first: variances in float32 lose fewer digits
 _BAND = 32  # rows filtered at once, so that they stay in the cache
@@ -49,9 +50,12 @@ class Reference:
 
 def reference(truth: Pixels) -> Reference:
     """What `ssim` needs of `truth` (H, W, 3), both sides at least 11 pixels."""
-    if min(truth.shape[:2]) <= 2 * _REACH:
+    if min(truth.shape[:2]) < SMALLEST:
         height, width = truth.shape[:2]
-        raise ValueError(f"SSIM needs pictures of at least 11 x 11 pixels, got {width} x {height}.")
+        raise ValueError(
+            f"SSIM needs pictures of at least {SMALLEST} x {SMALLEST} pixels, "
+            f"got {width} x {height}."
+        )
     planes = _planes(truth)
     mean = _blur(planes)
     return Reference(planes, mean, _blur(planes * planes) - mean * mean)
@@ -80,23 +84,23 @@ def _planes(pixels: Pixels) -> Floats:
 def _blur(planes: Floats) -> Floats:
     """Gaussian means over all windows inside of the planes (C, H, W): (C, H - 10, W - 10)."""
     channels, height, width = planes.shape
-    out = np.empty((channels, height - 2 * _REACH, width - 2 * _REACH), np.float32)
+    out = np.empty((channels, height - 2 * WINDOW_RADIUS, width - 2 * WINDOW_RADIUS), np.float32)
     for plane, result in zip(planes, out, strict=True):
         for top in range(0, len(result), _BAND):
             part = result[top : top + _BAND]
-            rows = _fold(plane[top : top + len(part) + 2 * _REACH])
+            rows = _fold(plane[top : top + len(part) + 2 * WINDOW_RADIUS])
             part[...] = _fold(rows.T).T
     return out
 
 
 def _fold(rows: Floats) -> Floats:
     """The window slid along the first axis; it is symmetric, so its two arms share a product."""
-    count = len(rows) - 2 * _REACH
-    total = rows[_REACH : _REACH + count] * np.float32(_WINDOW[_REACH])
-    room = np.empty_like(total)
-    for near in range(_REACH):
-        far = 2 * _REACH - near
-        np.add(rows[near : near + count], rows[far : far + count], out=room)
-        room *= np.float32(_WINDOW[near])
-        total += room
+    count = len(rows) - 2 * WINDOW_RADIUS
+    total = rows[WINDOW_RADIUS : WINDOW_RADIUS + count] * np.float32(_WINDOW[WINDOW_RADIUS])
+    scratch = np.empty_like(total)
+    for near in range(WINDOW_RADIUS):
+        far = 2 * WINDOW_RADIUS - near
+        np.add(rows[near : near + count], rows[far : far + count], out=scratch)
+        scratch *= np.float32(_WINDOW[near])
+        total += scratch
     return total

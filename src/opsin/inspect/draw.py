@@ -26,7 +26,7 @@ from opsin.drawing.sheet import GAP, PAPER, Cell, layout, lettering, save, stack
 from opsin.errors import ModelError
 from opsin.evaluate.colorization.candidates import gray_photo
 from opsin.evaluate.colorization.compare import spare
-from opsin.inspect.layers import Layer, chosen, layers_of, look, way
+from opsin.inspect.layers import Layer, chosen, layers_of, look, place, way
 from opsin.models.card import Card
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
@@ -96,6 +96,27 @@ class Inspection:
     def parameters(self) -> int:
         return sum(layer.parameters for layer in self.layers)
 
+    def document(self, channels: int = CHANNELS) -> dict[str, Any]:
+        """Plain values for JSON, with the `channels` strongest of each stage."""
+        return {
+            "model": self.card.name,
+            "seen": list(self.light.shape),
+            "parameters": self.parameters,
+            "entropy": None if self.entropy is None else float(self.entropy.mean()),
+            "colors": [{"ab": list(one.ab), "share": one.share} for one in self.colors[:COLORS]],
+            "layers": [
+                {
+                    **stage.layer.document(),
+                    "where": place(self.layers, stage.layer),
+                    "mean": stage.mean,
+                    "deviation": stage.std,
+                    "dead": stage.dead,
+                    "strongest": stage.strongest(channels),
+                }
+                for stage in self.stages
+            ],
+        }
+
 
 def inspect(
     photo: Any,
@@ -155,8 +176,8 @@ def draw(found: Inspection, *, channels: int = CHANNELS) -> Pixels:
 def title(found: Inspection, stage: Stage) -> str:
     """What a stage is, in two lines: for a student, and for who looks for it in the graph.
 
-    The first says where it lies, how much of the picture one number of it stands for, and how
-    many channels there are; the second has its name and figures.
+    The first says where it lies, how many channels there are, and how much of the picture one
+    number of them stands for; the second has its name in the graph and figures.
     """
     channels, rows, columns = stage.values.shape
     multiple = found.card.multiple
@@ -165,8 +186,9 @@ def title(found: Inspection, stage: Stage) -> str:
     whole = down == across and down.is_integer()  # not of the thumbnail
     seen = f", each number for {down:.0f} x {across:.0f} pixels" if whole else ""
     figures = f"mean {stage.mean:.3g}   deviation {stage.std:.3g}   dead {stage.dead:.0%}"
+    where = [place(found.layers, stage.layer), way(found.layers, stage.layer)]
     return (
-        f"{way(found.layers, stage.layer)}: {channels} channels of {rows} x {columns}{seen}\n"
+        f"{', '.join(filter(None, where))}: {channels} channels of {rows} x {columns}{seen}\n"
         f"{stage.layer.name}   {figures}"
     )
 

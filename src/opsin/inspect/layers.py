@@ -49,6 +49,13 @@ class Layer:
     tensor: str  # its output's name
     depth: int  # how many modules around it also hold all that use its output
 
+    def document(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        shape = list(self.shape)
+        return {
+            "name": self.name, "kind": self.kind, "shape": shape, "parameters": self.parameters
+        }  # fmt: skip
+
 
 class Tapped(Engine):
     """An engine that keeps what its last run gave at other tensors than its output."""
@@ -151,6 +158,33 @@ def way(layers: Sequence[Layer], layer: Layer) -> str:
     return "at the bottom, where the picture is smallest"
 
 
+def place(layers: Sequence[Layer], layer: Layer) -> str:
+    """The modules that a layer lies in, in words, with the numbers that the graph gives them.
+
+    One that lies between numbered modules is after the one before it. "" if it is in none.
+
+    >>> block, tap = (
+    ...     Layer(name, "Div", (1, 8, 4, 4), 0, True, name, 1)
+    ...     for name in ("/encoder/blocks.2/Add", "/encoder/Div_1")
+    ... )
+    >>> place([block, tap], block), place([block, tap], tap)
+    ('encoder, block 2', 'encoder, after block 2')
+    """
+    around = _modules(layer)
+    depth = len(around)
+    words = [
+        _in_words(module)
+        for module, inner in zip(around, [*around, ""][1:], strict=True)
+        if not inner.startswith(f"{module}.")  # a list of modules is named with each: climb/climb.6
+    ]
+    for before in map(_modules, reversed(layers[: layers.index(layer)])):
+        if depth and before[:depth] == around and len(before) > depth:
+            numbered = "." in before[depth]
+            words += [f"after {_in_words(before[depth])}"] if numbered else []
+            break
+    return ", ".join(words)
+
+
 def chosen(layers: Sequence[Layer], wanted: int | Sequence[str] | None) -> list[Layer]:
     """The stages; or that many, evenly spread; or those with a name, or the last in a module."""
     if wanted is None:
@@ -163,6 +197,22 @@ def chosen(layers: Sequence[Layer], wanted: int | Sequence[str] | None) -> list[
     pool = stages(layers) if wanted <= len(stages(layers)) else drawable
     places = np.linspace(0, len(pool) - 1, min(wanted, len(pool))).round().astype(int)
     return [pool[place] for place in places]
+
+
+def _modules(layer: Layer) -> list[str]:
+    """From the outermost on."""
+    return layer.name.strip("/").split("/")[:-1]
+
+
+def _in_words(module: str) -> str:
+    """A module's name as a student reads it.
+
+    >>> _in_words("blocks.2"), _in_words("hint_enter")
+    ('block 2', 'hint enter')
+    """
+    name, _, number = module.partition(".")
+    words = name.replace("_", " ")
+    return f"{words.removesuffix('s')} {number}" if number else words
 
 
 def _onnx() -> Any:

@@ -24,7 +24,7 @@ from opsin.colorization.pipeline import paint as colored
 from opsin.defaults import CELL, ROWS, VIVIDNESS
 from opsin.drawing.pixels import as_rgb, fitted
 from opsin.drawing.sheet import Cell, Sheet
-from opsin.errors import SaveError
+from opsin.errors import DataError, SaveError
 from opsin.evaluate.colorization.candidates import (
     Candidate,
     candidates,
@@ -147,19 +147,25 @@ def compare(
     provenance = described(chosen)
     compared: list[Compared] = []
     sheet = Sheet(output, cell=cell, rows=rows) if output else None
+    show = _plain if plain else _measured
+    if not plain:  # a network's first run is slower
+        list(runs(gray_photo(np.full((256, 256), 50, np.float32)), chosen))
     with sheet or nullcontext():
         for name, photo in islice(photos(paths, on_skip=on_skip), limit):
-            if plain:
-                found, cells = Compared(name), list(_plain(photo, chosen))
-            else:
-                if not compared:  # a network's first run is slower
-                    list(runs(photo, chosen))
-                found, cells = _measured(name, photo, chosen)
+            try:
+                found, cells = show(name, photo, chosen)
+            except DataError as error:  # too small to be measured
+                if on_skip is None:
+                    raise
+                on_skip(str(error))
+                continue
             compared.append(found)
             if sheet:
                 sheet.add(_row(cells, name, original=original))
             if on_photo:
                 on_photo(found)
+    if not compared:
+        raise DataError("none of the photographs can be measured; --plain shows them.")
     return Comparison(tuple(compared), tuple(sheet.pages) if sheet else (), provenance)
 
 
@@ -201,11 +207,13 @@ def _row(cells: Sequence[Cell], name: str, *, original: bool) -> list[Cell]:
     return [replace(first, caption=f"{name}\n{first.caption}".rstrip()), *others]
 
 
-def _plain(photo: Photo, chosen: Sequence[Candidate]) -> Iterator[Cell]:
+def _plain(name: str, photo: Photo, chosen: Sequence[Candidate]) -> tuple[Compared, list[Cell]]:
     """The photograph, and its colors by each candidate as `opsin colorize` gives them."""
-    yield Cell(as_rgb(photo.pixels))
-    for run in runs(photo, chosen):
-        yield Cell(as_rgb(colored(photo, run.answer).pixels), run.candidate.label)
+    cells = [
+        Cell(as_rgb(colored(photo, run.answer).pixels), run.candidate.label)
+        for run in runs(photo, chosen)
+    ]
+    return Compared(name), [Cell(as_rgb(photo.pixels)), *cells]
 
 
 def _measured(name: str, photo: Photo, chosen: Sequence[Candidate]) -> tuple[Compared, list[Cell]]:

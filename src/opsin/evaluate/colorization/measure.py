@@ -8,7 +8,7 @@ and enlarged as the answers are ("ceiling").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from opsin.colorization import prior
 from opsin.colorization.ensemble import cards
 from opsin.defaults import VIVIDNESS
 from opsin.drawing.sheet import Cell, Sheet
-from opsin.errors import needs_extra
+from opsin.errors import DataError, needs_extra
 from opsin.evaluate.colorization import equal
 from opsin.evaluate.colorization.candidates import (
     Candidate,
@@ -32,7 +32,7 @@ from opsin.evaluate.colorization.candidates import (
 )
 from opsin.evaluate.colorization.ceiling import ceiling
 from opsin.evaluate.colorization.judge import Judge
-from opsin.evaluate.colorization.scores import METRICS, Truth, paint, scores, truth_of
+from opsin.evaluate.colorization.scores import METRICS, Truth, paint, scores, too_small, truth_of
 from opsin.evaluate.frechet import Distances
 from opsin.evaluate.report import Metric, Report, Scores, report
 from opsin.sets.pictures import read
@@ -92,7 +92,7 @@ def evaluate(
     pages = Sheet(sheet) if sheet else None
     if colorfulness is not None:
         quietly = on_skip and (lambda _: None)  # it is told below
-        readable = read(data, limit=limit, on_skip=quietly)
+        readable = _measurable(read(data, limit=limit, on_skip=quietly), quietly)
         gains = equal.gains_of(readable, systems, colorfulness)
         systems = equal.scaled(systems, gains)
 
@@ -104,7 +104,7 @@ def evaluate(
         if on_picture:
             on_picture(scored)
 
-    pictures = read(data, limit=limit, on_skip=on_skip)
+    pictures = _measurable(read(data, limit=limit, on_skip=on_skip), on_skip)
     with pages or nullcontext():
         found = measure(pictures, systems, **_finest(chosen[0]), on_picture=see)
     for metric, collector in overall.items():
@@ -170,6 +170,20 @@ def cells(scored: Scored) -> list[Cell]:
             )
             row.append(Cell(pixels, f"{system}\n{figures}"))
     return row
+
+
+def _measurable(
+    pictures: Iterable[tuple[str, Pixels]], on_skip: Callable[[str], None] | None
+) -> Iterator[tuple[str, Pixels]]:
+    """Those that are large enough; another is told, or an error if nobody is there to be told."""
+    for name, rgb in pictures:
+        why = too_small(rgb, name)
+        if why and on_skip is None:
+            raise DataError(why)
+        if why and on_skip:
+            on_skip(why)
+        else:
+            yield name, rgb
 
 
 def _plain(truth: Truth) -> dict[str, Floats]:

@@ -32,6 +32,7 @@ from opsin.appearance import colorfulness, delta_e_2000
 from opsin.color import pixels_of_lab, rgb_to_lab
 from opsin.colorization import prior
 from opsin.colorization.bins import nearest_bins
+from opsin.errors import DataError
 from opsin.evaluate import similarity
 from opsin.evaluate.report import Metric, Scores, ratio
 
@@ -98,7 +99,12 @@ class Truth:
 
 
 def truth_of(rgb: Pixels, name: str = "") -> Truth:
-    """What `scores` needs of a photograph (H, W, 3) uint8: worth keeping for several answers."""
+    """What `scores` needs of a photograph (H, W, 3) uint8: worth keeping for several answers.
+
+    Too small a picture is a `DataError` that tells its `name`.
+    """
+    if why := too_small(rgb, name):
+        raise DataError(why)
     lab = rgb_to_lab(rgb.astype(np.float32) / 255)
     return Truth(
         name=name,
@@ -108,6 +114,17 @@ def truth_of(rgb: Pixels, name: str = "") -> Truth:
         near_edge=near_edges(lab[..., 0]),
         rarity=prior.rarity()[nearest_bins(lab[..., 1:])],
         similarity=similarity.reference(rgb),
+    )
+
+
+def too_small(rgb: Pixels, name: str) -> str:
+    """Why a picture (H, W, 3) cannot be measured; "" if it can."""
+    (height, width), least = rgb.shape[:2], similarity.SMALLEST
+    if min(height, width) >= least:
+        return ""
+    return (
+        f"{name or 'a picture'}: {width} x {height} pixels are too few to be measured. "
+        f"Leave out what is smaller than {least} x {least}."
     )
 
 
