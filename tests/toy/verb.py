@@ -20,5 +20,6 @@ def brightness(
         workers=workers,
         overwrite=False,
         dry_run=False,
+        report=None,
         as_json=as_json,
     )
