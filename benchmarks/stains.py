@@ -17,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from opsin.evaluate.colorize import Scored, evaluate, shrink
 
 from opsin.color import rgb_to_lab
+from opsin.evaluate.colorization.ceiling import shrink
+from opsin.evaluate.colorization.measure import Scored, evaluate
 
 Floats = NDArray[np.float32]
 
@@ -38,7 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     found: dict[str, list[tuple[float, float]]] = {}
 
-    def watch(scored: Scored) -> None:
+    def see(scored: Scored) -> None:
         true = spread(scored.truth.rgb)
         for system, pixels in scored.pixels.items():
             if system not in ("gray", "mean color"):
@@ -50,7 +51,7 @@ def main() -> None:
         model=arguments.model or "default",
         colorfulness=arguments.colorfulness,
         limit=arguments.limit,
-        watch=watch,
+        on_picture=see,
     )
     print("system                    stains  things  ratio")
     for system, rows in found.items():
