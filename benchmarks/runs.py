@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from opsin.appearance import colorfulness, delta_e_2000
 from opsin.color import lab_to_rgb, rgb_to_lab
-from opsin.colorization.objectives.regression import squashed
 from opsin.colorization.task import TASK
 from opsin.evaluate.bootstrap import bootstrap
 from opsin.evaluate.colorization.equal import curve, gain_for
@@ -84,12 +83,10 @@ def answer(run: Path, light: Float) -> Float:
     system = TASK.system(done.recipe.network)
     network = system.build().eval()
     network.load_state_dict(done.weights, strict=True)
-    side = system.thumbnail(network)
     found = []
     with torch.no_grad():
         for part in torch.from_numpy(light)[:, None].split(16):  # type: ignore[no-untyped-call]
-            given = [part, squashed(part, side)] if side else [part]
-            found.append(network(*given).permute(0, 2, 3, 1).numpy())
+            found.append(network(**network.given(part)).permute(0, 2, 3, 1).numpy())
     return np.concatenate(found)
 
 

@@ -132,16 +132,11 @@ def weigh(table: dict[str, Any]) -> dict[str, float]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from opsin.colorization.bins import BINS
     from opsin.colorization.task import TASK
 
     system = TASK.system(table)
     network = system.build().eval()
-    inputs = {"light": torch.zeros(1, 1, 256, 256)}
-    if "hints" in system.gives:
-        inputs |= {"hints": torch.zeros(1, 3, 256, 256), "condition": torch.zeros(1, len(BINS))}
-    if side := system.thumbnail(network):
-        inputs["thumbnail"] = torch.zeros(1, 1, side, side)
+    inputs = network.given(torch.zeros(1, 1, 256, 256))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(*inputs.values())
     return {

@@ -20,6 +20,7 @@ from colorization.running import (  # noqa: E402
 )
 from opsin.colorization import pipeline  # noqa: E402
 from opsin.colorization.data import Data  # noqa: E402
+from opsin.colorization.networks.colorizer import Colorizer  # noqa: E402
 from opsin.colorization.objectives.regression import RegressionObjective, Settings  # noqa: E402
 from opsin.colorization.task import SYSTEMS  # noqa: E402
 from opsin.errors import DataError, ModelError, RecipeError  # noqa: E402
@@ -120,18 +121,28 @@ def test_the_error_that_is_asked_for_is_minimized(scenes: Path, tmp_path: Path, 
     assert losses[f"{error}_error"] == pytest.approx(scale * losses["loss"], rel=1e-4)
 
 
+class Known(Colorizer):
+    """Answers what it was told."""
+
+    ab_scale = 1.0
+
+    def __init__(self, ab: torch.Tensor) -> None:
+        super().__init__()
+        self.ab = torch.nn.Parameter(ab)
+
+    def forward(self, light: torch.Tensor) -> torch.Tensor:
+        return self.ab
+
+
 def test_the_chebyshev_error_is_that_of_the_sum_and_of_the_difference() -> None:
     stepper = make_stepper(recipe("a1", 1))
     answer, truth = torch.randn(2, 1, 2, 4, 4)
     objective = RegressionObjective(
-        torch.nn.Conv2d(1, 2, 1),
+        Known(answer),
         Settings(error="chebyshev"),
         stepper=stepper,
-        reach=1.0,
-        thumbnail=None,
     )
-    network = torch.nn.Identity()
-    network.forward = lambda light: answer
+    network = objective.network
     loss, _ = objective.loss(network, {"light": truth[:, :1], "ab": truth})
     a, b = (answer - truth).unbind(dim=1)
     turned = ((a + b).abs() + (a - b).abs()).mean() / 2

@@ -16,6 +16,11 @@ from skimage.metrics import peak_signal_noise_ratio  # noqa: E402
 import opsin  # noqa: E402
 from opsin.appearance import colorfulness  # noqa: E402
 from opsin.color import lab_to_rgb, rgb_to_lab  # noqa: E402
+from opsin.colorization.networks.colorizer import (  # noqa: E402
+    CONDITION,
+    HINTS,
+    Colorizer,
+)
 from opsin.colorization.validation import ColorValidation  # noqa: E402
 from opsin.errors import DataError  # noqa: E402
 from opsin.sets.listing import list_pictures  # noqa: E402
@@ -26,11 +31,18 @@ Answer = Callable[[np.ndarray], np.ndarray]
 SIZE = 64
 
 
+class TakesAll(Colorizer):
+    """A network that may be given hints and a condition."""
+
+    optional = (HINTS, CONDITION)
+
+
 class Known:
     """An objective whose answers are made of the truth, and whose loss is the number of calls."""
 
     def __init__(self, truth: np.ndarray, answers: dict[str, Answer]) -> None:
         self.truth, self.made = truth, answers
+        self.network = TakesAll()
         self.done = 0
         self.batches: list[dict] = []
 

@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 import torch
 from msgspec import Meta
-from torch import nn
 
 from opsin.backbones import classifiers, efficientnet
 from opsin.colorization.data import Data, make_crop
@@ -30,6 +29,7 @@ from opsin.colorization.networks import (
     fusion,
     global_local,
 )
+from opsin.colorization.networks.colorizer import Colorizer
 from opsin.colorization.objectives import ColorObjective, adversarial, bins, regression
 from opsin.colorization.validation import ColorValidation
 from opsin.errors import DataError, RecipeError
@@ -86,12 +86,8 @@ class ColorSystem(System, frozen=True, kw_only=True):
                 "network.classes names a class twice. Write each once.", key="network.classes"
             )
 
-    def thumbnail(self, network: nn.Module) -> int | None:
-        """Side of the square to which the whole photograph is squashed for it; None: not seen."""
-        return network.size if isinstance(network, fusion.FusionWithClassifier) else None
-
-    def multiple(self, network: nn.Module) -> int:
-        return math.lcm(int(network.multiple), self.target_stride)  # type: ignore[arg-type]
+    def multiple(self, network: Colorizer) -> int:
+        return math.lcm(network.multiple, self.target_stride)
 
     def crop(
         self, picture: Picture, size: int, rng: np.random.Generator, *, settings: Data, whole: bool
@@ -120,14 +116,12 @@ class ColorSystem(System, frozen=True, kw_only=True):
         return FeatureCache(key, pictures=len(names), variants=settings.variants)
 
     def objective(
-        self, network: nn.Module, settings: Any, stepper: Stepper, cache: FeatureCache | None
+        self, network: Any, settings: Any, stepper: Stepper, cache: FeatureCache | None
     ) -> ColorObjective:
         return regression.RegressionObjective(
             network,
             settings,
             stepper=stepper,
-            reach=self.reach(),
-            thumbnail=self.thumbnail(network),
             cache=cache,
         )
 
@@ -143,18 +137,14 @@ class ColorSystem(System, frozen=True, kw_only=True):
             labels=known_labels(held, self.class_names()),
         )
 
-    def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:
+    def card(self, network: Colorizer, labels: Labels, decode: Mapping[str, Any]) -> Card:
         return card_of(self, network, labels, decode)
 
-    def graph(self, network: nn.Module, card: Card) -> Graph:
+    def graph(self, network: Colorizer, card: Card) -> Graph:
         return graph_of(network, card)
 
     def part(self, name: str) -> Graph | None:
         return discriminator(getattr(self, "size", 32)) if name == "discriminator" else None
-
-    def reach(self) -> float:
-        """a* and b* are divided by it before their error is taken."""
-        return fusion.REACH
 
 
 class EncoderDecoder(ColorSystem, frozen=True, kw_only=True):
@@ -162,7 +152,7 @@ class EncoderDecoder(ColorSystem, frozen=True, kw_only=True):
 
     paper: ClassVar[str] = "https://arxiv.org/abs/1712.03400"
 
-    def build(self) -> nn.Module:
+    def build(self) -> Colorizer:
         return encoder_decoder.EncoderDecoder()
 
 
@@ -176,7 +166,7 @@ class ClassifierDecoder(ColorSystem, frozen=True, kw_only=True):
     """Variant "probabilities": `efficientnet-lite0`, or any of timm's."""
     train_classifier: bool = False
 
-    def build(self) -> nn.Module:
+    def build(self) -> Colorizer:
         network = classifier_decoder.ClassifierDecoder(
             variant=self.variant, train_classifier=self.train_classifier
         )
@@ -184,7 +174,7 @@ class ClassifierDecoder(ColorSystem, frozen=True, kw_only=True):
             return network
         return fusion.FusionWithClassifier(network, classifiers.make_classifier(self.classifier))
 
-    def pretrain(self, network: nn.Module) -> None:
+    def pretrain(self, network: Colorizer) -> None:
         if isinstance(network, classifier_decoder.ClassifierDecoder) and network.classifier:
             network.classifier.load_state_dict(imagenet_encoder("lite0"), strict=True)
 
@@ -204,7 +194,7 @@ class Fusion(ColorSystem, frozen=True, kw_only=True):
     classifier: Classifier = classifiers.LITE0
     """`efficientnet-lite0`, or any of timm's, as the paper's `inception_resnet_v2`."""
 
-    def build(self) -> nn.Module:
+    def build(self) -> Colorizer:
         return fusion.FusionWithClassifier(
             fusion.Fusion(variant=self.variant, fused=self.fused),
             classifiers.make_classifier(self.classifier),
@@ -226,7 +216,7 @@ class GlobalLocal(ColorSystem, frozen=True, kw_only=True):
     use_global: bool = True
     batch_norm: bool = True
 
-    def build(self) -> nn.Module:
+    def build(self) -> Colorizer:
         return global_local.GlobalLocal(
             max(1, len(self.classes)),
             global_size=self.global_size,
@@ -236,12 +226,6 @@ class GlobalLocal(ColorSystem, frozen=True, kw_only=True):
 
     def class_names(self) -> tuple[str, ...]:
         return self.classes
-
-    def thumbnail(self, network: nn.Module) -> int | None:
-        return self.global_size if self.use_global else None
-
-    def reach(self) -> float:
-        return 2 * global_local.REACH  # the sigmoid's range, on which the paper takes the error
 
 
 class ConditionalGan(ColorSystem, frozen=True, kw_only=True):
@@ -273,14 +257,14 @@ class ConditionalGan(ColorSystem, frozen=True, kw_only=True):
                 key="objective.l1_weight",
             )
 
-    def build(self) -> nn.Module:
+    def build(self) -> Colorizer:
         generator = conditional_gan.Generator(
             size=self.size, residual=self.residual, dropout=self.dropout
         )
         return edge_net.GeneratorWithEdgeNet(generator) if self.edge_net else generator
 
     def objective(
-        self, network: nn.Module, settings: Any, stepper: Stepper, cache: FeatureCache | None
+        self, network: Any, settings: Any, stepper: Stepper, cache: FeatureCache | None
     ) -> ColorObjective:
         judge = conditional_gan.Discriminator(size=self.size)
         return adversarial.AdversarialObjective(network, judge, settings, stepper)
@@ -301,13 +285,12 @@ class ColorBins(ColorSystem, frozen=True, kw_only=True):
     encoder: Text = "imagenet"
     """`imagenet`, `none` (random), or the path of a .safetensors file of the backbone."""
 
-    def build(self) -> nn.Module:
+    def build(self) -> Colorizer:
         return color_bins.ColorBins(
             backbone=self.backbone, widths=self.widths, attention_blocks=self.attention_blocks
         )
 
-    def pretrain(self, network: nn.Module) -> None:
-        assert isinstance(network, color_bins.ColorBins)
+    def pretrain(self, network: color_bins.ColorBins) -> None:
         if self.encoder != "none":
             weights = imagenet_encoder(self.backbone, self.encoder)
             load_weights(
@@ -315,9 +298,8 @@ class ColorBins(ColorSystem, frozen=True, kw_only=True):
             )
 
     def objective(
-        self, network: nn.Module, settings: Any, stepper: Stepper, cache: FeatureCache | None
+        self, network: Any, settings: Any, stepper: Stepper, cache: FeatureCache | None
     ) -> ColorObjective:
-        assert isinstance(network, color_bins.ColorBins)
         return bins.BinsObjective(network, settings, stepper=stepper)
 
 

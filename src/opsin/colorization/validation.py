@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from opsin.appearance import colorfulness
 from opsin.color import lab_to_rgb, rgb_to_lab
-from opsin.colorization.bins import BINS
 from opsin.colorization.objectives import ColorObjective
 from opsin.sets.sources import Picture
 from opsin.training.loop import Batch
@@ -47,12 +47,12 @@ class ColorValidation(Validation):
         lab, stride = self.lab[part], self.stride
         count, height, width, _ = lab.shape
         cells = lab[..., 1:].reshape(count, height // stride, stride, width // stride, stride, 2)
+        light = np.ascontiguousarray(lab[..., 0][:, None])
+        given = self.objective.network.given(torch.from_numpy(light))
         return {
-            "light": np.ascontiguousarray(lab[..., 0][:, None]),
+            **{name: values.numpy() for name, values in given.items()},
             "ab": np.ascontiguousarray(cells.mean(axis=(2, 4)).transpose(0, 3, 1, 2)),
-            "hints": np.zeros((count, 3, height, width), np.float32),
             "things": np.zeros((count, 1, height // stride, width // stride), np.float32),
-            "condition": np.zeros((count, len(BINS)), np.float32),
         }
 
     def judge(

@@ -37,8 +37,11 @@ Batch = dict[str, Tensor]
 class Objective(Protocol):
     """What is trained, and how one step of it is done."""
 
-    network: nn.Module
-    """The network that is averaged, validated and exported."""
+    @property
+    def network(self) -> nn.Module:
+        """The network that is averaged, validated and exported."""
+        ...
+
     others: dict[str, nn.Module]
     """What else is trained and kept in the checkpoint, such as a discriminator."""
     optimizers: list[Optimizer]

@@ -7,6 +7,7 @@ their optimizers to `optimizers`, and has a `step` of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +36,8 @@ class Objective:
         self.optimizer = stepper.adamw(groups or [(list(network.parameters()), 1)])
         self.optimizers: list[Optimizer] = [self.optimizer]
 
-    def loss(self, network: nn.Module, batch: Batch) -> Loss:
-        """The loss of `network` on a batch that is where it is."""
+    def loss(self, network: Any, batch: Batch) -> Loss:
+        """The loss of `network`, of the type of its own, on a batch that is where it is."""
         raise NotImplementedError
 
     def step(self, batch: Batch) -> dict[str, float]:

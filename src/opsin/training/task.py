@@ -83,10 +83,10 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """The network; random, but for the pretrained parts that are never trained."""
         raise NotImplementedError
 
-    def pretrain(self, network: nn.Module) -> None:
+    def pretrain(self, network: Any) -> None:
         """Puts the weights into a new network that it starts with, if there are any."""
 
-    def multiple(self, network: nn.Module) -> int:
+    def multiple(self, network: Any) -> int:
         """Crops have sides of multiples of so many pixels."""
         return 1
 
@@ -104,9 +104,7 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """Where answers about training pictures are kept that come again; None: nowhere."""
         return None
 
-    def objective(
-        self, network: nn.Module, settings: Any, stepper: Stepper, cache: Any
-    ) -> Objective:
+    def objective(self, network: Any, settings: Any, stepper: Stepper, cache: Any) -> Objective:
         """The network with its losses and optimizers."""
         raise NotImplementedError
 
@@ -116,11 +114,11 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """Figures on held-back pictures, by step and averaged network; may write a sheet."""
         raise NotImplementedError
 
-    def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:
+    def card(self, network: Any, labels: Labels, decode: Mapping[str, Any]) -> Card:
         """The card of a network that is not yet written: without its hash."""
         raise NotImplementedError
 
-    def graph(self, network: nn.Module, card: Card) -> Graph:
+    def graph(self, network: Any, card: Card) -> Graph:
         """What is written of the network."""
         raise NotImplementedError
 

@@ -1,6 +1,5 @@
 """A1, and what all networks from A1 to A6 have in common."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,15 +8,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import onnxruntime  # noqa: E402
-
 from opsin.backbones.classifiers import Lite  # noqa: E402
 from opsin.colorization.networks.classifier_decoder import ClassifierDecoder  # noqa: E402
+from opsin.colorization.networks.color_bins import ColorBins  # noqa: E402
+from opsin.colorization.networks.colorizer import Small  # noqa: E402
 from opsin.colorization.networks.conditional_gan import Generator  # noqa: E402
 from opsin.colorization.networks.edge_net import GeneratorWithEdgeNet  # noqa: E402
 from opsin.colorization.networks.encoder_decoder import EncoderDecoder  # noqa: E402
 from opsin.colorization.networks.fusion import Fusion, FusionWithClassifier  # noqa: E402
 from opsin.colorization.networks.global_local import GlobalLocal  # noqa: E402
+from opsin.training.export import export_onnx  # noqa: E402
 
 # name -> how to build it, and the shape of what it is given beside L*
 NETWORKS: dict[str, tuple[Callable, tuple[int, ...]]] = {
@@ -101,40 +101,30 @@ def test_starts_near_gray(name: str) -> None:
     assert ab.square().mean().sqrt() < 10  # Lab units
 
 
-class Small(torch.nn.Module):
-    """What is exported."""
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, *given: torch.Tensor) -> torch.Tensor:
-        return self.network.small(*given)
-
-
 @EVERY
 def test_onnx_agrees_at_another_size_than_the_traced_one(name: str, tmp_path: Path) -> None:
-    network = Small(vivid(build(name))).eval()
-    step = network.network.multiple
-    path, names = str(tmp_path / "network.onnx"), ["light", "beside"][: 1 + bool(NETWORKS[name][1])]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer's notes on constants
-        torch.onnx.export(
-            network,
-            tuple(inputs(name, step, 2 * step, batch=1)),
-            path,
-            input_names=names,
-            output_names=["ab"],
-            dynamic_axes={"light": {2: "H", 3: "W"}, "ab": {2: "h", 3: "w"}},
-            opset_version=17,
-            dynamo=False,
-        )
-    given = inputs(name, 3 * step, step, batch=1)
-    with torch.no_grad():
-        ours = network(*given).numpy()
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    feed = dict(zip(names, (each.numpy() for each in given), strict=True))
-    np.testing.assert_allclose(session.run(None, feed)[0], ours, atol=1e-3 * np.abs(ours).max())
+    network = vivid(build(name))
+    step = network.multiple
+    names = ["light", "beside"][: 1 + bool(NETWORKS[name][1])]
+    examples = [
+        dict(zip(names, inputs(name, *size, batch=1), strict=True))
+        for size in ((step, 2 * step), (3 * step, step))
+    ]
+    axes = {"light": {2: "H", 3: "W"}, "ab": {2: "h", 3: "w"}}
+    pairs = export_onnx(Small(network), examples, tmp_path / "network.onnx", output="ab", axes=axes)
+    for (ours, stored), given in zip(pairs, examples, strict=True):  # weights are stored in half
+        assert ours.shape[2:] == tuple(side // network.stride for side in given["light"].shape[2:])
+        np.testing.assert_allclose(stored, ours, atol=0.02 * np.abs(ours).max())
+
+
+def test_what_a_network_is_given_is_what_it_takes() -> None:
+    light = torch.rand(2, 1, 64, 96) * 100
+    for network in (GlobalLocal(3, global_size=32), GlobalLocal(3, use_global=False), ColorBins()):
+        given = network.given(light)
+        assert list(given) == [entry.name for entry in network.inputs]
+        assert torch.isfinite(network(**given)).all()
+        assert all(not given[entry.name].any() for entry in network.inputs if entry.optional)
+    assert list(given) == ["light", "hints", "condition"]
 
 
 def test_decoder_sees_an_eighth_of_the_picture() -> None:

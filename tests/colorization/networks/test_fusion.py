@@ -129,7 +129,7 @@ def test_the_classifiers_answer_reaches_the_colors() -> None:
         ab = both.small(light, thumbnail)
         assert torch.equal(ab, fusion.small(light, 3 * RAMP[None]))
         assert not torch.equal(ab, both.small(light, -thumbnail))
-    assert (both.stride, both.multiple, both.size) == (2, 8, 8)
+    assert (both.stride, both.multiple, both.thumbnail) == (2, 8, 8)
 
 
 def test_an_unknown_variant_names_the_known() -> None:

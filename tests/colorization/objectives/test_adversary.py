@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from colorization.running import train  # noqa: E402
 
+from opsin.colorization.networks.colorizer import Colorizer  # noqa: E402
 from opsin.colorization.networks.conditional_gan import Discriminator  # noqa: E402
 from opsin.colorization.objectives.adversarial import AdversarialObjective  # noqa: E402
 from opsin.colorization.objectives.adversarial import Settings as GanSettings  # noqa: E402
@@ -27,10 +28,11 @@ from opsin.training.recipe import Optimizer, Recipe  # noqa: E402
 STEPPER = Stepper(torch.device("cpu"), bfloat16=False, schedule=Optimizer(clip=1e6))
 
 
-class OneColor(torch.nn.Module):
+class OneColor(Colorizer):
     """Answers every picture with the same color, which it learns."""
 
     stride = 2
+    ab_scale = 128.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,9 +59,7 @@ def batch(size: int = 32) -> dict[str, torch.Tensor]:
 
 
 def regression(**settings: float | str) -> RegressionObjective:
-    return RegressionObjective(
-        OneColor(), Settings(**settings), stepper=STEPPER, reach=128.0, thumbnail=None
-    )
+    return RegressionObjective(OneColor(), Settings(**settings), stepper=STEPPER)
 
 
 def test_a_network_is_rewarded_for_deceiving_the_discriminator() -> None:

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from colorization.running import system_of  # noqa: E402
 from torch import nn  # noqa: E402
 
+from opsin.colorization.networks.colorizer import Colorizer  # noqa: E402
 from opsin.colorization.networks.conditional_gan import Discriminator  # noqa: E402
 from opsin.colorization.networks.global_local import GlobalLocal  # noqa: E402
 from opsin.colorization.objectives.adversarial import AdversarialObjective  # noqa: E402
@@ -23,24 +24,25 @@ from opsin.training.recipe import Optimizer  # noqa: E402
 STEPPER = Stepper(torch.device("cpu"), False, Optimizer(weight_decay=0.0))
 
 
-class Answer(nn.Module):
+class Answer(Colorizer):
     """Answers what it was told, whatever it sees."""
 
-    def __init__(self, ab: torch.Tensor) -> None:
+    def __init__(self, ab: torch.Tensor, ab_scale: float = 100.0) -> None:
         super().__init__()
+        self.ab_scale = ab_scale
         self.ab = nn.Parameter(ab.clone())
 
     def forward(self, light: torch.Tensor) -> torch.Tensor:
         return self.ab
 
 
-def objective(ab: torch.Tensor, *, reach: float = 100.0, **settings: object) -> RegressionObjective:
+def objective(
+    ab: torch.Tensor, *, ab_scale: float = 100.0, **settings: object
+) -> RegressionObjective:
     return RegressionObjective(
-        Answer(ab),
+        Answer(ab, ab_scale),
         Settings(**settings),  # type: ignore[arg-type]
         stepper=STEPPER,
-        reach=reach,
-        thumbnail=None,
     )
 
 
@@ -61,7 +63,7 @@ def batch(ab: torch.Tensor) -> Batch:
     ("error", "loss"),
     [("squared", (0.3**2 + 0.1**2) / 2), ("absolute", 0.2), ("chebyshev", 0.3)],
 )
-def test_each_error_is_its_formula_in_units_of_the_reach(error: str, loss: float) -> None:
+def test_each_error_is_its_formula_in_units_of_the_scale(error: str, loss: float) -> None:
     losses = objective(flat(20, 10), error=error).step(batch(flat(50, 20)))
     assert losses["loss"] == pytest.approx(loss, rel=1e-5)
     if error != "squared":
@@ -73,8 +75,8 @@ def test_the_logs_squared_error_is_on_one_scale_for_all_systems() -> None:
     settings = GanSettings(adversarial=0.0)
     gan = AdversarialObjective(Answer(answer), Discriminator(), settings, stepper=STEPPER)
     found = [
-        objective(answer, reach=reach, error=error).losses(Answer(answer), batch(truth))
-        for reach in (100.0, 128.0)
+        objective(answer, ab_scale=ab_scale, error=error).losses(Answer(answer), batch(truth))
+        for ab_scale in (100.0, 128.0)
         for error in ("squared", "absolute")
     ]
     found.append(gan.losses(Answer(answer), batch(truth)))
@@ -106,10 +108,10 @@ def test_colors_steps_that_the_truth_has_not_are_an_error_and_those_it_has_are_n
     )
 
 
-def test_the_reach_is_the_range_of_each_networks_answer() -> None:
+def test_the_scale_is_the_range_of_each_networks_answer() -> None:
     """128 of the tanh; of A5's sigmoid the whole range of 220, on which its paper takes it."""
     kinds = {"encoder_decoder": 128, "fusion": 128, "classifier_decoder": 128, "global_local": 220}
-    assert {kind: system_of({"kind": kind}).reach() for kind in kinds} == kinds
+    assert {kind: system_of({"kind": kind}).build().ab_scale for kind in kinds} == kinds
 
 
 class Scenes(GlobalLocal):
@@ -117,6 +119,7 @@ class Scenes(GlobalLocal):
 
     def __init__(self, logits: torch.Tensor) -> None:
         nn.Module.__init__(self)
+        self.ab_scale, self.thumbnail = 1.0, 8
         self.known = nn.Parameter(logits)
 
     def both(self, light: torch.Tensor, thumbnail: torch.Tensor) -> tuple:
@@ -130,9 +133,7 @@ def test_the_class_counts_where_it_is_known() -> None:
         "ab": torch.zeros(3, 2, 8, 8),
         "label": torch.tensor([0, 1, -1]),
     }
-    one = RegressionObjective(
-        Scenes(logits), Settings(class_weight=0.5), stepper=STEPPER, reach=1.0, thumbnail=8
-    )
+    one = RegressionObjective(Scenes(logits), Settings(class_weight=0.5), stepper=STEPPER)
     losses = one.losses(one.network, given)
     right, wrong = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))
     assert losses["class_entropy"] == pytest.approx((right + wrong) / 2, rel=1e-5)
@@ -146,7 +147,9 @@ def test_the_thumbnail_is_the_whole_picture() -> None:
     """Left dark, right light: also in the square that the classifier sees."""
     seen: list[torch.Tensor] = []
 
-    class Looks(nn.Module):
+    class Looks(Colorizer):
+        ab_scale, thumbnail = 1.0, 8
+
         def __init__(self) -> None:
             super().__init__()
             self.gain = nn.Parameter(torch.ones(1))
@@ -157,7 +160,7 @@ def test_the_thumbnail_is_the_whole_picture() -> None:
 
     light = torch.zeros(1, 1, 16, 32)
     light[..., 16:] = 80
-    one = RegressionObjective(Looks(), Settings(), stepper=STEPPER, reach=1.0, thumbnail=8)
+    one = RegressionObjective(Looks(), Settings(), stepper=STEPPER)
     one.answers(one.network, light)
     (thumbnail,) = seen
     assert thumbnail.shape == (1, 1, 8, 8)

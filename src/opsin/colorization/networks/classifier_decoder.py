@@ -22,11 +22,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from opsin.backbones.efficientnet import CLASSES, Encoder
+from opsin.colorization.networks.colorizer import Colorizer
+from opsin.colorization.networks.fusion import REACH, Decoder, probabilities, repeated
 from opsin.colorization.networks.fusion import VARIANTS as FUSION_VARIANTS
-from opsin.colorization.networks.fusion import Decoder, probabilities, repeated
 
 
 class Source(NamedTuple):
@@ -40,8 +41,10 @@ class Source(NamedTuple):
 VARIANTS = {"map": Source(320, 32), "probabilities": Source(CLASSES, 8)}
 
 
-class ClassifierDecoder(nn.Module):
+class ClassifierDecoder(Colorizer):
     """L* ("map") or a classifier's numbers ("probabilities") in, a*b* out."""
+
+    ab_scale = REACH
 
     def __init__(self, *, variant: str = "map", train_classifier: bool = False) -> None:
         super().__init__()

@@ -19,11 +19,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from opsin.backbones.efficientnet import Encoder
+from opsin.colorization.networks.colorizer import CONDITION, HINTS, Colorizer
 
 Q = 313
 
 
-class ColorBins(nn.Module):
+class ColorBins(Colorizer):
     """L*, hints and a condition in, logits over the 313 bins out.
 
     `backbone` is the encoder: "lite0" or "lite2". `widths` are the decoder's channels at 1/32,
@@ -32,6 +33,7 @@ class ColorBins(nn.Module):
 
     stride = 4
     multiple = 32
+    optional = (HINTS, CONDITION)
 
     def __init__(
         self,

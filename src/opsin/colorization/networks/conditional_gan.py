@@ -35,6 +35,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from opsin.colorization.networks.colorizer import Colorizer
+
 REACH = 110.0  # a* and b* are -110..110
 SLOPE = 0.2  # of the discriminator's leaky ReLU
 
@@ -47,10 +49,10 @@ SIZES = {
 }
 
 
-class Generator(nn.Module):
+class Generator(Colorizer):
     """L* in, a*b* out, at full size."""
 
-    stride = 1
+    ab_scale = REACH
 
     def __init__(self, *, size: int = 32, residual: bool = False, dropout: float = 0.0) -> None:
         super().__init__()

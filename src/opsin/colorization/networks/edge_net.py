@@ -16,6 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from opsin.colorization.networks.colorizer import Colorizer
 from opsin.colorization.networks.conditional_gan import REACH, Generator, he
 
 WIDTH = 32
@@ -44,10 +45,10 @@ class EdgeNet(nn.Module):
         return (ab + REACH * self.change(x)).clamp(-REACH, REACH)  # (B, 2, H, W)
 
 
-class GeneratorWithEdgeNet(nn.Module):
+class GeneratorWithEdgeNet(Colorizer):
     """A6's generator and an EdgeNet behind it: L* in, a*b* out, at full size."""
 
-    stride = 1
+    ab_scale = REACH
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()

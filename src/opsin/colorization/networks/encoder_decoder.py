@@ -12,16 +12,18 @@ Letters: B pictures, H and W their height and width (multiples of 8).
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from opsin.colorization.networks.fusion import VARIANTS, WIDTH, Decoder, encoder, repeated
+from opsin.colorization.networks.colorizer import Colorizer
+from opsin.colorization.networks.fusion import REACH, VARIANTS, WIDTH, Decoder, encoder, repeated
 
 
-class EncoderDecoder(nn.Module):
+class EncoderDecoder(Colorizer):
     """L* in, a*b* out."""
 
     stride = 2
     multiple = 8
+    ab_scale = REACH
 
     def __init__(self) -> None:
         super().__init__()

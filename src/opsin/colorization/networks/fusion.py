@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -46,6 +46,7 @@ from torch import Tensor, nn
 
 from opsin.backbones.classifiers import Classifier
 from opsin.backbones.efficientnet import CLASSES
+from opsin.colorization.networks.colorizer import Colorizer
 
 REACH = 128.0  # a* and b* are -128..128
 WIDTH = 256  # channels of the local features, and after the fusion
@@ -110,10 +111,11 @@ VARIANTS = {
 }
 
 
-class Fusion(nn.Module):
+class Fusion(Colorizer):
     """L* and a classifier's numbers in, a*b* out."""
 
     multiple = 8
+    ab_scale = REACH
 
     def __init__(self, *, variant: str = "study", fused: str = "leveled") -> None:
         super().__init__()
@@ -147,23 +149,16 @@ class Fusion(nn.Module):
         return self.encoder(light / 50 - 1)
 
 
-class TakesFeatures(Protocol):
-    """`Fusion`, or another network that needs a classifier's answer."""
-
-    stride: int
-    multiple: int
-
-    def small(self, light: Tensor, features: Tensor) -> Tensor: ...
-
-
-class FusionWithClassifier(nn.Module):
+class FusionWithClassifier(Colorizer):
     """A colorizer and its classifier in one, for use and export."""
 
-    def __init__(self, fusion: TakesFeatures, classifier: Classifier) -> None:
+    def __init__(self, fusion: Colorizer, classifier: Classifier) -> None:
+        """`fusion` is a `Fusion`, or another network that needs a classifier's answer."""
         super().__init__()
         self.fusion = fusion
         self.classifier = classifier
-        self.stride, self.multiple, self.size = fusion.stride, fusion.multiple, classifier.size
+        self.stride, self.multiple = fusion.stride, fusion.multiple
+        self.ab_scale, self.thumbnail = fusion.ab_scale, classifier.size
 
     def forward(self, light: Tensor, thumbnail: Tensor) -> Tensor:
         """a*, b* (B, 2, H, W) of L* (B, 1, H, W) and the whole photograph's L* (B, 1, S, S)."""

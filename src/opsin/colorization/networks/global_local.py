@@ -25,14 +25,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from opsin.colorization.networks.colorizer import Colorizer
+
 REACH = 110.0  # a* and b* are -110..110
 
 
-class GlobalLocal(nn.Module):
+class GlobalLocal(Colorizer):
     """L* and a thumbnail of the whole photograph in, a*b* and the logits of its class out."""
 
     stride = 2
     multiple = 8
+    ab_scale = 2 * REACH  # the sigmoid's range, on which the paper takes the error
 
     def __init__(
         self,
@@ -45,7 +48,7 @@ class GlobalLocal(nn.Module):
         super().__init__()
         if global_size % 32:
             raise ValueError(f"global_size must be a multiple of 32, got {global_size}.")
-        self.global_size = global_size
+        self.thumbnail = global_size if use_global else None
         self.low = convs(1, ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1)), batch_norm)
         self.middle = convs(512, ((512, 1), (256, 1)), batch_norm)
         self.whole = Whole(classes, global_size, batch_norm) if use_global else None
@@ -73,10 +76,11 @@ class GlobalLocal(nn.Module):
         """The same before the last enlargement, (B, 2, H/2, W/2)."""
         return self.paint(self.fused(light, self.summary(thumbnail)))
 
-    def both(self, light: Tensor, thumbnail: Tensor) -> tuple[Tensor, Tensor]:
+    def both(self, light: Tensor, thumbnail: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """a*, b* (B, 2, H, W) and the classes' logits; the global branch runs once."""
         summary = self.summary(thumbnail)
-        return twice(self.paint(self.fused(light, summary))), self.logits(summary)
+        logits = None if summary is None else self.logits(summary)
+        return twice(self.paint(self.fused(light, summary))), logits
 
     def classify(self, thumbnail: Tensor) -> Tensor:
         """The classes' logits (B, classes), before the softmax."""
@@ -96,8 +100,8 @@ class GlobalLocal(nn.Module):
             return None
         if thumbnail is None:
             raise ValueError(
-                f"the global branch needs a thumbnail (B, 1, {self.global_size}, "
-                f"{self.global_size}) of the whole photograph."
+                f"the global branch needs a thumbnail (B, 1, {self.thumbnail}, "
+                f"{self.thumbnail}) of the whole photograph."
             )
         return self.whole.dense(self.global_map(thumbnail))
 

@@ -12,8 +12,9 @@ from typing import Annotated
 import msgspec
 import torch.nn.functional as F
 from msgspec import Meta
-from torch import Tensor, nn
+from torch import Tensor
 
+from opsin.colorization.networks.colorizer import Colorizer
 from opsin.colorization.networks.conditional_gan import REACH, Discriminator
 from opsin.colorization.objectives import ColorObjective
 from opsin.colorization.objectives.adversary import Adversary, Smoothing
@@ -42,7 +43,7 @@ class AdversarialObjective(ColorObjective):
     """Generator, discriminator, their losses and their two optimizers."""
 
     def __init__(
-        self, network: nn.Module, discriminator: Discriminator, settings: Settings, stepper: Stepper
+        self, network: Colorizer, discriminator: Discriminator, settings: Settings, stepper: Stepper
     ) -> None:
         super().__init__(network, stepper)
         self.settings = settings
@@ -66,7 +67,7 @@ class AdversarialObjective(ColorObjective):
             self.stepper.step(loss, self.optimizer)
         return as_numbers(own | parts)
 
-    def loss(self, network: nn.Module, batch: Batch) -> Loss:
+    def loss(self, network: Colorizer, batch: Batch) -> Loss:
         """The generator's loss, and its parts."""
         return self._loss(self.answer(network, batch), batch)
 

@@ -15,11 +15,12 @@ import torch
 import torch.nn.functional as F
 from msgspec import Meta
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from opsin.colorization.bins import BIN_OF_CELL, BINS, GRID, REACH
 from opsin.colorization.decode import decode
 from opsin.colorization.networks.color_bins import ColorBins
+from opsin.colorization.networks.colorizer import Colorizer
 from opsin.colorization.objectives import ColorObjective
 from opsin.training.loop import Batch, Stepper
 from opsin.training.objective import Loss
@@ -62,13 +63,12 @@ class BinsObjective(ColorObjective):
         self.bin_of_cell = torch.from_numpy(BIN_OF_CELL.astype(np.int64)).to(device)
         self.weight = torch.from_numpy(rebalancing(settings.uniform)).to(device)
 
-    def loss(self, network: nn.Module, batch: Batch) -> Loss:
+    def loss(self, network: ColorBins, batch: Batch) -> Loss:
         """The loss to minimize, and its parts.
 
         Where hints are given they are to change their things and nothing else: beyond those, what
         the network says without the hints is what it shall say with them.
         """
-        assert isinstance(network, ColorBins)
         maps = network.encoder(batch["light"])
         features = _rows(network.decode(maps, batch["hints"], batch["condition"]))
         ab = _rows(batch["ab"])
@@ -139,19 +139,14 @@ class BinsObjective(ColorObjective):
         return torch.stack(bins, dim=1), torch.stack(shares, dim=1)
 
     @torch.no_grad()
-    def answers(self, network: nn.Module, light: Tensor) -> dict[str, NDArray[np.float32]]:
-        batch, _, height, width = light.shape
-        given = {
-            "light": light,
-            "hints": torch.zeros(batch, 3, height, width),
-            "condition": torch.zeros(batch, len(BINS)),
-        }
+    def answers(self, network: Colorizer, light: Tensor) -> dict[str, NDArray[np.float32]]:
+        given = network.given(light)
         with self.stepper.autocast():
             logits = network(**self.stepper.to_device(given)).float().cpu().numpy()
         return {
             name: np.stack([decode(one, temperature=temperature)[0] for one in logits])
-            .repeat(4, axis=1)
-            .repeat(4, axis=2)
+            .repeat(network.stride, axis=1)
+            .repeat(network.stride, axis=2)
             for name, temperature in (("muted", 1.0), ("T=0.4", 0.4))
         }
 

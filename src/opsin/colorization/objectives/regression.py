@@ -8,9 +8,9 @@ sum of the absolute errors of a* + b* and a* - b*: so it is the median of a* - b
 whose sign is the best guess of which of the two is larger.
 
 The squared logarithmic error is that of Keras, (log(1 + y) - log(1 + t))^2 of the answer y and the
-truth t, both a* or b* divided by the network's reach (128: -1..1), and all below 1e-7 counted as
-1e-7. It is meant for counts, not for colors: green (a* < 0) and blue (b* < 0) are gray to it, and
-an answer below 0 has no gradient at all.
+truth t, both a* or b* divided by the network's `ab_scale` (128: -1..1), and all below 1e-7 counted
+as 1e-7. It is meant for counts, not for colors: green (a* < 0) and blue (b* < 0) are gray to it,
+and an answer below 0 has no gradient at all.
 
 With `adversarial` any of these networks learns to deceive a discriminator too.
 """
@@ -23,12 +23,12 @@ from typing import Literal
 import msgspec
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from opsin.colorization.features import FeatureCache
+from opsin.colorization.networks.colorizer import Colorizer
 from opsin.colorization.networks.conditional_gan import Discriminator
 from opsin.colorization.networks.fusion import FusionWithClassifier
-from opsin.colorization.networks.global_local import GlobalLocal
 from opsin.colorization.objectives import ColorObjective
 from opsin.colorization.objectives.adversary import Adversary, Smoothing
 from opsin.training.loop import Batch, Stepper
@@ -57,24 +57,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RegressionObjective(ColorObjective):
     """A network that answers with a*b*, its mean squared error and its optimizer.
 
-    a* and b* are divided by `reach` before the error is taken. `thumbnail` is the side of the
-    square to which the whole picture is squashed for the network, None if it takes none. The
-    discriminator, if the settings ask for one, is A6's; it sees 32 x 32 pixels at once.
+    The discriminator, if the settings ask for one, is A6's; it sees 32 x 32 pixels at once.
     """
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Colorizer,
         settings: Settings,
         *,
         stepper: Stepper,
-        reach: float,
-        thumbnail: int | None,
         cache: FeatureCache | None = None,
     ) -> None:
         super().__init__(network, stepper)
         self.settings, self.cache = settings, cache
-        self.reach, self.thumbnail = reach, thumbnail
         self.adversary: Adversary | None = None
         if settings.adversarial:
             self.adversary = Adversary(Discriminator(), stepper, smoothing=settings.smoothing)
@@ -92,11 +87,12 @@ class RegressionObjective(ColorObjective):
         self.stepper.step(loss, self.optimizer)
         return as_numbers(parts | judged)
 
-    def loss(self, network: nn.Module, batch: Batch) -> Loss:
+    def loss(self, network: Colorizer, batch: Batch) -> Loss:
         return self._loss(*self._answer(network, batch), batch)
 
     def _loss(self, answer: Tensor, logits: Tensor | None, batch: Batch) -> Loss:
-        ab, truth = answer.float() / self.reach, batch["ab"] / self.reach
+        scale = self.network.ab_scale
+        ab, truth = answer.float() / scale, batch["ab"] / scale
         total = ERRORS[self.settings.error](ab, truth)
         parts = {f"{self.settings.error}_error": total.detach()}
         parts["squared_error"] = squared_error(answer, batch["ab"])
@@ -115,7 +111,7 @@ class RegressionObjective(ColorObjective):
         parts["loss"] = total.detach()
         return total, parts
 
-    def answer(self, network: nn.Module, batch: Batch) -> Tensor:
+    def answer(self, network: Colorizer, batch: Batch) -> Tensor:
         return self._answer(network, batch)[0]
 
     def _judge(self, ab: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -124,22 +120,16 @@ class RegressionObjective(ColorObjective):
         Otherwise it would know an answer by its squares, which no learning can change.
         """
         assert self.adversary is not None
-        stride = int(self.network.stride)  # type: ignore[arg-type]  # each network says it
-        truth = enlarged(F.avg_pool2d(batch["ab"], stride), batch["light"])
+        truth = enlarged(F.avg_pool2d(batch["ab"], self.network.stride), batch["light"])
         return self.adversary.learn(batch["light"], truth, ab)
 
-    def _answer(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    def _answer(self, network: Colorizer, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """a*b* (B, 2, H, W), and the classes' logits of a network that has them."""
         light = batch["light"]
         if isinstance(network, FusionWithClassifier) and self.cache and "variant" in batch:
             features = self._features(network, batch)
             return enlarged(network.fusion.small(light, features), light), None
-        if self.thumbnail is None:
-            return network(light), None
-        small = squashed(light, self.thumbnail)
-        if isinstance(network, GlobalLocal):
-            return network.both(light, small)
-        return network(light, small), None
+        return network.both(**network.given(light))
 
     @torch.no_grad()
     def _features(self, network: FusionWithClassifier, batch: Batch) -> Tensor:
@@ -149,16 +139,11 @@ class RegressionObjective(ColorObjective):
         features, missing = self.cache.get(pictures, variants)
         if missing.any():
             light = batch["light"][torch.from_numpy(missing).to(batch["light"].device)]
-            found = network.classifier(squashed(light, network.size)).half().float().cpu().numpy()
+            found = network.classifier(network.given(light)["thumbnail"])
+            found = found.half().float().cpu().numpy()
             features[missing] = found  # as the cache will give it, so that a run can be repeated
             self.cache.put(pictures[missing], variants[missing], found)
         return torch.from_numpy(features).to(batch["light"].device)
-
-
-def squashed(light: Tensor, size: int) -> Tensor:
-    """The whole picture as a square of `size` pixels, (B, 1, size, size)."""
-    shrinks = min(light.shape[2:]) > size
-    return F.interpolate(light, size=(size, size), mode="bilinear", antialias=shrinks)
 
 
 def enlarged(small: Tensor, light: Tensor) -> Tensor:
@@ -185,7 +170,7 @@ ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def squared_error(answer: Tensor, truth: Tensor) -> Tensor:
-    """The mean squared error of a*b* (B, 2, H, W), in units of 110 whatever the network's reach.
+    """The mean squared error of a*b* (B, 2, H, W), in units of 110 whatever its `ab_scale`.
 
     For the log: the curves of all systems are on one scale.
     """
