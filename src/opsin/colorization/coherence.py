@@ -35,7 +35,8 @@ def coherent(ab: Floats, light: Floats, entropy: Floats, strength: float) -> Flo
 
     >>> spot = np.zeros((1, 9, 2), np.float32)
     >>> spot[0, 4] = 1
-    >>> coherent(spot, np.zeros((1, 9)), np.full((1, 9), 0.5), 100.0)[0, :, 0].round(1).tolist()
+    >>> done = coherent(spot, np.zeros((1, 9)), np.full((1, 9), 0.5), 100.0)[0, :, 0]
+    >>> [round(float(one), 1) for one in done]
     [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
     """
     height, width = light.shape
