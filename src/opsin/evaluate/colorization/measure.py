@@ -21,7 +21,7 @@ from opsin.colorization import prior
 from opsin.colorization.ensemble import cards
 from opsin.defaults import VIVIDNESS
 from opsin.drawing.sheet import Cell, Sheet
-from opsin.errors import DataError, needs_extra
+from opsin.errors import DataError
 from opsin.evaluate.colorization import equal
 from opsin.evaluate.colorization.candidates import (
     Candidate,
@@ -211,8 +211,8 @@ def _overall(
     """What is told of all pictures together, by its metric."""
     found: dict[Metric, Distances | Judge] = {}
     if features:
-        with needs_extra("a feature network", "train"):
-            from opsin.evaluate.features import load
+        from opsin.evaluate.features import load
+
         found[FRECHET] = Distances(load(features))
     if discriminator:
         found[JUDGED] = Judge(discriminator)
