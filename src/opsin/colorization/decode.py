@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from opsin.colorization.bins import BINS
 from opsin.colorization.coherence import coherent
+from opsin.models.card import Colorize
 
 Float = NDArray[np.float32]
 
@@ -47,6 +48,8 @@ class Vividness(NamedTuple):
 DEFAULT_SCALE: Final = ((0.7, 0.85), (0.6, 1.3), (0.4, 1.7))
 """Settings at vividness 0, 0.5 and 1 for a model whose card gives none: about the highest PSNR,
 nearly the truth's colorfulness, and beyond it (`benchmarks/vividness.py`)."""
+AB_SCALE: Final = ((1.0, 0.6), (1.0, 1.0), (1.0, 1.4))
+"""The same for networks that answer with a*b*."""
 
 
 def setting(
@@ -71,6 +74,17 @@ def setting(
         contrast,
         restraint,
         coherence,
+    )
+
+
+def setting_of(table: Colorize, vividness: float) -> Vividness:
+    """What a model's card says of a vividness."""
+    return setting(
+        vividness,
+        table.vividness or (DEFAULT_SCALE if table.answer == "bins" else AB_SCALE),
+        contrast=table.contrast,
+        restraint=table.restraint,
+        coherence=table.coherence,
     )
 
 

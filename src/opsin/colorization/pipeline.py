@@ -28,13 +28,12 @@ from opsin.appearance import color_kind
 from opsin.color import light_of_pixels, pixels_of_lab
 from opsin.colorization import upsample
 from opsin.colorization.decode import (
-    DEFAULT_SCALE,
     Vividness,
     before_emphasis,
     decode,
     emphasized,
     restrained,
-    setting,
+    setting_of,
 )
 from opsin.colorization.ensemble import Grid, mean, members, table_of
 from opsin.colorization.palette import Palette, shares_of
@@ -57,7 +56,6 @@ STRIP_PIXELS = 1 << 18  # smaller ones let two threads fight for the interpreter
 SURE = 0.48  # entropy at a point, the median of those in `benchmarks/points.py`
 PLAIN = 0.5  # deviation of L*: an empty page, of which a network would guess a sky
 LEAST_CHROMA = 0.5  # below this no eye sees a color
-AB_SCALE = ((1.0, 0.6), (1.0, 1.0), (1.0, 1.4))  # vividness of networks that answer with a*b*
 
 NOTES = {
     "color": "was in color: its own colors were left aside",
@@ -369,7 +367,7 @@ def _thumbnail(pixels: Any, card: Card) -> dict[str, Floats]:
 
 def _weaker(hints: Floats, card: Card, vividness: float) -> Floats:
     """Hints of which the colors asked for become, when the answer is made stronger."""
-    how = _setting(card, vividness)
+    how = setting_of(table_of(card), vividness)
     there = float(restrained(how.gain, how.restraint, SURE))
     ab = before_emphasis(np.moveaxis(hints[:2], 0, -1), there, how.contrast)
     return np.concatenate([np.moveaxis(ab, -1, 0), hints[2:]])
@@ -378,7 +376,7 @@ def _weaker(hints: Floats, card: Card, vividness: float) -> Floats:
 def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
     """The colors of one network, with a gain of one's own choice or with the model's."""
     card, entropy = said.card, None
-    how = _setting(card, vividness)
+    how = setting_of(table_of(card), vividness)
     if own is not None:
         how = Vividness(how.temperature, own)
     if table_of(card).answer == "bins":
@@ -391,16 +389,3 @@ def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
     if said.points is not None:
         ab = settle(ab, said.light, said.points, stride=said.view.stride)
     return Answer(ab, said.light, said.view, entropy, said.kind, (card,))
-
-
-def _setting(card: Card, vividness: float) -> Vividness:
-    """What a model's card says of a vividness."""
-    table = table_of(card)
-    usual = DEFAULT_SCALE if table.answer == "bins" else AB_SCALE
-    return setting(
-        vividness,
-        table.vividness or usual,
-        contrast=table.contrast,
-        restraint=table.restraint,
-        coherence=table.coherence,
-    )
