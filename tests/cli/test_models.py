@@ -21,7 +21,7 @@ def test_models_as_json(models, capsys):
     assert main(["models", "list", "--json"]) == 0
     assert "tiny" in [card["name"] for card in json.loads(capsys.readouterr().out)]
     assert main(["models", "show", "tiny", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["output"]["stride"] == 4
+    assert json.loads(capsys.readouterr().out)["outputs"][0]["shape"][2:] == ["H/4", "W/4"]
 
 
 def test_an_unknown_model_is_one_line_and_exit_code_1(models, capsys):

@@ -167,3 +167,14 @@ def test_points_on_the_command_line_are_those_in_python(cat, capsys):
     other = shutil.copy(cat, cat.with_name("b.jpg"))
     assert main(["colorize", str(cat), str(other), "--point", "1,1,#ffffff"]) == 2
     assert "are for one photograph" in capsys.readouterr().err
+
+
+def test_the_photograph_is_never_written_to(cat, capsys):
+    copy, link = cat.with_name("c.jpg"), cat.with_name("link.jpg")
+    opsin.colorize(opsin.open(cat)).save(copy)
+    link.symlink_to(cat)
+    before = cat.read_bytes()
+    for target in (cat, link):
+        assert main(["again", str(copy), "-o", str(target), "--overwrite"]) == 1
+        assert "is the photograph; it would be overwritten" in capsys.readouterr().err
+    assert cat.read_bytes() == before

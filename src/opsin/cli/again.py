@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -59,6 +60,7 @@ def again(
             done = make(
                 copy, original=original, model=model, vividness=vividness, size=size, points=known
             )
+            _refuse_photograph(target, copy, original)
             done.save(target, quality=quality, overwrite=overwrite)
         except (OpsinError, ValueError) as error:
             failed = True
@@ -68,3 +70,14 @@ def again(
         print("; ".join([f"{shown(target)} written", *done.notes]))
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _refuse_photograph(target: Path, copy: str, original: str | None) -> None:
+    """The photograph is never written to, whatever name or link leads to it."""
+    from opsin.colorization.again import original_of
+
+    photograph = Path(original) if original else original_of(copy)
+    if photograph and target.exists() and os.path.samefile(photograph, target):
+        raise WrongCallError(
+            f"{shown(target)} is the photograph; it would be overwritten. Choose another name."
+        )

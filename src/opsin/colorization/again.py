@@ -61,7 +61,8 @@ def again(
         **{key: value for key, value in changes.items() if value is not None},
     )
     place = Path(original) if original is not None else _original(Path(path), packet)
-    photo = open_photo(place, pixel_limit=pixel_limit, damaged=True) if place else copy
+    damaged = b"opsin:Damage" in packet  # then its photograph was taken so before
+    photo = open_photo(place, pixel_limit=pixel_limit, damaged=damaged) if place else copy
     return _painted(photo, asked, before, threads, from_copy=place is None)
 
 
@@ -83,6 +84,12 @@ def _painted(
     notes += [FROM_COPY] if from_copy else []
     notes += [OTHER_NETWORK] if asked.model == before.model and networks != before.networks else []
     return replace(done, metadata=replace(done.metadata, notes=tuple(notes)))
+
+
+def original_of(path: str | os.PathLike[str]) -> Path | None:
+    """The photograph that a colored copy was made from, if it lies beside it unchanged."""
+    packet = open_photo(path).metadata.xmp or b""
+    return _original(Path(path), packet) if packet else None
 
 
 def _original(copy: Path, packet: bytes) -> Path | None:
