@@ -15,7 +15,7 @@ import pytest
 
 import opsin
 from opsin.archive.attempt import attempt
-from opsin.archive.batch import run
+from opsin.archive.batch import run, shares
 from opsin.archive.jobs import Job, plan
 from opsin.archive.result import counts, frame
 from opsin.archive.resume import prepare, to_do
@@ -170,3 +170,9 @@ def test_a_folder_that_cannot_be_written_is_known_before_any_work(photos, monkey
     assert [str(job.source) for job in left] == ["in/1.png"]
     with pytest.raises(opsin.SaveError, match="closed: no permission"):
         prepare([job for job in jobs if job.source.parent.name == "closed"])
+
+
+def test_workers_share_the_cores(monkeypatch):
+    monkeypatch.setattr("opsin.machine.cores", lambda: 4)
+    assert [shares(count, 100) for count in (1, 2, 4, None)] == [(1, 4), (2, 2), (4, 1), (5, 1)]
+    assert shares(None, 1) == (1, 4)  # one photograph has all threads

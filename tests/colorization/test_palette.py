@@ -63,3 +63,8 @@ def test_a_copy_made_again_has_its_palette(tmp_path, gray: np.ndarray) -> None:
     opsin.colorize(opsin.open(tmp_path / "p.png"), palette=shares).save(copy)
     again = opsin.again(copy)
     assert np.array_equal(again.pixels, opsin.open(copy).pixels)
+
+
+@pytest.mark.parametrize("each", [0.001, 1.0])
+def test_shares_of_any_sum_are_brought_to_one(each: float) -> None:
+    assert shares_of(np.full(313, each)).sum() == pytest.approx(1, abs=0.01)
