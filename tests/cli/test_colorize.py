@@ -14,6 +14,7 @@ import pytest
 
 import opsin
 from opsin.cli import main
+from opsin.models.engine import DEVICES, devices
 
 
 @pytest.fixture
@@ -397,3 +398,17 @@ def _wait_for(condition, *, seconds=60):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def test_a_device_that_is_not_there_is_one_sentence(folder, scan, capsys):
+    scan.save("a.png")
+    missing = next(device for device in DEVICES if device not in devices())
+    for device in ("gpu", missing):  # no such word; not of this machine
+        assert colorize("a.png", "--device", device) == 1
+        error = capsys.readouterr().err
+        assert error.startswith("opsin: ")
+        assert f"'{device}'" in error
+        assert "There are: cpu" in error
+        assert error.count("\n") == 1
+    assert [path.name for path in folder.iterdir()] == ["a.png"]
+    assert colorize("a.png", "--device", "cpu") == 0

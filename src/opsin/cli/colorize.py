@@ -16,6 +16,7 @@ from opsin.cli.cluster import on_cluster, order_of
 from opsin.cli.options import (
     Cluster,
     Damaged,
+    Device,
     DryRun,
     Json,
     Model,
@@ -83,6 +84,7 @@ def colorize(
     overwrite: Overwrite = False,
     pixel_limit: PixelLimit = PIXEL_LIMIT,
     damaged: Damaged = False,
+    device: Device = "cpu",
     workers: Workers = None,
     cluster: Cluster = None,
     report: ReportFile = None,
@@ -107,6 +109,7 @@ def colorize(
         skip_color=skip_color,
         pixel_limit=pixel_limit,
         damaged=damaged,
+        device=device,
     )
     if "-" in (*paths, output):
         refuse_in_a_pipe(

@@ -37,6 +37,9 @@ Points: TypeAlias = Annotated[
         "--points", metavar="FILE.json", help='Many of them: [[120, 300, "#a03020"], ...]'
     ),
 ]
+Device: TypeAlias = Annotated[
+    str, typer.Option(help="cpu, cuda, coreml, directml or openvino, where ONNX Runtime has it.")
+]
 Quality: TypeAlias = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")]
 Overwrite: TypeAlias = Annotated[
     bool, typer.Option("--overwrite", help="Also do what is done already.")

@@ -35,13 +35,14 @@ class Colorizing:
     skip_color: bool = False
     pixel_limit: int = PIXEL_LIMIT
     damaged: bool = False
+    device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
         from opsin.colorization.ensemble import members
         from opsin.models.engine import load_engine
 
         for name in members(self.model):
-            load_engine(name, threads=threads)
+            load_engine(name, threads=threads, device=self.device)
 
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int
@@ -59,6 +60,7 @@ class Colorizing:
                 size=self.size,
                 points=self.points,
                 threads=threads,
+                device=self.device,
             )
         except ValueError as error:  # a point outside of this photograph
             raise WrongCallError(str(error)) from error
