@@ -146,7 +146,7 @@ def test_the_chebyshev_error_is_that_of_the_sum_and_of_the_difference() -> None:
     loss, _ = objective.loss(network, {"light": truth[:, :1], "ab": truth})
     a, b = (answer - truth).unbind(dim=1)
     turned = ((a + b).abs() + (a - b).abs()).mean() / 2
-    assert float(loss) == pytest.approx(float(turned), rel=1e-6)
+    assert float(loss.detach()) == pytest.approx(float(turned.detach()), rel=1e-6)
 
 
 def test_bfloat16_learns_as_float32_does(scenes: Path, tmp_path: Path) -> None:
