@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 import numpy as np
-import torch
 import torch.nn.functional as F
 from msgspec import Meta
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from opsin.training.crops import Data, Example, known_labels, random_square
 from opsin.training.loop import Batch, Stepper
 from opsin.training.objective import Loss, Objective
 from opsin.training.recipe import Share
-from opsin.training.task import Graph, Labels, System, Task
+from opsin.training.task import Labels, System, Task, card_for
 from opsin.training.validation import Validation
 from toy.answer import light_of
 
@@ -81,21 +80,10 @@ class Brightness(System, frozen=True, kw_only=True):
         return Held(objective, held.pictures, out, size=settings.validation_size, labels=labels)
 
     def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:
-        return Card(
-            **msgspec.structs.asdict(labels),
-            task="brightness",
-            network=self.kind,
-            file=f"{labels.name}.onnx",
-            sha256="0" * 64,
-            paper="",
-            labels=self.classes,
-            inputs=(Input(name="light", shape=(1, 1, "H", "W"), unit="sRGB, 0 to 1"),),
-            outputs=(Output(name="logits", shape=(1, len(self.classes))),),
-        )
-
-    def graph(self, network: nn.Module, card: Card) -> Graph:
-        examples = [{"light": torch.rand(1, 1, 40, side)} for side in (32, 60)]
-        return Graph(network, examples, "logits", {"light": {2: "H", 3: "W"}})
+        light = Input(name="light", shape=(1, 1, "H", "W"), unit="sRGB, 0 to 1")
+        classes = Output(name="logits", shape=(1, len(self.classes)))
+        card = card_for("brightness", self, labels, inputs=(light,), outputs=(classes,))
+        return msgspec.structs.replace(card, labels=self.classes)
 
 
 TASK = Task("brightness", Data, {"mean_light": Brightness})

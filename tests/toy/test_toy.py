@@ -18,7 +18,7 @@ from importlib.metadata import EntryPoint  # noqa: E402
 import opsin  # noqa: E402
 from opsin import cli, tasks  # noqa: E402
 from opsin.cli import main  # noqa: E402
-from opsin.errors import OpsinError  # noqa: E402
+from opsin.errors import OpsinError, RecipeError  # noqa: E402
 from opsin.interrupt import Stopped, as_interrupts  # noqa: E402
 from opsin.training import run  # noqa: E402
 from opsin.training.recipe import read_recipe  # noqa: E402
@@ -91,6 +91,36 @@ def test_it_trains_is_exported_answers_and_is_judged_by_the_same_commands(
 
     with pytest.raises(OpsinError, match="does not colorize: its task is 'brightness'"):
         opsin.colorize(np.zeros((40, 40), np.uint8), model="mine")
+
+    words = ["export", str(out), "-o", str(tmp_path / "other"), "--contrast", "0.5"]
+    assert main(words) == 1
+    assert "contrast says nothing to a model of the task 'brightness'" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("network.kind=sun", 'must be one of "mean_light"'),
+        ("network.sun=1", "network.sun is not a setting"),
+        ("objective.smoothing=2", "a number from 0 to 1"),
+        ("data.film=0.5", "data.film is not a setting"),
+        ("data.small_share=0.5", "data.small_size = 64, but it must be at most data.size = 32"),
+    ],
+)
+def test_its_recipes_are_checked_before_anything_is_written(
+    change: str, message: str, recipe: Path, shades: Path, tmp_path: Path, capsys
+) -> None:
+    words = ["train", str(recipe), "--data", str(shades), "-o", str(tmp_path / "run")]
+    assert main([*words, "--set", change]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_of_another_task_is_refused(recipe: Path, shades: Path, tmp_path: Path) -> None:
+    settings = read_recipe(recipe, ('task="colorize"',))
+    with pytest.raises(RecipeError, match='task = "colorize", but this trains the task "bright'):
+        run.train(TASK, settings, [shades], tmp_path / "run", workers=0)
 
 
 def test_a_stopped_run_is_the_unstopped_run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,7 +15,7 @@ from opsin.colorization.ensemble import table_of
 from opsin.colorization.networks.colorizer import Colorizer, Small
 from opsin.colorization.networks.conditional_gan import Discriminator
 from opsin.models.card import CHANNELS, Card, Colorize, Output, map_shape
-from opsin.training.task import Graph, Labels, Pairs, mean_difference
+from opsin.training.task import Graph, Labels, Pairs, card_for, graph_for, mean_difference
 
 if TYPE_CHECKING:
     from opsin.colorization.task import ColorSystem
@@ -28,35 +29,26 @@ def card_of(
     """The card of a network that is not yet written, without its hash."""
     bins = system.answer == "bins"
     shape = map_shape(CHANNELS[system.answer], network.stride)
-    return Card(
-        name=labels.name,
-        version=labels.version,
-        task="colorize",
-        network=system.kind,
-        file=f"{labels.name}.onnx",
-        sha256="0" * 64,
-        license=labels.license,
-        paper=system.paper,
-        training_data=labels.training_data,
-        size=labels.size,
-        multiple=max(32, network.multiple),
+    card = card_for(
+        "colorize",
+        system,
+        labels,
         inputs=network.inputs,
         outputs=(Output(name="logits" if bins else "ab", shape=shape),),
-        colorize=Colorize(
-            answer=system.answer, **({"vividness": DEFAULT_SCALE, **decode} if bins else {})
-        ),
+        multiple=max(32, network.multiple),
     )
+    table = {"vividness": DEFAULT_SCALE, **decode} if bins else {}
+    return msgspec.structs.replace(card, colorize=Colorize(answer=system.answer, **table))
 
 
 def graph_of(network: Colorizer, card: Card) -> Graph:
     """The network that answers small, for its photograph's own enlargement is better."""
-    output, bins = card.outputs[0], table_of(card).answer == "bins"
-    return Graph(
+    bins = table_of(card).answer == "bins"
+    return graph_for(
         network if bins else Small(network),
+        card,
         [_example(network, 3 * card.multiple, 2 * card.multiple), _example(network, 256, 384)],
-        output.name,
-        {one.name: one.free_axes() for one in (*card.inputs, output)},
-        _color_difference if bins else mean_difference,
+        difference=_color_difference if bins else mean_difference,
     )
 
 

@@ -79,6 +79,7 @@ def train(
     if loop.is_lead():
         validate = system.validation(objective, held, settings, out)
         write_atomically(out / RECIPE, msgspec.json.format(msgspec.json.encode(recipe)))
+        about = {"training": describe(listing), "validation": describe(held)}
         log = RunLog(
             out,
             steps=recipe.steps,
@@ -86,11 +87,7 @@ def train(
             validate=validate,
             show=show,
             advance=advance,
-            about={
-                "training": describe(listing),
-                "validation": describe(held),
-                **({"sheets": system.sheets} if system.sheets else {}),
-            },
+            about=about | ({"sheets": system.sheets} if system.sheets else {}),
         )
     loop.train(recipe, objective, batches, state, out=out, log=log, tell=show)
     if dist.is_initialized():

@@ -15,13 +15,15 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
+import torch
 from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from opsin.errors import DataError, RecipeError
-from opsin.models.card import Card, Line, Name, Text, Word
+from opsin.models.card import Card, Input, Line, Name, Output, Port, Text, Word
 from opsin.models.store import find
+from opsin.models.trial import made_inputs
 from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture
 from opsin.training.checkpoint import load_weights, read_state, weights_of
@@ -59,6 +61,46 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
     version: Word
     training_data: Line
     size: Annotated[int, Meta(ge=32, le=2048, examples=[256])]
+
+
+def card_for(
+    task: str,
+    system: System,
+    labels: Labels,
+    *,
+    inputs: Sequence[Input],
+    outputs: Sequence[Output],
+    multiple: int = 1,
+) -> Card:
+    """The card of a network that is not yet written, without its hash."""
+    return Card(
+        name=labels.name,
+        version=labels.version,
+        task=task,
+        network=system.kind,
+        file=f"{labels.name}.onnx",
+        sha256="0" * 64,
+        license=labels.license,
+        paper=system.paper,
+        training_data=labels.training_data,
+        size=labels.size,
+        multiple=multiple,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+    )
+
+
+def graph_for(
+    network: nn.Module,
+    card: Card,
+    examples: Sequence[Mapping[str, Tensor]],
+    *,
+    difference: Callable[[Pairs], float] = mean_difference,
+) -> Graph:
+    """The graph that a card promises."""
+    ports: list[Port] = [*card.inputs, card.outputs[0]]
+    axes = {port.name: port.free_axes() for port in ports}
+    return Graph(network, examples, card.outputs[0].name, axes, difference)
 
 
 class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -119,8 +161,17 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         raise NotImplementedError
 
     def graph(self, network: Any, card: Card) -> Graph:
-        """What is written of the network."""
-        raise NotImplementedError
+        """What is written of the network: if nothing else is said all of it, tried on two pictures.
+
+        One with inputs that may be left out has a graph of its own.
+        """
+        side = card.multiple * -(-32 // card.multiple)
+        made = [made_inputs(card, side, 2 * side), made_inputs(card, 3 * side, side)]
+        return graph_for(
+            network,
+            card,
+            [{name: torch.from_numpy(one) for name, one in each.items()} for each in made],
+        )
 
     def part(self, name: str) -> Graph | None:
         """What is trained beside the network by that name and exported too, without weights."""
@@ -161,6 +212,10 @@ class Task:
     def tables(self, recipe: Recipe) -> Tables:
         """The tables of a recipe; a `RecipeError` names the first setting that is wrong."""
         section(msgspec.to_builtins(recipe), Recipe)  # one made in Python was not checked
+        if recipe.task != self.name:
+            raise RecipeError(
+                f'task = "{recipe.task}", but this trains the task "{self.name}".', key="task"
+            )
         system = self.system(recipe.network)
         data = section(recipe.data, self.data, "data")
         objective = section(recipe.objective, system.settings, "objective")
