@@ -246,3 +246,20 @@ def threads() -> Iterator[Any]:
         scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
     ) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def folder(models, tmp_path, monkeypatch):
+    """An empty folder to work in."""
+    path = tmp_path / "work"
+    path.mkdir()
+    monkeypatch.chdir(path)
+    return path
+
+
+@pytest.fixture
+def scan(gray_photo):
+    """A small gray photograph."""
+    import opsin
+
+    return opsin.open(gray_photo[::4, ::4])

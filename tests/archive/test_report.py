@@ -21,14 +21,6 @@ from opsin.cli import main
 
 
 @pytest.fixture
-def folder(models, tmp_path, monkeypatch):
-    path = tmp_path / "work"
-    path.mkdir()
-    monkeypatch.chdir(path)
-    return path
-
-
-@pytest.fixture
 def scan(gray_photo):
     return opsin.open(gray_photo[::2, ::2])
 

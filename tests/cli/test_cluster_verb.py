@@ -79,6 +79,9 @@ def test_a_dry_run_tells_and_writes_nothing(
     call = ["colorize", str(scans), "-o", str(tmp_path / "out"), "--cluster", "local", "--dry-run"]
     assert main(call) == 0
     assert "1950/a.jpg -> 1950/a-color.jpg" in capsys.readouterr().out.splitlines()
+    assert main([*call, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["planned"] == len(told["files"]) > 0
     assert not (tmp_path / "out").exists()
 
 

@@ -17,20 +17,6 @@ from opsin.cli import main
 from opsin.models.engine import DEVICES, devices
 
 
-@pytest.fixture
-def folder(models, tmp_path, monkeypatch):
-    """An empty folder to work in."""
-    path = tmp_path / "work"
-    path.mkdir()
-    monkeypatch.chdir(path)
-    return path
-
-
-@pytest.fixture
-def scan(gray_photo):
-    return opsin.open(gray_photo[::4, ::4])
-
-
 def colorize(*arguments):
     return main(["colorize", "--model", "tiny", *map(str, arguments)])
 

@@ -25,19 +25,6 @@ linux = pytest.mark.skipif(sys.platform == "win32", reason="pipes and links as P
 
 
 @pytest.fixture
-def folder(models, tmp_path, monkeypatch):
-    path = tmp_path / "work"
-    path.mkdir()
-    monkeypatch.chdir(path)
-    return path
-
-
-@pytest.fixture
-def scan(gray_photo):
-    return opsin.open(gray_photo[::4, ::4])
-
-
-@pytest.fixture
 def other(gray_photo):
     return opsin.open(gray_photo[::4, ::4][::-1].copy())
 

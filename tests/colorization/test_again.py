@@ -13,7 +13,7 @@ import opsin
 from opsin.appearance import delta_e_2000
 from opsin.cli import main
 from opsin.color import rgb_to_lab
-from opsin.colorization.again import FROM_COPY, OTHER_NETWORK
+from opsin.colorization.again import FROM_COPY, OTHER_NETWORK, OTHER_PHOTOGRAPH
 from opsin.colorization.request import Request, plain_points, point_of, points_in, request_of
 from opsin.errors import PhotoError, WrongCallError
 from opsin.formats import xmp
@@ -174,7 +174,18 @@ def test_the_photograph_is_never_written_to(cat, capsys):
     opsin.colorize(opsin.open(cat)).save(copy)
     link.symlink_to(cat)
     before = cat.read_bytes()
-    for target in (cat, link):
+    other = Path(shutil.copy(CAT.with_name("coffee.jpg"), cat.with_name("other.jpg")))
+    for target in (cat, link, other):
         assert main(["again", str(copy), "-o", str(target), "--overwrite"]) == 1
-        assert "is the photograph; it would be overwritten" in capsys.readouterr().err
+        assert "was not colored by opsin, and stays as it is" in capsys.readouterr().err
     assert cat.read_bytes() == before
+    assert other.read_bytes() == CAT.with_name("coffee.jpg").read_bytes()
+    assert main(["again", str(copy), "-o", str(copy), "--overwrite"]) == 0
+
+
+def test_a_photograph_that_is_given_and_is_another_is_told(cat):
+    copy = cat.with_name("c.png")
+    opsin.colorize(opsin.open(cat)).save(copy)
+    assert opsin.again(copy, original=cat).notes == ()
+    other = CAT.with_name("coffee.jpg")
+    assert opsin.again(copy, original=other).notes == (OTHER_PHOTOGRAPH,)

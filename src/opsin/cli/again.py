@@ -11,9 +11,9 @@ import typer
 
 from opsin.cli import FAILED
 from opsin.cli.options import Point, Points, Quality
-from opsin.defaults import QUALITY
-from opsin.errors import OpsinError, WrongCallError
-from opsin.files import shown
+from opsin.defaults import QUALITY, SIZES
+from opsin.errors import OpsinError, SaveError, WrongCallError
+from opsin.files import find_in_file, shown
 
 END = "-again"
 
@@ -32,7 +32,10 @@ def again(
         float | None, typer.Option(min=0, max=1, help="Another one. [default: as it was]")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Another one. [default: as it was]")] = None,
-    size: Annotated[int | None, typer.Option(help="Another one. [default: as it was]")] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(min=SIZES[0], max=SIZES[1], help="Another one. [default: as it was]"),
+    ] = None,
     point: Point = None,
     points: Points = None,
     quality: Quality = QUALITY,
@@ -57,11 +60,11 @@ def again(
     for copy in copies:
         target = Path(output) if output else Path(copy).with_stem(Path(copy).stem + END)
         try:
+            _check(target, overwrite=overwrite)
             done = make(
                 copy, original=original, model=model, vividness=vividness, size=size, points=known
             )
-            _refuse_photograph(target, copy, original)
-            done.save(target, quality=quality, overwrite=overwrite)
+            done.save(target, quality=quality)
         except (OpsinError, ValueError) as error:
             failed = True
             text = str(error)
@@ -72,12 +75,15 @@ def again(
         raise typer.Exit(FAILED)
 
 
-def _refuse_photograph(target: Path, copy: str, original: str | None) -> None:
-    """The photograph is never written to, whatever name or link leads to it."""
-    from opsin.colorization.again import original_of
+def _check(target: Path, *, overwrite: bool) -> None:
+    """Nothing is replaced but a picture that opsin has colored, and that only when asked for."""
+    from opsin.formats.xmp import ORIGIN
 
-    photograph = Path(original) if original else original_of(copy)
-    if photograph and target.exists() and os.path.samefile(photograph, target):
-        raise WrongCallError(
-            f"{shown(target)} is the photograph; it would be overwritten. Choose another name."
+    if not os.path.lexists(target):
+        return
+    if not overwrite:
+        raise SaveError(f"{shown(target)}: already there. Type --overwrite, or another -o.")
+    if find_in_file(target, ORIGIN) is None:
+        raise SaveError(
+            f"{shown(target)} was not colored by opsin, and stays as it is. Choose another name."
         )

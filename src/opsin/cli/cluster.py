@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -61,9 +62,13 @@ def on_cluster(
     from opsin.archive.cluster import State, photographs, run
 
     if dry_run:
-        for entry in photographs(order, lambda folder, why: None):
-            result = result_of(order.job(entry.name), "planned")
-            print(json.dumps(result.document())) if as_json else print_plan([result], as_json=False)
+        entries = photographs(order, lambda folder, why: None)
+        planned = (result_of(order.job(entry.name), "planned") for entry in entries)
+        if as_json:
+            _print_frame((result.document() for result in planned), lambda: {})
+        else:
+            for result in planned:
+                print_plan([result], as_json=False)
         return
     state, stop = State(), None
     try:
@@ -74,8 +79,8 @@ def on_cluster(
             raise  # it has not begun
         stop = error
     if as_json:
-        _print_frame(order.manifest().lines(state.name), state)
-    else:
+        _print_frame(order.manifest().lines(state.name), lambda: _counts(state))
+    elif state.finished or stop is None:
         print(f"{_summary(state, words)} Each is told of in {_where(order)}.", file=sys.stderr)
     _leave(state, stop)
 
@@ -145,14 +150,20 @@ def _where(order: Order) -> str:
     return shown(f"{order.target.rstrip('/')}/{order.manifest().folder}")
 
 
-def _print_frame(lines: Iterable[Mapping[str, Any]], state: State) -> None:
-    """The one JSON document of all verbs, a photograph at a time."""
+def _print_frame(lines: Iterable[Mapping[str, Any]], rest: Callable[[], dict[str, Any]]) -> None:
+    """The one JSON document of all verbs, a photograph at a time; `rest` is asked at the end."""
+    counts = Counter(dict.fromkeys(STATUSES, 0))
     print('{\n  "files": [', end="")
     comma = ""
     for line in lines:
+        counts[str(line["status"])] += 1
         print(f"{comma}\n    {json.dumps(line)}", end="")
         comma = ","
-    counts = {status: state.counts[status] for status in STATUSES}
+    print("\n  ],\n  " + json.dumps({**counts, **rest()})[1:-1] + "\n}")
+
+
+def _counts(state: State) -> dict[str, Any]:
+    """How far a run came: also those that an earlier run has done, of which no line tells."""
     left = None if state.total is None else state.total - state.finished
-    rest = {**counts, "left": left, "seconds": round(state.seconds, 3)}
-    print("\n  ],\n  " + json.dumps(rest)[1:-1] + "\n}")
+    counts = {status: state.counts[status] for status in STATUSES}
+    return {**counts, "left": left, "seconds": round(state.seconds, 3)}

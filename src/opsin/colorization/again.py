@@ -25,6 +25,7 @@ from opsin.photo import Photo
 from opsin.photo import open as open_photo
 
 FROM_COPY = "made from the copy's own lightness: its photograph does not lie beside it"
+OTHER_PHOTOGRAPH = "made from another file than the copy was, or from one that has changed"
 OTHER_NETWORK = "the model has changed since: its colors may be others"
 
 
@@ -63,11 +64,17 @@ def again(
     place = Path(original) if original is not None else _original(Path(path), packet)
     damaged = b"opsin:Damage" in packet  # then its photograph was taken so before
     photo = open_photo(place, pixel_limit=pixel_limit, damaged=damaged) if place else copy
-    return _painted(photo, asked, before, threads, from_copy=place is None)
+    if place is None:
+        note = FROM_COPY
+    elif _is_origin(place, packet):
+        note = ""
+    else:
+        note = OTHER_PHOTOGRAPH
+    return _painted(photo, asked, before, threads, note)
 
 
 def _painted(
-    photo: Photo, asked: Request, before: Request, threads: int | None, *, from_copy: bool
+    photo: Photo, asked: Request, before: Request, threads: int | None, note: str
 ) -> Photo:
     answer = predict(
         photo,
@@ -80,25 +87,25 @@ def _painted(
     )
     done = paint(photo, answer, threads=threads)
     networks = answer.request.networks if answer.request else ()
-    notes = [note for note in done.notes if not (from_copy and note == NOTES["color"])]
-    notes += [FROM_COPY] if from_copy else []
+    notes = [one for one in done.notes if not (note == FROM_COPY and one == NOTES["color"])]
+    notes += [note] if note else []
     notes += [OTHER_NETWORK] if asked.model == before.model and networks != before.networks else []
     return replace(done, metadata=replace(done.metadata, notes=tuple(notes)))
 
 
-def original_of(path: str | os.PathLike[str]) -> Path | None:
-    """The photograph that a colored copy was made from, if it lies beside it unchanged."""
-    packet = open_photo(path).metadata.xmp or b""
-    return _original(Path(path), packet) if packet else None
-
-
 def _original(copy: Path, packet: bytes) -> Path | None:
     """The photograph that a copy was made from, if it lies beside it and is still that file."""
-    name, origin = xmp.source(packet), xmp.ORIGIN.search(packet)
-    if not name or not origin or Path(name).name != name:
+    name = xmp.source(packet)
+    if not name or Path(name).name != name:
         return None
     with suppress(OSError, ValueError):
         place = copy.parent / name
-        if place.is_file() and fingerprint_of(place) == origin[1].decode():
+        if place.is_file() and _is_origin(place, packet):
             return place
     return None
+
+
+def _is_origin(photograph: Path, packet: bytes) -> bool:
+    """Whether a copy's packet names this file, as it is now."""
+    origin = xmp.ORIGIN.search(packet)
+    return origin is not None and fingerprint_of(photograph) == origin[1].decode()

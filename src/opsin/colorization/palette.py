@@ -23,7 +23,7 @@ DIGITS = 5  # of a share, so that a copy can say it in its XMP
 
 
 def shares_of(palette: Palette) -> Floats:
-    """The share of each of the 313 colors, (313,) float32 that sum to 1.
+    """The share of each of the 313 colors, (313,) float32 that sum to 1, but for rounding.
 
     `palette` is an array of 313 shares (not negative, of any sum) in the order of `bins.BINS`,
     the a*, b* of the colors; or a photograph, a `Photo` or anything that `opsin.open` takes: the
