@@ -275,6 +275,7 @@ class _Flight:
 def _scheduler(cluster: str, workers: int | None) -> Iterator[Callable[[], Any]]:
     """What connects to a scheduler, again if need be; a local one lives as long as the block."""
     with needs_extra("--cluster", "cluster"):
+        import dask
         from distributed import Client, LocalCluster
     with _without_logs():
         if cluster != LOCAL:
@@ -286,7 +287,9 @@ def _scheduler(cluster: str, workers: int | None) -> Iterator[Callable[[], Any]]
                 given = iter([first])
                 yield lambda: next(given, None) or _client(cluster, RECONNECT)
             return
-        with uninterrupted():  # Ctrl-C is for this process, which then ends them
+        # a profile of each worker that nobody looks at costs a tenth of its time
+        plain = dask.config.set({"distributed.worker.profile.enabled": False})
+        with plain, uninterrupted():  # Ctrl-C is for this process, which then ends them
             local = LocalCluster(
                 n_workers=workers or cores(),
                 threads_per_worker=1,

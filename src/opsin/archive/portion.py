@@ -21,6 +21,7 @@ from opsin.archive.result import Result
 from opsin.archive.resume import may_be_of
 from opsin.archive.stores import Entry, Store, open_store
 from opsin.files import fingerprint, shown
+from opsin.machine import keep_memory
 from opsin.work import Work
 
 THREADS: Final = 1  # of a network: a machine's cores are shared out by the number of workers
@@ -78,6 +79,7 @@ def do_portion(order: Order, portion: Portion) -> Told:
     Raises `OpsinError` where not a photograph but a store or a disk is at fault; a task of Dask, it
     is then tried again.
     """
+    keep_memory()
     manifest = order.manifest()
     lines = manifest.read(portion.part)
     if lines is None:
