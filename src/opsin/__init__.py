@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         WrongCallError,
     )
     from opsin.photo import Photo, open
+    from opsin.recognition.pipeline import classify
 
     __version__: str
 
@@ -43,6 +44,7 @@ __all__ = [
     "WrongCallError",
     "__version__",
     "again",
+    "classify",
     "colorize",
     "confidence",
     "open",
@@ -53,6 +55,7 @@ _HOMES = {
     "again": "opsin.colorization.again",
     "Photo": "opsin.photo",
     "open": "opsin.photo",
+    "classify": "opsin.recognition.pipeline",
     "colorize": "opsin.colorization.pipeline",
     "confidence": "opsin.colorization.pipeline",
 }

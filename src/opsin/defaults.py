@@ -21,3 +21,9 @@ ROWS: Final = 12
 
 SIZES: Final = (64, 2048)
 """What the short side of the picture that a network sees may be."""
+
+CLASSIFIER: Final = "imagenet"
+"""The model that names what is on a photograph."""
+
+TOP: Final = 5
+"""How many names are told, the likeliest."""

@@ -8,9 +8,10 @@ from conftest import write_tiny_model
 import opsin
 from opsin.cli import main
 from opsin.color import rgb_to_lab
-from opsin.colorization.ensemble import Grid, cards, mean, members
+from opsin.colorization.ensemble import Grid, cards, mean
 from opsin.colorization.pipeline import ask, confidence_map, predict
 from opsin.models.card import Card, Colorize, Input, Output, map_shape, write_card
+from opsin.models.store import members
 
 
 def write_pooling_model(folder, name, *, size, stride):

@@ -44,19 +44,26 @@ def over(
     work: Work,
     words: Words,
     *,
-    output: str | None,
-    workers: int | None,
-    overwrite: bool,
-    dry_run: bool,
-    report: str | None,
-    as_json: bool,
+    output: str | None = None,
+    workers: int | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    report: str | None = None,
+    known: Sequence[Result] = (),
+    on_result: Callable[[Result], None] | None = None,
+    is_watched: bool = True,
+    as_json: bool = False,
 ) -> None:
     """Does the work with each photograph of a plan, tells of it and leaves with its exit code.
 
-    `output` is where the files go, as the user named it; None is beside the photographs.
+    `output` is where the files go, as the user named it; None is beside the photographs. `known`
+    is what became of photographs that are no longer in the plan. `on_result` is called with each
+    result when it is there; if it prints them, `is_watched` is False, and no bar is drawn.
     """
     jobs, unread = planned
-    known, todo = to_do(jobs, overwrite=overwrite)
+    total = len(jobs) + len(unread) + len(known)
+    before, todo = to_do(jobs, overwrite=overwrite)
+    known = [*known, *before]
     known += [Result(str(path), "failed", error=error) for path, error in unread]
     if dry_run:
         print_plan([*known, *(result_of(job, "planned") for job in todo)], as_json=as_json)
@@ -70,17 +77,19 @@ def over(
     known += refused
     for result in known:
         print_failure(result)
-    with progress(len(todo), words) as advance:
+    with progress(len(todo), words, is_watched=is_watched) as advance:
 
         def take(result: Result) -> None:
             advance(result)
+            if on_result:
+                on_result(result)
             if page:
                 page.add(result)
 
         done = run(todo, work, workers=workers, overwrite=overwrite, on_result=take)
     if page:
         _write(page, known, done)
-    finish(known, done, len(jobs) + len(unread), words, as_json=as_json)
+    finish(known, done, total, words, as_json=as_json)
 
 
 def _write(page: Report, known: Sequence[Result], done: Run) -> None:
@@ -99,9 +108,11 @@ def _write(page: Report, known: Sequence[Result], done: Run) -> None:
 
 
 @contextmanager
-def progress(total: int, words: Words) -> Iterator[Callable[[Result], None]]:
+def progress(
+    total: int, words: Words, *, is_watched: bool = True
+) -> Iterator[Callable[[Result], None]]:
     """Called with each result; tells failures, and draws a bar if there is somebody to see it."""
-    if not sys.stderr.isatty():
+    if not (is_watched and sys.stderr.isatty()):
         yield print_failure
         return
     from rich.console import Console

@@ -47,8 +47,9 @@ def inspect(
 
     Example: opsin inspect photo.jpg --model default -o inspect.png
     """
-    from opsin.colorization.ensemble import cards, members
+    from opsin.colorization.ensemble import cards
     from opsin.inspect.draw import inspect as run
+    from opsin.models.store import members
 
     wanted = None if layers is None else _wanted(layers)
     names = list(dict.fromkeys(members(model)))

@@ -9,7 +9,6 @@ how many cells the photograph takes on each, as fractions: pixels seen / stride,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from opsin.errors import ModelError
 from opsin.models.card import Card, Colorize
-from opsin.models.store import find
+from opsin.models.store import find, members
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -27,17 +26,6 @@ class Grid(NamedTuple):
 
     values: Floats
     cells: tuple[float, float]
-
-
-def members(model: str) -> list[str]:
-    """The models that a name stands for: itself, or those between its commas.
-
-    >>> members("default"), members("default,mine.toml")
-    (['default'], ['default', 'mine.toml'])
-    """
-    if "," not in model or Path(model).is_file():
-        return [model]
-    return [name.strip() for name in model.split(",")]
 
 
 def cards(model: str) -> list[Card]:

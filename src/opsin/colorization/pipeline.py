@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from importlib.metadata import version
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-import opsin
 from opsin.appearance import color_kind
 from opsin.color import light_of_pixels, pixels_of_lab
 from opsin.colorization import upsample
@@ -35,7 +35,7 @@ from opsin.colorization.decode import (
     restrained,
     setting_of,
 )
-from opsin.colorization.ensemble import Grid, mean, members, table_of
+from opsin.colorization.ensemble import Grid, mean, table_of
 from opsin.colorization.palette import Palette, shares_of
 from opsin.colorization.points import Point, hint_map, settle, within
 from opsin.colorization.request import Request, plain_points
@@ -45,6 +45,7 @@ from opsin.errors import ModelError
 from opsin.machine import cores
 from opsin.models.card import Card
 from opsin.models.engine import Engine, load_engine
+from opsin.models.store import members
 from opsin.models.view import View
 from opsin.photo import Photo, made_by_opsin
 from opsin.photo import open as open_photo
@@ -276,9 +277,14 @@ def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
         photo,
         pixels,
         model=model,
-        version=opsin.__version__,
+        version=_version(),
         request=answer.request.text() if answer.request else None,
     )
+
+
+@cache
+def _version() -> str:
+    return version("opsin")
 
 
 def _painted(photo: Photo, answer: Answer, threads: int) -> Any:

@@ -38,8 +38,8 @@ class Colorizing:
     device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
-        from opsin.colorization.ensemble import members
         from opsin.models.engine import load_engine
+        from opsin.models.store import members
 
         for name in members(self.model):
             load_engine(name, threads=threads, device=self.device)

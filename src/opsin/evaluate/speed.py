@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from opsin.color import light_of_pixels, pixels_of_lab
 from opsin.colorization import upsample
-from opsin.colorization.ensemble import members
 from opsin.colorization.pipeline import STRIP_PIXELS, colorize, paint, predict
 from opsin.errors import OpsinError
 from opsin.machine import cores
 from opsin.models.engine import MOST_THREADS, load_engine
+from opsin.models.store import members
 from opsin.models.trial import made_inputs
 from opsin.photo import Photo
 from opsin.photo import open as open_photo

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from opsin.color import pixels_of_lab
 from opsin.colorization.bins import BINS, GRID, REACH
-from opsin.colorization.ensemble import members, table_of
+from opsin.colorization.ensemble import table_of
 from opsin.colorization.pipeline import Said, answer_of, paint
 from opsin.drawing.pixels import as_rgb, fitted, resized
 from opsin.drawing.sheet import GAP, PAPER, Cell, layout, lettering, save, stacked
@@ -28,6 +28,7 @@ from opsin.evaluate.colorization.candidates import gray_photo
 from opsin.evaluate.colorization.compare import spare
 from opsin.inspect.layers import Layer, chosen, layers_of, look, place, way
 from opsin.models.card import Card
+from opsin.models.store import members
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 

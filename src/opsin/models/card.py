@@ -35,6 +35,12 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     restraint = 1.0                     # less gain where the network is sure: 0 is one gain for all
     coherence = 100.0                   # one surface, one color: 0 leaves each position alone
 
+    [classify]                          # what only this task needs
+    view = "middle"                     # a square of it, or "whole": all of it, squashed
+    crop = 0.89                         # side of that square, as a share of the short side
+    temperature = 1.0                   # the numbers are divided by it, so that shares are honest
+    mirror = false                      # true: the mean with the answer to the mirror image
+
     [[figures]]
     name = "CIEDE2000, eval-diverse"
     value = 11.8
@@ -134,6 +140,16 @@ class Colorize(_Table, frozen=True, kw_only=True):
     """What neighbors that look alike count, when a surface is drawn to one color."""
 
 
+class Classify(_Table, frozen=True, kw_only=True):
+    view: Literal["middle", "whole"] = "middle"
+    """A square in the middle of the photograph, or all of it, squashed to a square."""
+    crop: Annotated[float, Meta(ge=0.1, le=1)] = 1.0
+    """The side of the square in the middle, as a share of the photograph's short side."""
+    temperature: Temperature = 1.0
+    mirror: bool = False
+    """The probabilities are the mean of those of the picture and of its mirror image."""
+
+
 class Figure(_Table, frozen=True, kw_only=True):
     name: Text
     value: Finite
@@ -156,6 +172,7 @@ class Card(_Table, frozen=True, kw_only=True):
     inputs: Annotated[tuple[Input, ...], Meta(min_length=1, max_length=16)]
     outputs: Annotated[tuple[Output, ...], Meta(min_length=1, max_length=16)]
     colorize: Colorize | None = None
+    classify: Classify | None = None
     figures: Annotated[tuple[Figure, ...], Meta(max_length=100)] = ()
 
     def input_names(self) -> tuple[str, ...]:
@@ -242,9 +259,12 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
         raise _wrong(path, "`name` must not be 'default', that is an alias")
     if card.labels and not any(len(card.labels) in entry.shape[1:] for entry in card.outputs):
         raise _wrong(path, f"no output has {len(card.labels)} numbers, one for each of `labels`")
-    if (card.task == "colorize") != (card.colorize is not None):
-        raise _wrong(path, "task 'colorize' and a table [colorize] go together")
+    for task, table in (("colorize", card.colorize), ("classify", card.classify)):
+        if (card.task == task) != (table is not None):
+            raise _wrong(path, f"task '{task}' and a table [{task}] go together")
     if card.colorize and (reason := _no_colorizer(card, CHANNELS[card.colorize.answer])):
+        raise _wrong(path, reason)
+    if card.classify and (reason := _no_classifier(card)):
         raise _wrong(path, reason)
     return card
 
@@ -273,6 +293,27 @@ def _no_colorizer(card: Card, channels: int) -> str:
     if card.outputs[0].shape != (expected := map_shape(channels, stride)):
         return f"the first of `outputs` must have the shape {toml.written(expected)}"
     return ""
+
+
+def _no_classifier(card: Card) -> str:
+    """Why a network is none that classifies, if so."""
+    if len(card.labels) < 2 or len(set(card.labels)) < len(card.labels):
+        return "`labels` must be two or more names, each another"
+    if card.input_names() != ("picture",) or not _is_square(card.inputs[0].shape):
+        return "`inputs` must be one, `picture`, of the shape [1, 3, S, S] or [1, 1, S, S]"
+    if card.outputs[0].shape != (1, len(card.labels)):
+        return f"the first of `outputs` must have the shape [1, {len(card.labels)}]"
+    return ""
+
+
+def _is_square(shape: Shape) -> bool:
+    return (
+        len(shape) == 4
+        and shape[0] == 1
+        and shape[1] in (1, 3)
+        and isinstance(shape[2], int)
+        and shape[2] == shape[3]
+    )
 
 
 def _fits(entry: Input) -> bool:

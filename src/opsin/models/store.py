@@ -111,6 +111,17 @@ def find(name: str = "default") -> Model:
     )
 
 
+def members(model: str) -> list[str]:
+    """The models that a name stands for: itself, or those between its commas.
+
+    >>> members("default"), members("default,mine.toml")
+    (['default'], ['default', 'mine.toml'])
+    """
+    if "," not in model or Path(model).is_file():
+        return [model]
+    return [name.strip() for name in model.split(",")]
+
+
 def remove(name: str) -> None:
     """Delete a model from the user's folder; the packaged ones stay.
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from opsin.color import pixels_of_lab
 from opsin.colorization import upsample
-from opsin.colorization.ensemble import cards, members
+from opsin.colorization.ensemble import cards
 from opsin.colorization.pipeline import Answer, answer_of, ask
 from opsin.evaluate.report import provenance
 from opsin.models.card import Card
 from opsin.models.engine import load_engine
+from opsin.models.store import members
 from opsin.photo import Photo
 
 Floats: TypeAlias = NDArray[np.float32]

@@ -1,0 +1,142 @@
+"""`opsin classify`: what photographs show, as names with probabilities.
+
+Photographs that a table (`--csv`) tells of are passed over, so a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Annotated, Any, Final
+
+import typer
+
+from opsin.archive.jobs import plan
+from opsin.archive.result import Result, frame
+from opsin.cli.batch import Words, over
+from opsin.cli.options import Damaged, Device, Json, Model, PixelLimit, Workers
+from opsin.cli.screen import print_json
+from opsin.defaults import CLASSIFIER, PIXEL_LIMIT, TOP
+from opsin.errors import WrongCallError
+from opsin.files import shown
+from opsin.recognition.work import Classifying
+
+WORDS: Final = Words(
+    doing="classifying", done="classified", skipped={"in the table": "in the table already"}
+)
+BAR: Final = 24  # letters that stand for 100 %
+EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+
+
+def classify(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for a pipe.")
+    ],
+    model: Model = CLASSIFIER,
+    top: Annotated[int, typer.Option(min=1, help="How many names, the likeliest.")] = TOP,
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            "--csv",
+            metavar="FILE",
+            help="Write a table; what is in it already is not done again.",
+        ),
+    ] = None,
+    pixel_limit: PixelLimit = PIXEL_LIMIT,
+    damaged: Damaged = False,
+    device: Device = "cpu",
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """The probabilities are of the model's labels alone: what it has no label for gets one all
+    the same, as a rule with little probability.
+
+    Example: opsin classify scans --csv names.csv
+    """
+    work = Classifying(
+        model=model, top=top, pixel_limit=pixel_limit, damaged=damaged, device=device
+    )
+    if "-" in paths:
+        _pipe(work, paths, csv, as_json=as_json)
+        return
+    jobs, unread = plan(paths, picture=None)
+    known: list[Result] = []
+    with _table(csv, top) or nullcontext() as table:
+        if table is not None:
+            there = [job for job in jobs if str(job.source) in table.known]
+            jobs = [job for job in jobs if str(job.source) not in table.known]
+            known = [Result(str(job.source), "skipped", notes=("in the table",)) for job in there]
+
+        def take(result: Result) -> None:
+            if table is not None:
+                table.add(result, _cells(result))
+            elif not as_json and result.status == "done":
+                print_classes(result.input, result.part["classes"])
+
+        over(
+            (jobs, unread),
+            work,
+            WORDS,
+            known=known,
+            on_result=take,
+            workers=workers,
+            is_watched=table is not None or as_json or not sys.stdout.isatty(),
+            as_json=as_json,
+        )
+
+
+def print_classes(name: str, classes: Sequence[Mapping[str, Any]]) -> None:
+    """A photograph's names with their probabilities, as bars."""
+    print(shown(name))
+    wide = max(len(one["name"]) for one in classes)
+    for one in classes:
+        share = one["probability"]
+        print(f"  {shown(one['name']):{wide}}  {bar(share):{BAR}} {share:6.1%}")
+
+
+def bar(share: float) -> str:
+    """A share of 1 as a bar, in eighths of a letter where the terminal has them.
+
+    >>> bar(0.5)
+    '████████████'
+    """
+    eighths = round(share * BAR * 8)
+    drawn = "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+    try:
+        drawn.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        drawn = "#" * round(share * BAR)
+    return drawn
+
+
+def _table(csv: str | None, top: int) -> Any:
+    if csv is None:
+        return None
+    from opsin.archive.table import Table
+
+    columns = [f"{word} {rank + 1}" for rank in range(top) for word in ("name", "probability")]
+    return Table(csv, columns)
+
+
+def _cells(result: Result) -> list[object]:
+    classes = result.part.get("classes", [])
+    return [one[key] for one in classes for key in ("name", "probability")]
+
+
+def _pipe(work: Classifying, paths: Sequence[str], csv: str | None, *, as_json: bool) -> None:
+    """The names of the photograph that comes through a pipe."""
+    from opsin.archive.batch import shares
+
+    if len(paths) > 1:
+        raise WrongCallError("a pipe carries one photograph, but there are several paths.")
+    if csv is not None:
+        raise WrongCallError("--csv: not for a pipe, whose photograph has no name.")
+    _, threads = shares(None, 1)
+    made = work.do(sys.stdin.buffer, wanted={}, there={}, threads=threads)
+    if as_json:
+        print_json(frame([Result("-", "done", notes=made.notes, part=made.part)]))
+        return
+    print_classes("-", made.part["classes"])
+    for note in made.notes:
+        print(f"opsin: {note}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""What a photograph shows, as names with probabilities: classes of things, of cars, of faces."""

@@ -1,0 +1,42 @@
+"""Classifying as work upon one photograph of many; see `opsin.work`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from opsin.defaults import CLASSIFIER, PIXEL_LIMIT, TOP
+from opsin.work import Made
+
+
+@dataclass(frozen=True)
+class Classifying:
+    """How each photograph is done: the words and defaults of `opsin.classify`."""
+
+    model: str = CLASSIFIER
+    top: int = TOP
+    pixel_limit: int = PIXEL_LIMIT
+    damaged: bool = False
+    device: str = "cpu"
+
+    def load(self, *, threads: int) -> None:
+        from opsin.models.engine import load_engine
+        from opsin.models.store import members
+        from opsin.recognition.pipeline import labels_of
+
+        engines = [
+            load_engine(name, threads=threads, device=self.device) for name in members(self.model)
+        ]
+        labels_of([engine.card for engine in engines])
+
+    def do(
+        self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int
+    ) -> Made:
+        """Makes no file: its part is {"classes": [{"name", "probability"}, ...]}."""
+        from opsin.photo import open as open_photo
+        from opsin.recognition.pipeline import classify
+
+        photo = open_photo(source, pixel_limit=self.pixel_limit, damaged=self.damaged)
+        found = classify(photo, model=self.model, threads=threads, device=self.device)
+        return Made(notes=photo.metadata.notes, part={"classes": found.document(self.top)})
