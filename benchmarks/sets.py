@@ -72,6 +72,7 @@ SETS = {
     "fruit": Copy(76, long=400),
     "portraits": Copy(66, short=112),
     "coco-test": Copy(74, long=352),
+    "imagenet-1000": Copy(90, short=320),
 }
 
 

@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from opsin.defaults import CLASSIFIER
 from opsin.errors import OpsinError, RecipeError, WrongCallError, needs_extra
 from opsin.files import shown
 
@@ -30,11 +31,16 @@ class Room(NamedTuple):
     evaluation: str
     """What `opsin evaluate TASK` calls: from pictures, and the keywords `model` (names), `limit`
     and `on_picture` (called for each), to an `opsin.evaluate.report.Report`. Imports no torch."""
+    default: str = "default"
+    """The model that is measured if nobody names one."""
 
 
 ROOMS: Final[dict[str, Room]] = {
     "colorize": Room(
         "opsin.colorization.task:TASK", "opsin.evaluate.colorization.measure:evaluate"
+    ),
+    "classify": Room(
+        "opsin.recognition.task:TASK", "opsin.evaluate.recognition:evaluate", CLASSIFIER
     ),
 }
 

@@ -14,6 +14,7 @@ Letters: B pictures, S the side of the classifier's square.
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -67,7 +68,7 @@ class FromTimm(Classifier):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.network, config = _from_timm(name)
+        self.network, config = from_timm(name)
         _, self.size, _ = config["input_size"]
         for key in ("mean", "std"):
             self.register_buffer(key, torch.tensor(config[key]).view(1, -1, 1, 1))
@@ -78,15 +79,19 @@ class FromTimm(Classifier):
         return self.network((gray - self.mean) / self.std)  # (B, 3, S, S) -> (B, 1000)
 
 
-def _from_timm(name: str) -> tuple[Any, dict[str, Any]]:
-    """The pretrained network, and how its pictures must be prepared."""
+def from_timm(name: str, weights: str | Path | None = None) -> tuple[Any, dict[str, Any]]:
+    """The pretrained network, and how its pictures must be prepared.
+
+    `weights` is a file that timm would else fetch from its hub. What cannot be had is an
+    `ExtraMissingError` or a `DataError`.
+    """
     try:
         timm = importlib.import_module("timm")
         data = importlib.import_module("timm.data")
-    except ModuleNotFoundError as error:
+    except Exception as error:  # not there, or its torchvision does not fit the torch that is
         raise ExtraMissingError(
             f"classifier {name!r} needs timm: pip install timm (it fetches the weights from its "
-            f"hub). Without it: {LITE0!r}."
+            f"hub). Without it: {LITE0!r}. ({error})"
         ) from error
     if not timm.is_model(name):
         raise DataError(
@@ -94,7 +99,8 @@ def _from_timm(name: str) -> tuple[Any, dict[str, Any]]:
             "timm.list_models(pretrained=True) names."
         )
     try:
-        network = timm.create_model(name, pretrained=True)
+        own = {} if weights is None else {"pretrained_cfg_overlay": {"file": str(weights)}}
+        network = timm.create_model(name, pretrained=True, **own)
     except Exception as error:  # timm, its hub and their HTTP clients raise errors of many kinds
         raise DataError(
             f"classifier {name!r}: timm could not load its weights ({error}). They come from "

@@ -15,7 +15,7 @@ import typer
 from opsin.archive.jobs import plan
 from opsin.archive.result import Result, frame
 from opsin.cli.batch import Words, over
-from opsin.cli.options import Damaged, Device, Json, Model, PixelLimit, Workers
+from opsin.cli.options import Damaged, Device, Json, Model, PixelLimit, SecondLook, Workers
 from opsin.cli.screen import print_json
 from opsin.defaults import CLASSIFIER, PIXEL_LIMIT, TOP
 from opsin.errors import WrongCallError
@@ -35,6 +35,7 @@ def classify(
     ],
     model: Model = CLASSIFIER,
     top: Annotated[int, typer.Option(min=1, help="How many names, the likeliest.")] = TOP,
+    second_look: SecondLook = None,
     csv: Annotated[
         str | None,
         typer.Option(
@@ -55,7 +56,12 @@ def classify(
     Example: opsin classify scans --csv names.csv
     """
     work = Classifying(
-        model=model, top=top, pixel_limit=pixel_limit, damaged=damaged, device=device
+        model=model,
+        top=top,
+        second_look=second_look,
+        pixel_limit=pixel_limit,
+        damaged=damaged,
+        device=device,
     )
     if "-" in paths:
         _pipe(work, paths, csv, as_json=as_json)

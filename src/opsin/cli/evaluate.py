@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from opsin import tasks
-from opsin.cli.options import Amounts, Json, Limit, Models, Size, numbers, tell
+from opsin.cli.options import Amounts, Json, Limit, Models, SecondLook, Size, numbers, tell
 from opsin.cli.screen import counting, print_json, print_report
 from opsin.defaults import VIVIDNESS
 
@@ -92,6 +92,29 @@ def _colorize(
     _run("colorize", data, own, model=model, limit=limit, each=each, as_json=as_json)
 
 
+@evaluate.command("classify")
+def _classify(
+    data: Data,
+    model: Models = None,
+    seen: Annotated[
+        str,
+        typer.Option(
+            metavar="WAYS", help="color, gray, worn, colorized: how pictures are shown to them."
+        ),
+    ] = "color",
+    second_look: SecondLook = None,
+    limit: Limit = None,
+    each: Each = False,
+    as_json: Json = False,
+) -> None:
+    """Compare classifiers, on pictures in folders that are named after their classes.
+
+    Example: opsin evaluate classify pictures.tar --seen color,gray
+    """
+    own = {"seen": [way.strip() for way in seen.split(",")], "second_look": second_look}
+    _run("classify", data, own, model=model, limit=limit, each=each, as_json=as_json)
+
+
 def _plain(task: str) -> Any:
     """The verb of a task that has no options of its own; an unknown one is a `WrongCallError`."""
     tasks.room_of(task)
@@ -123,11 +146,12 @@ def _run(
 ) -> None:
     """Measures, and shows the report; `own` are the task's own options."""
     failures: list[str] = []
-    measure = tasks.load(tasks.room_of(task).evaluation)
+    room = tasks.room_of(task)
+    measure = tasks.load(room.evaluation)
     with counting("pictures") as count:
         report: Report = measure(
             data,
-            model=model or "default",
+            model=model or room.default,
             limit=limit,
             on_picture=count,
             on_skip=failures.append,

@@ -86,6 +86,44 @@ def check(
 
 
 @models.command()
+def get(
+    network: Annotated[
+        str,
+        typer.Argument(
+            metavar="NETWORK", help="efficientnet-lite0, efficientnet-lite2, timm:NAME, keras:NAME."
+        ),
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="What to call the model. [default: the network's name]")
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Weights that you have, instead of those of timm's hub."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Not into your own folder of models."),
+    ] = None,
+    small: Annotated[
+        bool, typer.Option("--small", help="Store the weights as 8 bits, a quarter of the size.")
+    ] = False,
+) -> None:
+    """Make a model of a network that others trained on ImageNet. Those of timm are fetched from
+    its hub, once; all that follows is offline. Needs the extra train, and for timm's timm.
+
+    Example: opsin models get timm:resnet50
+    """
+    from opsin.errors import needs_extra
+
+    with needs_extra("opsin models get", "train"):
+        from opsin.recognition.pretrained import get as make
+    model = make(network, called=name, weights=weights, to=output, small=small)
+    card = model.card
+    print(f"{card.name}: in {shown(model.path.parent)}, {model.path.stat().st_size / 1e6:.1f} MB.")
+    print(f"License: {shown(card.license)}. Use it with: opsin classify PHOTO --model {card.name}")
+
+
+@models.command()
 def add(
     card: Annotated[
         Path, typer.Argument(metavar="CARD", help="The card; its ONNX file is beside it.")

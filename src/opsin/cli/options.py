@@ -40,6 +40,13 @@ Points: TypeAlias = Annotated[
 Device: TypeAlias = Annotated[
     str, typer.Option(help="cpu, cuda, coreml, directml or openvino, where ONNX Runtime has it.")
 ]
+SecondLook: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--second-look/--no-second-look",
+        help="Look at gray photographs also in color, which takes longer. [default: the model's]",
+    ),
+]
 Quality: TypeAlias = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")]
 Overwrite: TypeAlias = Annotated[
     bool, typer.Option("--overwrite", help="Also do what is done already.")

@@ -40,6 +40,7 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     crop = 0.89                         # side of that square, as a share of the short side
     temperature = 1.0                   # the numbers are divided by it, so that shares are honest
     mirror = false                      # true: the mean with the answer to the mirror image
+    second_look = false                 # true: of gray ones the mean with that to them in color
 
     [[figures]]
     name = "CIEDE2000, eval-diverse"
@@ -148,6 +149,8 @@ class Classify(_Table, frozen=True, kw_only=True):
     temperature: Temperature = 1.0
     mirror: bool = False
     """The probabilities are the mean of those of the picture and of its mirror image."""
+    second_look: bool = False
+    """Of a gray photograph they are the mean of those of it and of it in color."""
 
 
 class Figure(_Table, frozen=True, kw_only=True):

@@ -4,11 +4,15 @@
     0..1, or its gray for networks that see no color -> network -> softmax at the card's
     temperature -> names, likeliest first
 
+Networks learned from color photographs. So a gray one is looked at twice, as it is and in the
+colors that the default colorizer gives it, if the card says that the mean of both is better.
+
 Several models with commas are an ensemble: the mean of their probabilities, over the same labels.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,6 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin.appearance import color_kind
 from opsin.defaults import CLASSIFIER, TOP
 from opsin.drawing.pixels import as_rgb, resized
 from opsin.errors import ModelError
@@ -23,6 +28,7 @@ from opsin.machine import cores
 from opsin.models.card import Card, Classify
 from opsin.models.engine import MOST_THREADS, Engine, load_engine
 from opsin.models.store import members
+from opsin.models.view import View
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 
@@ -57,12 +63,19 @@ class Classes:
 
 
 def classify(
-    photo: Any, *, model: str = CLASSIFIER, threads: int | None = None, device: str = "cpu"
+    photo: Any,
+    *,
+    model: str = CLASSIFIER,
+    second_look: bool | None = None,
+    threads: int | None = None,
+    device: str = "cpu",
 ) -> Classes:
     """The names of what is on `photo`, which is a `Photo` or anything that `opsin.open` takes.
 
-    `model` is a name; several with commas are an ensemble. `threads` is how many cores it may
-    take. `device` is where the network is run, see `opsin.models.engine.DEVICES`.
+    `model` is a name; several with commas are an ensemble. With `second_look`, a photograph
+    without colors of its own is also looked at in those of the default colorizer, and the mean is
+    told; None is what the model's card says. `threads` is how many cores it may take. `device` is
+    where the network is run, see `opsin.models.engine.DEVICES`.
 
     >>> import numpy as np
     >>> scan = np.linspace(0, 255, 64 * 48, dtype=np.uint8).reshape(48, 64)
@@ -72,14 +85,29 @@ def classify(
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     threads = threads or min(cores(), MOST_THREADS)
     engines = [load_engine(name, threads=threads, device=device) for name in members(model)]
-    return classify_pixels(as_rgb(photo.there.pixels), engines)
+    rgb = as_rgb(photo.there.pixels)
+    return classify_pixels(rgb, engines, second_look=second_look, threads=threads)
 
 
-def classify_pixels(rgb: NDArray[np.uint8], engines: Sequence[Engine]) -> Classes:
-    """The same of sRGB pixels (H, W, 3), by networks that are loaded."""
+def classify_pixels(
+    rgb: Pixels,
+    engines: Sequence[Engine],
+    *,
+    second_look: bool | None = None,
+    threads: int | None = None,
+) -> Classes:
+    """The same of sRGB pixels (H, W, 3) uint8, by networks that are loaded."""
     cards = tuple(engine.card for engine in engines)
     labels = labels_of(cards)
-    found = [probabilities(engine, rgb) for engine in engines]
+    colored = functools.cache(functools.partial(_colored, rgb, threads))
+    found = []
+    for engine in engines:
+        table = table_of(engine.card)
+        shares = [probabilities(engine, rgb)]
+        if table.second_look if second_look is None else second_look:
+            again = colored(round(engine.card.size / table.crop))
+            shares += [] if again is None else [probabilities(engine, again)]
+        found.append(_mean(shares))
     return Classes(_mean(found), labels, cards)
 
 
@@ -128,8 +156,22 @@ def labels_of(cards: Sequence[Card]) -> tuple[str, ...]:
     return cards[0].labels
 
 
+def _colored(rgb: Pixels, threads: int | None, side: int) -> Pixels | None:
+    """A small copy of a gray or toned picture in color, its short side `side`; None if it has
+    colors of its own."""
+    from opsin.colorization.pipeline import colorize  # which photographs in color do without
+
+    height, width = rgb.shape[:2]
+    view = View.of(height, width, min(side, height, width))
+    small = resized(rgb, *view.seen)
+    if color_kind(small) == "color":
+        return None
+    return as_rgb(colorize(small, threads=threads).pixels)
+
+
 def _mean(shares: Sequence[Floats]) -> Floats:
-    return np.mean(shares, axis=0, dtype=np.float32)
+    found: Floats = np.mean(shares, axis=0, dtype=np.float32)
+    return found
 
 
 def _square(pixels: Pixels, table: Classify) -> Pixels:

@@ -16,6 +16,7 @@ class Classifying:
 
     model: str = CLASSIFIER
     top: int = TOP
+    second_look: bool | None = None
     pixel_limit: int = PIXEL_LIMIT
     damaged: bool = False
     device: str = "cpu"
@@ -38,5 +39,11 @@ class Classifying:
         from opsin.recognition.pipeline import classify
 
         photo = open_photo(source, pixel_limit=self.pixel_limit, damaged=self.damaged)
-        found = classify(photo, model=self.model, threads=threads, device=self.device)
+        found = classify(
+            photo,
+            model=self.model,
+            second_look=self.second_look,
+            threads=threads,
+            device=self.device,
+        )
         return Made(notes=photo.metadata.notes, part={"classes": found.document(self.top)})

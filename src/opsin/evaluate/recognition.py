@@ -1,0 +1,233 @@
+"""How good a classifier is, on pictures that lie in folders named after their classes.
+
+Old photographs are gray, so each picture may be seen in several ways (`SEEN`): as it is, gray,
+gray and worn as a century does it, and gray and then colored by the default colorizer.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import time
+import unicodedata
+import zlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin.colorization.pipeline import colorize
+from opsin.defaults import CLASSIFIER
+from opsin.drawing.pixels import as_rgb
+from opsin.errors import DataError, WrongCallError
+from opsin.evaluate.bootstrap import Doubles
+from opsin.evaluate.report import (
+    Means,
+    Metric,
+    Report,
+    Scores,
+    provenance,
+    ratio,
+    report,
+    summarize,
+)
+from opsin.files import few, shown
+from opsin.models.engine import load_engine
+from opsin.models.store import members
+from opsin.recognition.pipeline import classify_pixels, labels_of
+from opsin.sets.pictures import read
+from opsin.sets.sources import Paths, listed
+from opsin.training.augment import film_gray, luminance_gray, wear
+
+Floats: TypeAlias = NDArray[Any]
+Pixels: TypeAlias = NDArray[np.uint8]
+
+BINS: Final = 15  # of confidence, for the calibration error (Guo et al. 2017)
+MOST_RECALLS: Final = 10  # classes whose recall is told one by one
+
+TOP1: Final = Metric("top1", "top-1", ".1%", "higher", "the likeliest name is right")
+TOP5: Final = Metric("top5", "top-5", ".1%", "higher", "the right name is among five")
+BALANCED: Final = Metric(
+    "balanced",
+    "balanced",
+    ".1%",
+    "higher",
+    "the mean over classes of the share that is right",
+    ratio("weighted", "weight"),
+)
+AUC: Final = Metric("auc", "AUC", ".3f", "higher", "two classes: area below the ROC curve")
+MILLISECONDS: Final = Metric("milliseconds", "ms", ".1f", "lower", "a picture, on one core")
+
+
+def _calibration_error(means: Means) -> Doubles:
+    """How far confidence is from accuracy, over bins of confidence (Guo et al. 2017, eq. 3)."""
+    gaps = [np.abs(means[f"gap {number}"]) for number in range(BINS)]
+    total: Doubles = np.sum(gaps, axis=0, dtype=np.float64)
+    return total
+
+
+ECE: Final = Metric(
+    "ece",
+    "ECE",
+    ".1%",
+    "lower",
+    "how far probabilities are from what comes true",
+    _calibration_error,
+)
+
+
+def evaluate(
+    data: Paths,
+    *,
+    model: str | Sequence[str] = CLASSIFIER,
+    seen: Sequence[str] = ("color",),
+    second_look: bool | None = None,
+    limit: int | None = None,
+    on_picture: Callable[[Any], None] | None = None,
+    on_skip: Callable[[str], None] | None = None,
+) -> Report:
+    """The report on classifiers over the pictures in `data`: folders, tar files or their splits.
+
+    A picture's class is the folder that it lies in; one that is no label of a model is a
+    `DataError`. `model` are names, `seen` ways of `SEEN`. A row is a model, or a model and a way.
+    `second_look` is as for `opsin.classify`.
+    """
+    if unknown := [way for way in seen if way not in SEEN]:
+        raise WrongCallError(f"'{shown(unknown[0])}' is none of {', '.join(SEEN)}.")
+    models = [model] if isinstance(model, str) else list(model)
+    engines = {name: [load_engine(one, threads=1) for one in members(name)] for name in models}
+    labels = {name: labels_of([one.card for one in found]) for name, found in engines.items()}
+    rows = {
+        (name, way): f"{name}, {way}" if len(seen) > 1 else name for name in models for way in seen
+    }
+
+    def work(picture: tuple[str, Pixels]) -> tuple[str, Mapping[str, Scores], str]:
+        name, rgb = picture
+        scores = {}
+        for (model, way), row in rows.items():
+            truth = truth_of(name, labels[model])
+            pixels = SEEN[way](rgb, name)
+            began = time.perf_counter()
+            found = classify_pixels(pixels, engines[model], second_look=second_look, threads=1)
+            taken = time.perf_counter() - began
+            scores[row] = {**scores_of(found.probabilities, truth), "milliseconds": 1000 * taken}
+        return name, scores, name
+
+    found = report(work, read(data, limit=limit, on_skip=on_skip), [TOP1], on_item=on_picture)
+    cards = [one.card for several in engines.values() for one in several]
+    about = provenance(cards, data=[str(path) for path in listed(data)], seen=list(seen))
+    return replace(_summarized(found, labels[models[0]]), provenance=about)
+
+
+def truth_of(name: str, labels: Sequence[str]) -> int:
+    """Which label is that of a picture: the folder that it lies in."""
+    folder = PurePosixPath(name).parent.name
+    number = _numbers(tuple(labels)).get(_plain(folder))
+    if number is None:
+        where = f"lies in the folder '{shown(folder)}'" if folder else "lies in no folder"
+        raise DataError(
+            f"{shown(name)}: {where}, and no label of the model is called so. Labels: "
+            f"{few(list(labels))}."
+        )
+    return number
+
+
+def scores_of(probabilities: Floats, truth: int) -> dict[str, float]:
+    """What one answer scored; the calibration error is made of the gaps."""
+    order = np.argsort(-probabilities, kind="stable")
+    confidence, right = float(probabilities[order[0]]), float(order[0] == truth)
+    gaps = dict.fromkeys((f"gap {number}" for number in range(BINS)), 0.0)
+    gaps[f"gap {min(BINS - 1, int(confidence * BINS))}"] = confidence - right
+    second = float(probabilities[1])
+    return {"top1": right, "top5": float(truth in order[:5]), "truth": truth, "p": second, **gaps}
+
+
+def area(scores: Floats, truths: NDArray[np.bool_]) -> float:
+    """The area below the ROC curve: how often a true one scores higher than a false one.
+
+    >>> area(np.array([0.1, 0.4, 0.4, 0.9]), np.array([False, False, True, True]))
+    0.875
+    """
+    true, false = scores[truths], np.sort(scores[~truths])
+    if not len(true) or not len(false):
+        return float("nan")
+    below, upto = np.searchsorted(false, true), np.searchsorted(false, true, "right")
+    return float((below + upto).mean() / 2 / len(false))
+
+
+def _summarized(found: Report, labels: Sequence[str]) -> Report:
+    """The report with all figures, of which some need to know how many pictures a class has."""
+    counts = Counter(int(one["truth"]) for one in found.rows[0].scores)
+    metrics = [TOP1, *([TOP5] if len(labels) > 5 else []), BALANCED]
+    told = sorted(counts) if len(labels) <= MOST_RECALLS else []
+    for number in told:
+        meaning = f"of those that are {labels[number]}, the share that is found"
+        of = ratio(f"right {number}", f"is {number}")
+        metrics.append(
+            Metric(f"recall {labels[number]}", labels[number], ".1%", "higher", meaning, of)
+        )
+    metrics += [ECE, MILLISECONDS]
+    rows = []
+    for row in found.rows:
+        scores = []
+        for one in row.scores:
+            truth, right = int(one["truth"]), one["top1"]
+            more = {"weight": 1 / counts[truth], "weighted": right / counts[truth]}
+            for number in told:
+                more |= {f"is {number}": float(truth == number)}
+                more |= {f"right {number}": right * (truth == number)}
+            scores.append({**one, **more})
+        rows.append(summarize(row.system, scores, metrics))
+    found = replace(found, metrics=tuple(metrics), rows=tuple(rows))
+    if len(labels) != 2:
+        return found
+    areas = {}
+    for row in rows:
+        truths = np.array([one["truth"] == 1 for one in row.scores])
+        areas[row.system] = area(np.array([one["p"] for one in row.scores]), truths)
+    return found.with_figure(AUC, areas)
+
+
+@functools.cache
+def _numbers(labels: tuple[str, ...]) -> dict[str, int]:
+    return {_plain(label): number for number, label in enumerate(labels)}
+
+
+def _plain(name: str) -> str:
+    """Names as folders may have them: a slash is none there, and a blank often an underscore."""
+    return re.sub(r"[\s_/\\]+", " ", unicodedata.normalize("NFC", name)).strip().casefold()
+
+
+def _gray(rgb: Pixels, name: str) -> Pixels:
+    return _of_gray(luminance_gray(_unit(rgb)))
+
+
+def _worn(rgb: Pixels, name: str) -> Pixels:
+    """The same wear for one picture each time, of the kinds that the colorizers learn from."""
+    rng = np.random.default_rng(zlib.crc32(name.encode(errors="surrogateescape")))
+    return _of_gray(wear(film_gray(_unit(rgb), rng), rng))
+
+
+def _unit(rgb: Pixels) -> NDArray[np.float32]:
+    return np.divide(rgb, 255, dtype=np.float32)
+
+
+def _of_gray(gray: Floats) -> Pixels:
+    return np.repeat((gray.clip(0, 1) * 255 + 0.5).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _colorized(rgb: Pixels, name: str) -> Pixels:
+    return as_rgb(colorize(np.ascontiguousarray(_gray(rgb, name)[..., 0]), threads=1).pixels)
+
+
+SEEN: Final[Mapping[str, Callable[[Pixels, str], Pixels]]] = {
+    "color": lambda rgb, name: rgb,
+    "gray": _gray,
+    "worn": _worn,
+    "colorized": _colorized,
+}
+"""Ways to see a picture, given its sRGB pixels and its name."""
