@@ -15,7 +15,16 @@ from hypothesis import settings
 
 from opsin.colorization.bins import BINS
 from opsin.formats.vips import vips
-from opsin.models.card import Card, Colorize, Input, Output, map_shape, read_card, write_card
+from opsin.models.card import (
+    Card,
+    Classify,
+    Colorize,
+    Input,
+    Output,
+    map_shape,
+    read_card,
+    write_card,
+)
 
 vips()  # before a test imports pyvips itself: warnings handled in Python can abort the process
 
@@ -91,6 +100,63 @@ def with_thumbnail(folder: Path, name: str) -> Path:
     path.with_suffix(".onnx").write_bytes(data)
     write_card(card, path)
     return path
+
+
+def write_tiny_classifier(
+    folder: Path,
+    name: str = "shades",
+    *,
+    labels: tuple[str, ...] = ("dark", "bright"),
+    channels: int = 3,
+    side: int = 32,
+    **table: object,
+) -> Path:
+    """A network that tells dark pictures from bright ones, the left of the square alone; its card.
+
+    More labels than two are never likely. `table` is what its card says of how it classifies.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    shape = [1, channels, side, side]
+    weight = np.zeros((len(labels), *shape[1:]), np.float32)
+    weight[0, ..., : side // 2], weight[1, ..., : side // 2] = -1, 1
+    weight *= 16 / (channels * side * (side // 2))
+    bias = np.array([8, -8, *[-20] * (len(labels) - 2)], np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["picture"], ["flat"]),
+            helper.make_node("Gemm", ["flat", "weight", "bias"], ["logits"], transB=1),
+        ],
+        name,
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, len(labels)])],
+        [
+            numpy_helper.from_array(weight.reshape(len(labels), -1), "weight"),
+            numpy_helper.from_array(bias, "bias"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    data = bytes(model.SerializeToString())
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.onnx").write_bytes(data)
+    card = Card(
+        name=name,
+        version="1",
+        task="classify",
+        network="tiny",
+        file=f"{name}.onnx",
+        sha256=hashlib.sha256(data).hexdigest(),
+        license="Apache-2.0",
+        paper="none",
+        training_data="none",
+        size=side,
+        labels=labels,
+        inputs=(Input(name="picture", shape=tuple(shape), unit="sRGB, 0 to 1"),),
+        outputs=(Output(name="logits", shape=(1, len(labels))),),
+        classify=Classify(**table),
+    )
+    write_card(card, folder / f"{name}.toml")
+    return folder / f"{name}.toml"
 
 
 def _graph(colors: float, kind: str) -> bytes:

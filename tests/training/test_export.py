@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from opsin.errors import ModelError  # noqa: E402
-from opsin.training.export import export_onnx, read_weights  # noqa: E402
+from opsin.models.engine import runtime  # noqa: E402
+from opsin.training.export import export_onnx, read_weights, store_bytes  # noqa: E402
 
 FREE = {"light": {2: "H", 3: "W"}, "ab": {2: "H", 3: "W"}}
 
@@ -57,3 +58,33 @@ def test_weights_are_stored_in_half_and_come_back_by_their_names(tmp_path: Path)
     for name, weight in network.state_dict().items():
         kept = weight.clamp(-65504, 65504).numpy()
         assert found[name].numpy() == pytest.approx(kept, rel=1e-3, abs=1e-6), name
+
+
+def test_weights_of_8_bits_are_smaller_and_come_back(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 64, 3, padding=1), nn.Conv2d(64, 2, 3, padding=1))
+    paths = [tmp_path / name for name in ("half.onnx", "bytes.onnx")]
+    pairs = [
+        export_onnx(network, pictures(), path, output="ab", axes=FREE, store=store)
+        for path, store in zip(paths, (None, store_bytes), strict=True)
+    ]
+    sizes = [path.stat().st_size for path in paths]
+    assert sizes[1] < 0.75 * sizes[0]
+    for torchs, stored in pairs[1]:
+        assert np.abs(torchs - stored).max() < 0.02 * np.abs(torchs).max()
+    stored = SimpleNamespace(read=paths[1].read_bytes, path=paths[1])
+    found = read_weights(stored)  # type: ignore[arg-type]
+    for name, weight in network.state_dict().items():
+        assert found[name].shape == weight.shape
+        assert (found[name] - weight).abs().max() <= weight.abs().max() / 127
+
+
+def test_a_network_may_give_several_tensors(tmp_path: Path) -> None:
+    class Two(nn.Module):
+        def forward(self, light: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return light.mean(dim=1, keepdim=True), light * 2
+
+    path = tmp_path / "two.onnx"
+    export_onnx(Two(), pictures(), path, output="ab", others=["double"], axes=FREE)
+    session = runtime().InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    assert [one.name for one in session.get_outputs()] == ["ab", "double"]

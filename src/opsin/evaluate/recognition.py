@@ -130,8 +130,7 @@ def truth_of(name: str, labels: Sequence[str]) -> int:
     if number is None:
         where = f"lies in the folder '{shown(folder)}'" if folder else "lies in no folder"
         raise DataError(
-            f"{shown(name)}: {where}, and no label of the model is called so. Labels: "
-            f"{few(list(labels))}."
+            f"{shown(name)}: {where}, and no label of the model{few(labels)} is called so."
         )
     return number
 

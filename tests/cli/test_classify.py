@@ -1,0 +1,131 @@
+"""`opsin classify`: bars for people, JSON and tables for programs, and the archive's manners."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import write_tiny_classifier
+
+import opsin
+from opsin.cli import main
+
+
+@pytest.fixture(autouse=True)
+def shades(models: Path) -> None:
+    write_tiny_classifier(models, labels=("dark", "bright", "never/at all"))
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Two photographs, a broken one, and what is none."""
+    folder = tmp_path / "my scans"
+    folder.mkdir()
+    opsin.open(np.full((40, 40), 20, np.uint8)).save(folder / "nächt.png")
+    opsin.open(np.full((40, 40), 240, np.uint8)).save(folder / "tag.jpg")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    (folder / "notes.txt").write_text("of 1950")
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_names_are_drawn_as_bars(scans: Path, capsys) -> None:
+    assert main(["classify", str(scans / "tag.jpg"), "--model", "shades", "--top", "2"]) == 0
+    out, err = capsys.readouterr()
+    title, first, second = out.splitlines()
+    assert title.endswith("tag.jpg")
+    assert first.split() == ["bright", "████████████████████████", "100.0%"]
+    assert second.split() == ["dark", "0.0%"]
+    assert err.startswith("1 classified in ")
+
+
+def test_a_folder_is_told_as_one_frame(scans: Path, capsys) -> None:
+    assert main(["classify", str(scans), "--model", "shades", "--json"]) == 1
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert (told["done"], told["failed"], told["skipped"], told["left"]) == (2, 1, 0, 0)
+    files = {Path(one["input"]).name: one for one in told["files"]}
+    assert files["nächt.png"]["classes"][0] == {
+        "name": "dark",
+        "probability": pytest.approx(0.999998, abs=1e-5),
+    }
+    assert files["broken.jpg"]["error"]
+    assert "classes" not in files["broken.jpg"]
+    assert "broken.jpg" in err
+    assert not (scans / "nächt-color.png").exists()
+
+
+def test_a_table_is_written_and_a_run_goes_on_by_it(scans: Path, tmp_path: Path, capsys) -> None:
+    table = tmp_path / "names.csv"
+    words = ["classify", str(scans), "--model", "shades", "--top", "1", "--csv", str(table)]
+    assert main(words) == 1
+    told = {Path(row["input"]).name: row for row in rows(table)}
+    assert told["tag.jpg"]["name 1"] == "bright"
+    assert float(told["tag.jpg"]["probability 1"]) > 0.99
+    assert told["broken.jpg"]["error"]
+    assert not told["broken.jpg"]["name 1"]
+    assert "bright" not in capsys.readouterr().out
+
+    opsin.open(np.full((40, 40), 20, np.uint8)).save(scans / "broken.jpg")
+    assert main([*words, "--json"]) == 0
+    frame = json.loads(capsys.readouterr().out)
+    assert (frame["done"], frame["skipped"]) == (1, 2)
+    assert [Path(row["input"]).name for row in rows(table)].count("broken.jpg") == 1
+    assert main(words) == 0
+    assert "3 in the table already" in capsys.readouterr().err.replace("skipped, ", "")
+
+
+def test_another_number_of_names_is_another_table(scans: Path, tmp_path: Path, capsys) -> None:
+    table = tmp_path / "names.csv"
+    words = ["classify", str(scans / "tag.jpg"), "--model", "shades", "--csv", str(table)]
+    assert main([*words, "--top", "2"]) == 0
+    before = table.read_bytes()
+    assert main([*words, "--top", "3"]) == 1
+    assert "is another table" in capsys.readouterr().err
+    assert table.read_bytes() == before
+
+
+def test_a_photograph_through_a_pipe(scans: Path, monkeypatch, capsys) -> None:
+    class Stdin:
+        buffer = io.BytesIO((scans / "tag.jpg").read_bytes())
+
+    monkeypatch.setattr(sys, "stdin", Stdin)
+    assert main(["classify", "-", "--model", "shades", "--json"]) == 0
+    [one] = json.loads(capsys.readouterr().out)["files"]
+    assert one["classes"][0]["name"] == "bright"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-", "a.jpg"], "a pipe carries one photograph"),
+        (["-", "--csv", "names.csv"], "--csv: not for a pipe"),
+        (["nowhere.jpg"], "no such file or folder"),
+        ([""], "an empty name"),
+    ],
+)
+def test_calls_that_cannot_be_meant(words, message, capsys) -> None:
+    assert main(["classify", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_letters_that_a_terminal_lacks_are_not_needed(scans: Path, monkeypatch, capsys) -> None:
+    from opsin.cli.classify import bar
+
+    plain = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", plain)
+    assert bar(0.5) == "############"
+
+
+def test_a_model_that_does_not_classify_is_told_before_the_first(scans: Path, capsys) -> None:
+    assert main(["classify", str(scans), "--model", "tiny"]) == 1
+    assert "does not classify" in capsys.readouterr().err

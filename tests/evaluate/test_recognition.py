@@ -1,0 +1,119 @@
+"""Figures of classifiers: right by the folder's name, and other figures by hand."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import write_tiny_classifier
+from hypothesis import given
+from hypothesis import strategies as st
+
+import opsin
+from opsin.cli import main
+from opsin.errors import DataError, WrongCallError
+from opsin.evaluate.recognition import area, evaluate, scores_of, truth_of
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, models: Path) -> Path:
+    """Three dark and one bright picture; one of the dark lies among the bright."""
+    write_tiny_classifier(models, temperature=3.0)
+    folder = tmp_path / "pictures"
+    for name, light in {"dark/1": 100, "dark/2": 20, "Bright/3": 30, "Bright/4": 240}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        rgb = np.full((40, 40, 3), light, np.uint8)
+        rgb[..., 0] //= 2
+        opsin.open(rgb).save(folder / f"{name}.png")
+    return folder
+
+
+def test_figures_are_those_that_one_counts(pictures: Path) -> None:
+    report = evaluate(pictures, model="shades")
+    figures = {name: one.value for name, one in report["shades"].figures.items()}
+    assert figures["top1"] == 0.75
+    assert figures["balanced"] == 0.75
+    assert (figures["recall dark"], figures["recall bright"]) == (1.0, 0.5)
+    assert figures["auc"] == 0.75  # the bright 3 is darker than one of the two dark ones
+    assert "top5" not in figures
+    found = [
+        opsin.classify(pictures / f"{name}.png", model="shades")
+        for name in ("Bright/3", "Bright/4", "dark/1", "dark/2")
+    ]
+    bins = np.zeros(15)
+    for one, right in zip(found, (0, 1, 1, 1), strict=True):
+        sure = one.probabilities.max()
+        bins[min(14, int(sure * 15))] += sure - right
+    assert figures["ece"] == pytest.approx(np.abs(bins).sum() / 4, abs=1e-5)
+    assert report.document()["pictures"] == 4
+
+
+def test_balanced_counts_each_class_the_same(pictures: Path) -> None:
+    (pictures / "dark/2.png").unlink()
+    figures = evaluate(pictures, model="shades")["shades"].figures
+    assert figures["top1"].value == pytest.approx(2 / 3)
+    assert figures["balanced"].value == pytest.approx((1 + 0.5) / 2)
+
+
+def test_pictures_are_seen_in_several_ways(pictures: Path, capsys) -> None:
+    words = ["evaluate", "classify", str(pictures), "--model", "shades", "--json"]
+    assert main([*words, "--seen", "color, gray,worn,colorized"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    systems = [one["system"] for one in told["systems"]]
+    assert systems == ["shades, color", "shades, gray", "shades, worn", "shades, colorized"]
+    assert all(one["figures"]["top1"]["value"] >= 0.5 for one in told["systems"])
+    assert told["models"][0]["name"] == "shades"
+    with pytest.raises(WrongCallError, match="'sepia' is none of color, gray, worn, colorized"):
+        evaluate(pictures, model="shades", seen=["sepia"])
+
+
+def test_a_tar_with_classes_is_a_set_too(pictures: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "set.tar", "w") as tar:
+        tar.add(pictures, arcname=".")
+    found = evaluate(tmp_path / "set.tar", model="shades")
+    assert found["shades"].figures["top1"].value == 0.75
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("cat/1.png", "lies in the folder 'cat', and no label"), ("1.png", "lies in no folder")],
+)
+def test_pictures_of_no_class_are_told(pictures: Path, name: str, message: str, capsys) -> None:
+    (pictures / name).parent.mkdir(exist_ok=True)
+    opsin.open(np.full((40, 40), 9, np.uint8)).save(pictures / name)
+    with pytest.raises(DataError, match=message):
+        evaluate(pictures, model="shades")
+    assert main(["evaluate", "classify", str(pictures), "--model", "shades"]) == 1
+    assert "no label of the model (dark, bright) is called so." in capsys.readouterr().err
+
+
+def test_folders_may_be_called_as_folders_can_be() -> None:
+    labels = ("Ram C/V Cargo Van", "tiger cat", "ÄRA")
+    assert [
+        truth_of(f"{name}/1.jpg", labels)
+        for name in ("a/Ram C_V Cargo Van", "Tiger_Cat", "A\u0308ra")
+    ] == [0, 1, 2]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=20))
+def test_the_area_is_the_share_of_pairs_in_order(pairs: list[tuple[int, bool]]) -> None:
+    scores, truths = np.array([s for s, _ in pairs], float), np.array([t for _, t in pairs])
+    true, false = scores[truths], scores[~truths]
+    found = area(scores, truths)
+    if not len(true) or not len(false):
+        assert np.isnan(found)
+    else:
+        wins = [(a > b) + (a == b) / 2 for a in true for b in false]
+        assert found == pytest.approx(np.mean(wins))
+
+
+def test_one_answer_scores_what_it_is() -> None:
+    shares = np.array([0.05, 0.5, 0.15, 0.12, 0.1, 0.08], np.float32)
+    assert scores_of(shares, 1)["top1"] == 1
+    found = scores_of(shares, 0)
+    assert (found["top1"], found["top5"], found["truth"]) == (0, 0, 0)
+    assert scores_of(shares, 4)["top5"] == 1
+    assert found["gap 7"] == pytest.approx(0.5)

