@@ -118,12 +118,12 @@ def test_calls_that_cannot_be_meant(words, message, capsys) -> None:
     assert message in capsys.readouterr().err
 
 
-def test_letters_that_a_terminal_lacks_are_not_needed(scans: Path, monkeypatch, capsys) -> None:
-    from opsin.cli.classify import bar
-
+def test_letters_that_a_terminal_lacks_are_not_needed(scans: Path, monkeypatch) -> None:
     plain = io.TextIOWrapper(io.BytesIO(), "ascii")
     monkeypatch.setattr(sys, "stdout", plain)
-    assert bar(0.5) == "############"
+    assert main(["classify", str(scans / "tag.jpg"), "--model", "shades"]) == 0
+    plain.seek(0)
+    assert "########################" in plain.read()
 
 
 def test_a_model_that_does_not_classify_is_told_before_the_first(scans: Path, capsys) -> None:

@@ -94,26 +94,32 @@ def classify(
 
 def print_classes(name: str, classes: Sequence[Mapping[str, Any]]) -> None:
     """A photograph's names with their probabilities, as bars."""
+    plain = not _can_show("█▏")
     print(shown(name))
     wide = max(len(one["name"]) for one in classes)
     for one in classes:
         share = one["probability"]
-        print(f"  {shown(one['name']):{wide}}  {bar(share):{BAR}} {share:6.1%}")
+        print(f"  {shown(one['name']):{wide}}  {bar(share, plain=plain):{BAR}} {share:6.1%}")
 
 
-def bar(share: float) -> str:
-    """A share of 1 as a bar, in eighths of a letter where the terminal has them.
+def bar(share: float, *, plain: bool = False) -> str:
+    """A share of 1 as a bar, in eighths of a letter unless it must be `plain`.
 
-    >>> bar(0.5)
-    '████████████'
+    >>> bar(0.5), bar(0.25, plain=True)
+    ('████████████', '######')
     """
+    if plain:
+        return "#" * round(share * BAR)
     eighths = round(share * BAR * 8)
-    drawn = "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+
+
+def _can_show(letters: str) -> bool:
     try:
-        drawn.encode(sys.stdout.encoding or "ascii")
+        letters.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
-        drawn = "#" * round(share * BAR)
-    return drawn
+        return False
+    return True
 
 
 def _table(csv: str | None, top: int) -> Any:
