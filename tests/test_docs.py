@@ -75,6 +75,9 @@ def stand_ins(tmp_path_factory):
         for folder in ("photos", "my-photos", "held-out-photos"):
             (place / folder).mkdir(exist_ok=True)
             opsin.colorize(image, model="classifier-decoder").save(place / folder / sample.name)
+    for sample, label in {"cat": "Egyptian cat", "coffee": "espresso"}.items():
+        (place / "classes" / label).mkdir(parents=True)
+        shutil.copy(ROOT / "samples" / f"{sample}.jpg", place / "classes" / label)
     for name in ("grandmother.jpg", "photo.jpg", "old.jpg", "scan.tif"):
         opsin.open(ROOT / "samples" / "admiral.jpg").save(place / name)
     whole = (ROOT / "samples" / "astronaut.jpg").read_bytes()
