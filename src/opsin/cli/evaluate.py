@@ -72,6 +72,12 @@ def _colorize(
         Path | None,
         typer.Option(metavar="FILE", help="A GAN's discriminator, whose opinion is asked."),
     ] = None,
+    classifier: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="A classifier (imagenet): does it call them what they are?"
+        ),
+    ] = None,
     each: Each = False,
     as_json: Json = False,
 ) -> None:
@@ -88,6 +94,7 @@ def _colorize(
         "sheet": sheet,
         "features": features,
         "discriminator": discriminator,
+        "classifier": classifier,
     }
     _run("colorize", data, own, model=model, limit=limit, each=each, as_json=as_json)
 

@@ -32,6 +32,7 @@ from opsin.evaluate.colorization.candidates import (
 )
 from opsin.evaluate.colorization.ceiling import ceiling
 from opsin.evaluate.colorization.judge import Judge
+from opsin.evaluate.colorization.recognized import Recognized
 from opsin.evaluate.colorization.scores import METRICS, Truth, paint, scores, too_small, truth_of
 from opsin.evaluate.frechet import Distances
 from opsin.evaluate.report import Metric, Report, Scores, report
@@ -46,6 +47,9 @@ GRAY_WARNING: Final = "the pictures are gray, so the figures say nothing of colo
 # of all pictures together, if what they need is given
 FRECHET: Final = Metric("frechet", "Frechet", ".2f", "lower", "likeness of all, in features")
 JUDGED: Final = Metric("judged", "judged", ".0%", "higher", "taken for true by a discriminator")
+RECOGNIZED: Final = Metric(
+    "recognized", "recognized", ".1%", "higher", "a classifier calls it what it calls the true one"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,7 @@ def evaluate(
     sheet: str | Path | None = None,
     features: str | Path | None = None,
     discriminator: str | Path | None = None,
+    classifier: str | None = None,
     on_picture: Callable[[Scored], None] | None = None,
     on_skip: Callable[[str], None] | None = None,
 ) -> Report:
@@ -80,15 +85,17 @@ def evaluate(
     `data` are folders, tar files or pictures, of which the first `limit` are taken. `sheet` is
     where a contact sheet is written, `features` a feature network for the Frechet distance
     (`features.load`; needs the extra `train`), `discriminator` a GAN's, whose opinion is asked
-    (`judge`). `on_picture` is given each picture as it is done, `on_skip` is told of one that
-    cannot be read and is passed over; without it, that is an error.
+    (`judge`), `classifier` a classifier's name, which is asked whether it finds the same on the
+    colored picture as on the true one (`recognized`). `on_picture` is given each picture as it is
+    done, `on_skip` is told of one that cannot be read and is passed over; without it, that is an
+    error.
 
     >>> report = evaluate("photos.tar", vividness=(0, 0.5, 1))  # doctest: +SKIP
     >>> report["color-bins 0.5"].figures["delta_e"].value  # doctest: +SKIP
     """
     chosen = candidates(model, vividness, size, gain)
     systems, gains = systems_of(chosen), None
-    overall = _overall(features, discriminator)
+    overall = _overall(features, discriminator, classifier)
     pages = Sheet(sheet) if sheet else None
     if colorfulness is not None:
         quietly = on_skip and (lambda _: None)  # it is told below
@@ -114,6 +121,7 @@ def evaluate(
         chosen,
         data=[str(path) for path in listed(data)],
         features=str(features) if features else None,
+        classifier=classifier,
         gain=gain,
         colorfulness=colorfulness,
         gains=gains,
@@ -206,14 +214,16 @@ def _notes(gains: Mapping[str, float] | None, colorfulness: float | None) -> tup
 
 
 def _overall(
-    features: str | Path | None, discriminator: str | Path | None
-) -> dict[Metric, Distances | Judge]:
+    features: str | Path | None, discriminator: str | Path | None, classifier: str | None
+) -> dict[Metric, Distances | Judge | Recognized]:
     """What is told of all pictures together, by its metric."""
-    found: dict[Metric, Distances | Judge] = {}
+    found: dict[Metric, Distances | Judge | Recognized] = {}
     if features:
         from opsin.evaluate.features import load
 
         found[FRECHET] = Distances(load(features))
     if discriminator:
         found[JUDGED] = Judge(discriminator)
+    if classifier:
+        found[RECOGNIZED] = Recognized(classifier)
     return found
