@@ -116,10 +116,10 @@ class Photo:
         True
         """
         target = Path(os.fsdecode(path))
-        kind = _format(format) if format else format_of(target)
+        format = _format(format) if format else format_of(target)
         if not overwrite and target.exists():
             raise SaveError(f"{shown(target)}: already there. Choose another name, or overwrite.")
-        data = self._encoded(kind, quality=quality, mark=mark, where=shown(target))
+        data = self._encoded(format, quality=quality, mark=mark, where=shown(target))
         return write_atomically(target, data)
 
     def encode(self, format: str, *, quality: int = QUALITY, mark: bool = False) -> bytes:
@@ -138,13 +138,13 @@ class Photo:
         """
         return losses(self.pixels, self.alpha, self.metadata, _format(format))
 
-    def _encoded(self, kind: str, *, quality: int, mark: bool, where: str) -> bytes:
+    def _encoded(self, format: str, *, quality: int, mark: bool, where: str) -> bytes:
         if not 1 <= quality <= 100:
             raise ValueError(f"quality must be from 1 to 100, got {quality}")
         pixels = self.pixels
         if mark:
             pixels = marked(pixels)
-        return encode(pixels, self.alpha, self.metadata, kind, quality=quality, where=where)
+        return encode(pixels, self.alpha, self.metadata, format, quality=quality, where=where)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The pixels, (H, W, 1 or 3); so `numpy.asarray(photo)` gives them.
@@ -167,9 +167,9 @@ class Photo:
         return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
     def __repr__(self) -> str:
-        kind = "gray" if self.is_gray else "color"
+        channels = "gray" if self.is_gray else "color"
         source = f", {self.metadata.source!r}" if self.metadata.source else ""
-        return f"Photo({self.width} x {self.height}, {kind}, {self.depth} bits{source})"
+        return f"Photo({self.width} x {self.height}, {channels}, {self.depth} bits{source})"
 
     def _repr_png_(self) -> bytes:
         step = -(-max(self.height, self.width) // PREVIEW_SIDE)
@@ -327,7 +327,7 @@ def _from_pil(image: Any, *, limit: int) -> Decoded:
 
 
 def _format(name: str) -> str:
-    kind = ALIASES.get(name.lower(), name.lower())
-    if kind not in SUFFIX:
+    format = ALIASES.get(name.lower(), name.lower())
+    if format not in SUFFIX:
         raise ValueError(f"unknown format {name!r}. Known: {', '.join(SUFFIX)}.")
-    return kind
+    return format

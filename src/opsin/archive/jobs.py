@@ -179,12 +179,12 @@ def _is_own_picture_of_a_neighbor(path: Path) -> bool:
     for end in OWN:
         if path.stem.endswith(end):
             stem = path.stem.removesuffix(end)
-            scan, _, kind = stem.rpartition("-")  # scan-bmp-color.png; see `_told_apart`
-            names = [stem + form for suffix in READ for form in (suffix, suffix.upper())]
-            if scan and f".{kind.lower()}" in READ:
-                names.append(f"{scan}.{kind}")
-            elif scan and kind.isdigit():
-                names += [scan + form for suffix in READ for form in (suffix, suffix.upper())]
+            scan, _, suffix = stem.rpartition("-")  # scan-bmp-color.png; see `_told_apart`
+            names = [stem + form for one in READ for form in (one, one.upper())]
+            if scan and f".{suffix.lower()}" in READ:
+                names.append(f"{scan}.{suffix}")
+            elif scan and suffix.isdigit():
+                names += [scan + form for one in READ for form in (one, one.upper())]
             return any(path.with_name(name).exists() for name in names)
     return False
 
@@ -196,8 +196,8 @@ def _unique(found: Iterable[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
 def _name(source: Path, picture: str, format: str | None) -> str:
     """What the picture is called; a photograph's own suffix stays where its format does."""
     own = READ.get(source.suffix.lower(), "")
-    kind = format_of(format or (own if own in KEPT else "png"))
-    return f"{source.stem}-{picture}{source.suffix if kind == own else SUFFIX[kind]}"
+    format = format_of(format or (own if own in KEPT else "png"))
+    return f"{source.stem}-{picture}{source.suffix if format == own else SUFFIX[format]}"
 
 
 def _told_apart(jobs: Sequence[Job]) -> list[Job]:

@@ -45,8 +45,8 @@ def order_of(
         raise WrongCallError("--cluster takes one folder or address, and -o with another.")
     if overwrite:
         raise WrongCallError("--overwrite: not with --cluster. Give another folder with -o.")
-    kind = format_of(format) if format else None
-    return Order(work, paths[0], output, format=kind, extras=extras)
+    format = format_of(format) if format else None
+    return Order(work, paths[0], output, format=format, extras=extras)
 
 
 def on_cluster(

@@ -71,8 +71,8 @@ class Colorizing:
         notes: tuple[str, ...] = ()
         if "output" in wanted:
             result = paint(photo, answer, threads=threads)
-            kind = _format(wanted["output"], photo.metadata.format)
-            notes = (*result.notes, *result.losses(kind))
+            format = _format(wanted["output"], photo.metadata.format)
+            notes = (*result.notes, *result.losses(format))
         else:
             result = open_photo(there["output"], pixel_limit=self.pixel_limit)
         if "compare" in wanted:
@@ -86,7 +86,7 @@ class Colorizing:
             drawn = open_photo((shade.clip(0, 1) * 255 + 0.5).astype("uint8"))
             files["confidence"] = drawn.encode("png")
         if "output" in wanted:
-            files["output"] = result.encode(kind, quality=self.quality, mark=self.mark)
+            files["output"] = result.encode(format, quality=self.quality, mark=self.mark)
         return Made(files, notes, part)
 
 

@@ -71,8 +71,8 @@ class Sheet:
 def save(page: Pixels, path: str | Path) -> Path:
     """The path, once the drawn page (H, W, 3) is whole and on the disk."""
     path = Path(path)
-    kind = format_of(path)
-    data = encode(page, None, Metadata(), kind, quality=QUALITY, where=shown(path))
+    format = format_of(path)
+    data = encode(page, None, Metadata(), format, quality=QUALITY, where=shown(path))
     return write_atomically(path, data)
 
 

@@ -95,8 +95,8 @@ def _plain(rows: NDArray[np.uint8], header: Header) -> NDArray[np.uint8]:
         )
     if not all(header.masks[:3]) or max(header.masks) >> header.bits:
         raise ValueError("its color masks are not those of a picture")
-    kind = "<u2" if header.bits == 16 else "<u4"
-    words = np.ascontiguousarray(rows[:, : header.width * header.bits // 8]).view(kind)
+    dtype = "<u2" if header.bits == 16 else "<u4"
+    words = np.ascontiguousarray(rows[:, : header.width * header.bits // 8]).view(dtype)
     planes = [_field(words, mask) for mask in header.masks if mask]
     return np.stack(planes, axis=-1)
 

@@ -1,6 +1,6 @@
 """Damaged photographs, taken as far as they go.
 
-Each kind of file is read row by row, as it was stored, up to the first row that is not there. What
+Each format is read row by row, as it was stored, up to the first row that is not there. What
 is missing is mid-gray, so that nobody takes it for a part of the picture, and `Metadata.there` says
 what is not: nothing is invented. Kinds that keep a picture in one piece (AVIF, JPEG 2000) have no
 part that could be taken.
@@ -52,7 +52,7 @@ class Part(NamedTuple):
 
 
 def as_far_as_it_goes(
-    data: bytes | memoryview, kind: str, *, where: str, source: str | None, limit: int
+    data: bytes | memoryview, format: str, *, where: str, source: str | None, limit: int
 ) -> Decoded:
     """The photograph in a damaged file.
 
@@ -64,12 +64,12 @@ def as_far_as_it_goes(
 
     data = bytes(data)
     with suppress(vips().Error, ValueError, EOFError, KeyError, struct.error):
-        if kind == "bmp":
+        if format == "bmp":
             return _bmp(data, check, source)
-        part = PARTS[kind](data, check)
+        part = PARTS[format](data, check)
         if part.rows:
-            image, metadata = _image(part), metadata_of(part.header, data, kind, source)
-            decoded = tidied(finish(image, where=where, metadata=metadata), part.header, kind)
+            image, metadata = _image(part), metadata_of(part.header, data, format, source)
+            decoded = tidied(finish(image, where=where, metadata=metadata), part.header, format)
             return _marked(decoded, part.rows, turn_of(image, metadata), part.notes)
     raise TruncatedPhotoError(
         f"{where}: the picture is so damaged that nothing of it can be read. "
@@ -130,12 +130,12 @@ def _image(part: Part) -> Any:
     data = np.ascontiguousarray(part.pixels).data
     image = vips().Image.new_from_memory(data, width, height, bands, part.header.format)
     image = image.copy(interpretation=part.header.interpretation)
-    for field, kind in (
+    for field, type_ in (
         ("icc-profile-data", vips().GValue.blob_type),
         ("orientation", vips().GValue.gint_type),
     ):
         if part.header.get_typeof(field):
-            image.set_type(kind, field, part.header.get(field))
+            image.set_type(type_, field, part.header.get(field))
     return image
 
 

@@ -18,7 +18,7 @@ from opsin.formats.finish import WHOLE, Decoded, check_size, finish, noted
 from opsin.formats.header import metadata_of, of_bmp, opened, tidied
 from opsin.formats.heif import decode_heif
 from opsin.formats.pil import decode_file
-from opsin.formats.sniff import CONVERT, kind_of
+from opsin.formats.sniff import CONVERT, sniff
 from opsin.formats.vips import alone, message, together, vips
 
 DIVISIBLE: Final = {"jpeg", "png", "tiff", "webp", "gif", "bmp"}  # part of such a picture is read
@@ -46,38 +46,38 @@ def decode(
 
     With `damaged`, a file that cannot be read whole is taken as far as it goes.
     """
-    kind = kind_of(data, where)
+    format = sniff(data, where)
     try:
-        return _whole(data, kind, where=where, source=source, limit=limit)
+        return _whole(data, format, where=where, source=source, limit=limit)
     except TruncatedPhotoError:
         if not damaged:
             raise
     with alone():
-        return as_far_as_it_goes(data, kind, where=where, source=source, limit=limit)
+        return as_far_as_it_goes(data, format, where=where, source=source, limit=limit)
 
 
 def _whole(
-    data: bytes | memoryview, kind: str, *, where: str, source: str | None, limit: int
+    data: bytes | memoryview, format: str, *, where: str, source: str | None, limit: int
 ) -> Decoded:
-    if kind == "bmp":
+    if format == "bmp":
         with together():
             return _decode_bmp(data, where=where, source=source, limit=limit)
-    if kind in ("jp2", "heic"):
-        return _by_pillow(data, kind, where=where, source=source, limit=limit)
-    if kind == "tiff":
+    if format in ("jp2", "heic"):
+        return _by_pillow(data, format, where=where, source=source, limit=limit)
+    if format == "tiff":
         _refuse_cut_off(data, where)
-    load = partial(_load, data, kind, where=where, source=source, limit=limit)
+    load = partial(_load, data, format, where=where, source=source, limit=limit)
     with suppress(vips().Error), together():
         return load()
     try:
         with alone():
             return load()
     except vips().Error as error:
-        refused = _photo_error(error, kind, where)
-        if kind != "tiff" or not _is_for_pillow(data, str(error).lower()):
+        refused = _photo_error(error, format, where)
+        if format != "tiff" or not _is_for_pillow(data, str(error).lower()):
             raise refused from error
         try:  # which knows kinds that libvips does not: 8-bit Lab, JPEG of the old style
-            return _by_pillow(data, kind, where=where, source=source, limit=limit)
+            return _by_pillow(data, format, where=where, source=source, limit=limit)
         except TruncatedPhotoError:
             raise refused from error
 
@@ -94,31 +94,31 @@ def _is_for_pillow(tiff: bytes | memoryview, said: str) -> bool:
 
 
 def _by_pillow(
-    data: bytes | memoryview, kind: str, *, where: str, source: str | None, limit: int
+    data: bytes | memoryview, format: str, *, where: str, source: str | None, limit: int
 ) -> Decoded:
-    by = decode_heif if kind == "heic" else decode_file
+    by = decode_heif if format == "heic" else decode_file
     check = partial(check_size, where=where, limit=limit)
     with together():
         decoded = by(bytes(data), where=where, check=check)
-    decoded = decoded._replace(metadata=replace(decoded.metadata, source=source, format=kind))
-    if kind == "tiff" and decoded.pixels.dtype == np.uint8 and exif.bits(data) > 8:
+    decoded = decoded._replace(metadata=replace(decoded.metadata, source=source, format=format))
+    if format == "tiff" and decoded.pixels.dtype == np.uint8 and exif.bits(data) > 8:
         return noted(decoded, f"{exif.bits(data)} bits reduced to 8")
     return decoded
 
 
 def _load(
-    data: bytes | memoryview, kind: str, *, where: str, source: str | None, limit: int
+    data: bytes | memoryview, format: str, *, where: str, source: str | None, limit: int
 ) -> Decoded:
-    strict = kind in ("jpeg", "tiff")  # whose damage libvips tells as a warning
+    strict = format in ("jpeg", "tiff")  # whose damage libvips tells as a warning
     flaw = ""
     try:
-        image = opened(data, kind, fail_on="warning" if strict else "error")
+        image = opened(data, format, fail_on="warning" if strict else "error")
     except vips().Error:
         if not strict:
             raise
-        image = opened(data, kind, fail_on="error")
+        image = opened(data, format, fail_on="error")
     check_size(image.width, image.height, where=where, limit=limit)
-    metadata = metadata_of(image, data, kind, source)
+    metadata = metadata_of(image, data, format, source)
     try:
         decoded = finish(image, where=where, metadata=metadata)
     except vips().Error as error:
@@ -126,12 +126,12 @@ def _load(
             raise
         # A damaged JPEG that is all there still gives a picture, with a flaw: say so. Of a TIFF
         # whose pixels are all there, an untidy tag is no damage: old scanners write many.
-        decoded = finish(opened(data, kind, fail_on="error"), where=where, metadata=metadata)
-        if kind == "jpeg":
-            flaw = message(error, about=kind) or "no cause given"
+        decoded = finish(opened(data, format, fail_on="error"), where=where, metadata=metadata)
+        if format == "jpeg":
+            flaw = message(error, about=format) or "no cause given"
     if flaw and not flaw.startswith(HARMLESS):
         decoded = noted(decoded, f"the file is damaged ({flaw}): parts may look wrong")
-    return tidied(decoded, image, kind)
+    return tidied(decoded, image, format)
 
 
 def _decode_bmp(data: bytes | memoryview, *, where: str, source: str | None, limit: int) -> Decoded:
@@ -146,13 +146,13 @@ def _decode_bmp(data: bytes | memoryview, *, where: str, source: str | None, lim
     return of_bmp(header, array, source)
 
 
-def _photo_error(error: Exception, kind: str, where: str) -> PhotoError:
-    said = message(error, about=DOMAINS.get(kind, kind))
+def _photo_error(error: Exception, format: str, where: str) -> PhotoError:
+    said = message(error, about=DOMAINS.get(format, format))
     if any(word in said.lower() for word in UNSUPPORTED):
         return NotAPhotoError(
-            f"{where}: this kind of {kind.upper()} cannot be read ({said}). {WHOLE}."
+            f"{where}: this kind of {format.upper()} cannot be read ({said}). {WHOLE}."
         )
-    return _cut_off(where, kind, said)
+    return _cut_off(where, format, said)
 
 
 def _refuse_cut_off(data: bytes | memoryview, where: str) -> None:
@@ -165,13 +165,13 @@ def _refuse_cut_off(data: bytes | memoryview, where: str) -> None:
         raise _cut_off(where, "tiff", "pixels are missing at its end")
 
 
-def _cut_off(where: str, kind: str, said: str) -> TruncatedPhotoError:
+def _cut_off(where: str, format: str, said: str) -> TruncatedPhotoError:
     return TruncatedPhotoError(
         f"{where}: the picture is damaged or cut off{f' ({said})' if said else ''}. "
         "Copy it again from where it came from"
         + (
             ", or take it as far as it goes: --damaged (in Python damaged=True)."
-            if kind in DIVISIBLE and "directory" not in said  # which says where the pixels are
+            if format in DIVISIBLE and "directory" not in said  # which says where the pixels are
             else "."
         )
     )

@@ -37,51 +37,51 @@ def encode(
     pixels: NDArray[Any],
     alpha: NDArray[Any] | None,
     metadata: Metadata,
-    kind: str,
+    format: str,
     *,
     quality: int,
     where: str,
 ) -> bytes:
     """The file; `where` names it in errors."""
     height, width = pixels.shape[:2]
-    if max(height, width) > (most := LONGEST_SIDE.get(kind, 10_000_000)):
+    if max(height, width) > (most := LONGEST_SIDE.get(format, 10_000_000)):
         raise SaveError(
-            f"{where}: {width} x {height} pixels are more than {kind.upper()} can hold "
+            f"{where}: {width} x {height} pixels are more than {format.upper()} can hold "
             f"({most} a side). Save as TIFF or PNG."
         )
-    if kind not in DEEP:
+    if format not in DEEP:
         pixels, alpha = to_8_bits(pixels), None if alpha is None else to_8_bits(alpha)
-    if alpha is not None and kind not in TRANSPARENT:
+    if alpha is not None and format not in TRANSPARENT:
         pixels, alpha = _on_white(pixels, alpha), None
-    if kind == "bmp":
+    if format == "bmp":
         return bmp.encode(pixels, metadata.dpi)
     image = _image(pixels, alpha, metadata)
     try:
-        return _SAVERS[kind](image, metadata, quality)
+        return _SAVERS[format](image, metadata, quality)
     except vips().Error as error:
         raise SaveError(
-            f"{where}: cannot be written as {kind.upper()} "
+            f"{where}: cannot be written as {format.upper()} "
             f"({message(error) or 'no cause given'}). Try TIFF or PNG."
         ) from error
 
 
 def losses(
-    pixels: NDArray[Any], alpha: NDArray[Any] | None, metadata: Metadata, kind: str
+    pixels: NDArray[Any], alpha: NDArray[Any] | None, metadata: Metadata, format: str
 ) -> tuple[str, ...]:
     """What this photograph would lose in this format, in plain words."""
-    name = kind.upper()
+    name = format.upper()
     lost = []
-    if pixels.dtype == np.uint16 and kind not in DEEP:
+    if pixels.dtype == np.uint16 and format not in DEEP:
         lost.append(f"16 bits reduced to 8, the most {name} can hold")
-    if pixels.dtype == np.uint16 and kind == "avif":
+    if pixels.dtype == np.uint16 and format == "avif":
         lost.append("16 bits reduced to 12, the most AVIF can hold")
-    if alpha is not None and kind not in TRANSPARENT:
+    if alpha is not None and format not in TRANSPARENT:
         lost.append(f"transparency put on white, {name} has none")
-    if metadata.iptc and kind not in WITH_IPTC:
+    if metadata.iptc and format not in WITH_IPTC:
         lost.append(f"IPTC record dropped, {name} has no place for it")
-    if kind == "bmp" and (metadata.exif or metadata.xmp):
+    if format == "bmp" and (metadata.exif or metadata.xmp):
         lost.append("EXIF and XMP dropped, BMP has no place for them")
-    if kind == "jpeg":
+    if format == "jpeg":
         packet, left = _packet(metadata)
         lost += [f"{what} of XMP dropped, it is more than JPEG can hold" for what in left]
         broken = metadata.xmp if packet is None else None
@@ -96,13 +96,13 @@ def losses(
 
 def format_of(path: Path) -> str:
     """The format that a file's name asks for; `SaveError` if it asks for none."""
-    kind = WRITTEN.get(path.suffix.lower())
-    if kind is None:
+    format = WRITTEN.get(path.suffix.lower())
+    if format is None:
         raise SaveError(
             f"{shown(path)}: cannot tell the format from the name. "
             f"End it in one of {' '.join(WRITTEN)}, or give a format."
         )
-    return kind
+    return format
 
 
 def to_8_bits(values: NDArray[Any]) -> NDArray[Any]:

@@ -25,36 +25,37 @@ CODED_WITHIN: Final = 1 << 16  # bytes: where a file says how its colors are cod
 PAGES: Final = {"tiff": "pages", "gif": "frames", "webp": "frames", "avif": "pictures"}
 
 
-def opened(data: bytes | memoryview, kind: str, *, fail_on: str) -> Any:
+def opened(data: bytes | memoryview, format: str, *, fail_on: str) -> Any:
     origin = vips().Source.new_from_memory(data)
-    load = getattr(vips().Image, LOADERS[kind])
+    load = getattr(vips().Image, LOADERS[format])
     return load(origin, access="sequential", fail_on=fail_on)
 
 
-def metadata_of(image: Any, data: bytes | memoryview, kind: str, source: str | None) -> Metadata:
+def metadata_of(image: Any, data: bytes | memoryview, format: str, source: str | None) -> Metadata:
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    blob, packet = _exif(image, data, kind), blob_of(image, "xmp-data")
-    notes = [f"first of {pages} {PAGES.get(kind, 'pages')}"] if pages > 1 else []
-    notes += icc.coded(bytes(data[:CODED_WITHIN]), kind, image.get_typeof("icc-profile-data") != 0)
+    blob, packet = _exif(image, data, format), blob_of(image, "xmp-data")
+    notes = [f"first of {pages} {PAGES.get(format, 'pages')}"] if pages > 1 else []
+    has_profile = image.get_typeof("icc-profile-data") != 0
+    notes += icc.coded(bytes(data[:CODED_WITHIN]), format, has_profile)
     if packet and xmp.EXTENDED in packet:
         packet = xmp.without_extension(packet)
         notes.append("XMP beyond the first 64 KiB left out")
     return Metadata(
         exif=blob,
         xmp=packet,
-        iptc=_iptc(image, data, kind),
-        dpi=_dpi(image, kind, blob),
+        iptc=_iptc(image, data, format),
+        dpi=_dpi(image, format, blob),
         source=source,
-        format=kind,
+        format=format,
         notes=tuple(notes),
     )
 
 
-def tidied(decoded: Decoded, image: Any, kind: str) -> Decoded:
+def tidied(decoded: Decoded, image: Any, format: str) -> Decoded:
     pixels = decoded.pixels
-    if kind == "avif" and pixels.dtype == np.uint16:
+    if format == "avif" and pixels.dtype == np.uint16:
         pixels = filled(pixels, image.get("heif-bitdepth"))
-    if kind in WITHOUT_GRAY or image.get_typeof("palette"):
+    if format in WITHOUT_GRAY or image.get_typeof("palette"):
         pixels = gray_if_gray(pixels)
     return decoded._replace(pixels=pixels)
 
@@ -68,8 +69,8 @@ def of_bmp(header: bmp.Header, array: NDArray[Any], source: str | None) -> Decod
     return Decoded(np.ascontiguousarray(array[..., :3]), alpha, metadata)
 
 
-def _exif(image: Any, data: bytes | memoryview, kind: str) -> bytes | None:
-    if kind == "tiff":
+def _exif(image: Any, data: bytes | memoryview, format: str) -> bytes | None:
+    if format == "tiff":
         try:
             return exif.from_tiff(data)
         except ValueError:
@@ -78,8 +79,8 @@ def _exif(image: Any, data: bytes | memoryview, kind: str) -> bytes | None:
     return blob.removeprefix(b"Exif\0\0") if blob else None
 
 
-def _iptc(image: Any, data: bytes | memoryview, kind: str) -> bytes | None:
-    if kind == "tiff" and (found := exif.iptc(data)):
+def _iptc(image: Any, data: bytes | memoryview, format: str) -> bytes | None:
+    if format == "tiff" and (found := exif.iptc(data)):
         return found
     for field in ("iptc-data", "photoshop-data"):
         blob = blob_of(image, field)
@@ -90,11 +91,11 @@ def _iptc(image: Any, data: bytes | memoryview, kind: str) -> bytes | None:
     return None
 
 
-def _dpi(image: Any, kind: str, blob: bytes | None) -> tuple[float, float] | None:
-    if kind in ("webp", "avif"):  # which have it in the EXIF data or nowhere
+def _dpi(image: Any, format: str, blob: bytes | None) -> tuple[float, float] | None:
+    if format in ("webp", "avif"):  # which have it in the EXIF data or nowhere
         try:
             return exif.dpi(blob) if blob else None
         except ValueError:
             return None
-    said = image.xres not in UNSAID if kind == "png" else image.get_typeof("resolution-unit")
+    said = image.xres not in UNSAID if format == "png" else image.get_typeof("resolution-unit")
     return sensible_dpi(image.xres * MM_PER_INCH, image.yres * MM_PER_INCH) if said else None

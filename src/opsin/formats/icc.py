@@ -45,12 +45,12 @@ def gray_to_srgb(pixels: NDArray[Any], profile: bytes) -> tuple[NDArray[Any], li
     return curve[pixels], [f"gray profile {name(profile)} converted to sRGB"]
 
 
-def coded(head: bytes, kind: str, has_profile: bool) -> list[str]:
+def coded(head: bytes, format: str, has_profile: bool) -> list[str]:
     """What to say of colors that a PNG (cICP), AVIF or HEIC (nclx) codes in another way than sRGB.
 
     The numbers are those of ITU-T H.273: primaries and transfer characteristics.
     """
-    mark, width = CODES.get(kind, (b"", 0))
+    mark, width = CODES.get(format, (b"", 0))
     at = head.find(mark) if mark else -1
     if at < 0 or len(head) < at + len(mark) + 2 * width:
         return []

@@ -1,4 +1,4 @@
-"""Pillow's images, and the kinds of file that are left to it: JPEG 2000, 8-bit Lab TIFF."""
+"""Pillow's images, and the formats that are left to it: JPEG 2000, 8-bit Lab TIFF."""
 
 import contextlib
 import io
@@ -46,7 +46,7 @@ def decode_pil(image: Any, *, where: str = WHERE) -> Decoded:
 
 
 def decode_file(data: bytes, *, where: str, check: Callable[[int, int], None]) -> Decoded:
-    """The picture in a file's bytes, of the kinds that are left to Pillow.
+    """The picture in a file's bytes, of the formats that are left to Pillow.
 
     `check` is given width and height before anything is decoded. Raises `TruncatedPhotoError` and
     `NotAPhotoError`.

@@ -69,7 +69,7 @@ def mended(data: bytes, check: Callable[[int, int], None]) -> Mended:
     passes, at = [], 0
     for one, rows, stride in shapes:
         filters = raw[at : at + rows * stride : stride][: max(0, len(raw) - at) // stride]
-        there = next((row for row, kind in enumerate(filters) if kind > LAST_FILTER), len(filters))
+        there = next((row for row, code in enumerate(filters) if code > LAST_FILTER), len(filters))
         passes.append(one._replace(rows=there))
         if there < rows:
             raw = raw[: at + there * stride]

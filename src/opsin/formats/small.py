@@ -19,7 +19,7 @@ from opsin.formats.decode import decode
 from opsin.formats.sniff import READABLE, is_heic
 from opsin.formats.vips import vips
 
-UNSPOKEN: Final = tuple(magic for magic, kind in READABLE if kind in ("bmp", "jp2"))
+UNSPOKEN: Final = tuple(magic for magic, format in READABLE if format in ("bmp", "jp2"))
 
 
 def header(data: bytes, **how: Any) -> Any:
@@ -50,7 +50,7 @@ def thumbnail(data: bytes, width: int, height: int, **how: Any) -> Any:
 
 
 def _readable(data: bytes) -> bytes:
-    """The file, or, if it is of a kind that libvips does not speak, the same picture as a TIFF."""
+    """The file, or, if of a format that libvips does not speak, the same picture as a TIFF."""
     if not (data.startswith(UNSPOKEN) or is_heic(data[:512])):
         return data
     try:

@@ -1,4 +1,4 @@
-"""What kind of file it is, told from its first bytes and never from its name."""
+"""What format a file has, told from its first bytes and never from its name."""
 
 from opsin.errors import NotAPhotoError
 from opsin.formats import exif
@@ -45,22 +45,22 @@ AVIF = {b"avif", b"avis"}
 HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1"}
 
 
-def kind_of(data: bytes | memoryview, where: str) -> str:
+def sniff(data: bytes | memoryview, where: str) -> str:
     """ "jpeg", "png", "tiff", "webp", "avif", "heic", "gif", "bmp" or "jp2"."""
     head = bytes(data[:512])
     if not head:
         raise NotAPhotoError(
             f"{where}: the file is empty (0 bytes). Copy it again from where it came from."
         )
-    for magic, kind in READABLE:
+    for magic, format in READABLE:
         if head.startswith(magic):
-            if kind == "tiff":
+            if format == "tiff":
                 _refuse_raw(data, head, where)
-            return kind
+            return format
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
     if head[4:8] == b"ftyp":
-        return _box_kind(head, where)
+        return _box_format(head, where)
     for magic, description in KNOWN_BUT_NOT_READABLE:
         if head.lstrip().startswith(magic) or head.startswith(magic):
             raise _unreadable(where, description)
@@ -84,7 +84,7 @@ def _brands(head: bytes) -> set[bytes]:
     return {listed[at : at + 4] for at in range(0, len(listed), 4)}
 
 
-def _box_kind(head: bytes, where: str) -> str:
+def _box_format(head: bytes, where: str) -> str:
     brands = _brands(head)
     if AVIF & brands:
         return "avif"

@@ -16,8 +16,8 @@ READ: Final = {
 }
 """What is looked for; of HEIC only the reason is told where its reader is not installed."""
 
-SUFFIX: Final = {kind: suffix for suffix, kind in WRITTEN.items()}
+SUFFIX: Final = {format: suffix for suffix, format in WRITTEN.items()}
 """The formats that can be written, and the suffix that a new file gets: the last in the list."""
 
-KEPT: Final = tuple(kind for kind in SUFFIX if kind != "bmp")  # it cannot tell who made its colors
+KEPT: Final = tuple(one for one in SUFFIX if one != "bmp")  # it cannot tell who made its colors
 """The formats that a photograph keeps; of the others it becomes PNG."""
