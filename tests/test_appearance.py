@@ -6,7 +6,7 @@ from PIL import Image
 from skimage import color as scikit
 from skimage import data
 
-from opsin.appearance import color_kind, colorfulness, delta_e_2000
+from opsin.appearance import colorfulness, delta_e_2000, tone_of
 from opsin.color import rgb_to_lab
 
 SHARMA = """
@@ -83,7 +83,7 @@ def test_colorfulness_follows_its_definition():
 
 
 @pytest.mark.parametrize(
-    ("kind", "pixels"),
+    ("tone", "pixels"),
     [
         ("gray", scan()),
         ("gray", scan(noise=0.04)),
@@ -96,10 +96,10 @@ def test_colorfulness_follows_its_definition():
         ("color", data.rocket()),
     ],
 )
-def test_color_kind(kind, pixels):
-    assert color_kind(pixels) == kind
-    assert color_kind(pixels.astype(np.uint16) * 257) == kind
+def test_tone(tone, pixels):
+    assert tone_of(pixels) == tone
+    assert tone_of(pixels.astype(np.uint16) * 257) == tone
 
 
-def test_tiny_pictures_have_a_kind():
-    assert color_kind(np.full((1, 1, 3), 9, np.uint8)) == "gray"
+def test_tiny_pictures_have_a_tone():
+    assert tone_of(np.full((1, 1, 3), 9, np.uint8)) == "gray"

@@ -48,14 +48,14 @@ def colorfulness(rgb: Any) -> float:
     return float(spread + 0.3 * mean)
 
 
-def color_kind(rgb: Pixels) -> Literal["gray", "toned", "color"]:
+def tone_of(rgb: Pixels) -> Literal["gray", "toned", "color"]:
     """What the colors of sRGB pixels (H, W, 3) are: none, one hue only (sepia), or many.
 
     Judged from averages over small squares, which evens out noise and JPEG's blocks. A toned
     picture has one color for each lightness, and on uneven paper more or less of one hue. A
     faint even tint, chroma below 6.5 as scanners leave it, still counts as gray.
 
-    >>> color_kind(np.full((64, 64, 3), (120, 100, 70), np.uint8))
+    >>> tone_of(np.full((64, 64, 3), (120, 100, 70), np.uint8))
     'toned'
     """
     lab = rgb_to_lab(_squares(rgb)).reshape(-1, 3)

@@ -43,7 +43,7 @@ def test_json_gives_the_figures(folder, tmp_path, capsys):
     assert [one["name"] for one in found["models"]] == ["tiny"]
     assert [one["input"] for one in found["files"]] == ["coffee.png", "old.png"]
     coffee, old = (one["compared"] for one in found["files"])
-    assert (coffee["kind"], old["kind"]) == ("color", "gray")
+    assert (coffee["tone"], old["tone"]) == ("color", "gray")
     assert coffee["figures"][2]["delta_e"] > 0
     assert old["figures"][2]["delta_e"] is None
     assert len(old["figures"][2]["mean_ab"]) == 2

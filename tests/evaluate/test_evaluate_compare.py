@@ -28,7 +28,7 @@ def test_the_figures_are_those_of_evaluate(models, cat):
     write_tiny_model(models, "other", colors=0.6)
     report = evaluate(cat, model=["tiny", "tiny,other"])
     [found] = compare(cat, models=["tiny", "tiny,other"]).photographs
-    assert found.kind == "color"
+    assert found.tone == "color"
     for name in ("tiny", "tiny,other"):
         expected, one = report[f"{name} 0.5"].scores[0], found[name]
         assert (one.psnr, one.delta_e) == (expected["psnr"], expected["delta_e"])
@@ -48,7 +48,7 @@ def test_the_mean_color_shows_a_tint(models, cat):
 
 def test_a_photograph_without_colors_has_no_truth(models, scan):
     [found] = compare(scan, models="tiny").photographs
-    assert found.kind == "gray"
+    assert found.tone == "gray"
     assert found["tiny"].psnr is None
     assert found["tiny"].delta_e is None
     assert found["tiny"].colorfulness > 5
@@ -58,7 +58,7 @@ def test_sepia_is_no_truth_and_is_colorized_from_its_light(models, tmp_path, gra
     sepia = (gray_photo[::3, ::3, None] * [1.0, 0.85, 0.65]).astype(np.uint8)
     path = opsin.open(sepia).save(tmp_path / "sepia.png")
     [found] = compare(path, models="tiny").photographs
-    assert (found.kind, found["tiny"].psnr) == ("toned", None)
+    assert (found.tone, found["tiny"].psnr) == ("toned", None)
 
 
 def test_a_row_has_the_photograph_its_gray_and_every_answer(models, cat, scan, tmp_path):

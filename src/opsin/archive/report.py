@@ -145,7 +145,7 @@ def _failure(result: Result) -> str:
 
 def _thumbnail(name: str, alt: str) -> tuple[str, str]:
     """A small picture for the page, and whether the file's is gray, toned or in color."""
-    from opsin.appearance import color_kind
+    from opsin.appearance import tone_of
     from opsin.formats import small
     from opsin.formats.vips import vips
 
@@ -153,7 +153,7 @@ def _thumbnail(name: str, alt: str) -> tuple[str, str]:
         image: Any = small.thumbnail(Path(name).read_bytes(), SIDE, SIDE, size="down")
         image = image.copy_memory()  # decoded once for both
         jpeg: bytes = image.jpegsave_buffer(Q=QUALITY, keep="none")
-        tone = color_kind(image.numpy())
+        tone = tone_of(image.numpy())
     except (OSError, vips().Error):
         return f"<span>no picture {alt}</span>", ""
     more = f"width={image.width} height={image.height} loading=lazy"

@@ -100,6 +100,6 @@ def _print_means(found: Comparison) -> None:
         rows.append([one.system, *("" if x is None else format(x, form) for x, form in values)])
     print_table(["system", *(metric.label for metric in METRICS)], rows)
     explain(METRICS)
-    known = sum(one.kind == "color" for one in found.photographs)
+    known = sum(one.tone == "color" for one in found.photographs)
     over = f"figures are means over the {known} in color" if known else "none in color"
     print(f"{len(found.photographs)} photographs; {over}.")

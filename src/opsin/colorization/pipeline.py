@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.appearance import color_kind
+from opsin.appearance import tone_of
 from opsin.color import light_of_pixels, pixels_of_lab
 from opsin.colorization import upsample
 from opsin.colorization.decode import (
@@ -71,7 +71,7 @@ class Said:
     raw: Floats  # (C, h, w), as its card's output
     light: Floats  # (H, W) L*, what it saw
     view: View
-    kind: str  # what the photograph was: "gray", "toned" or "color"
+    tone: str  # what the photograph was: "gray", "toned" or "color"
     card: Card
     points: Floats | None = None  # (3, H, W) a*, b* and a mask: what colors were asked for
 
@@ -87,7 +87,7 @@ class Answer:
     light: Floats  # (H, W) L*
     view: View
     entropy: Floats | None  # (h, w) in [0, 1]; None: not all networks say
-    kind: str  # as in `Said`
+    tone: str  # as in `Said`
     cards: tuple[Card, ...]
     request: Request | None = None  # what was asked for, if it was asked by `predict`
 
@@ -234,8 +234,8 @@ def ask_engines(
         if shares is not None and "condition" in card.input_names():
             feeds["condition"] = shares[None]
         raw = view.cut(engine.run(feeds)[card.outputs[0].name][0])
-        kind = said[0].kind if said else "gray" if photo.is_gray else color_kind(small)
-        said.append(Said(raw, light, view, kind, card, asked))
+        tone = said[0].tone if said else "gray" if photo.is_gray else tone_of(small)
+        said.append(Said(raw, light, view, tone, card, asked))
     return tuple(said)
 
 
@@ -321,7 +321,7 @@ def confidence_of(photo: Photo, answer: Answer) -> Floats:
 
 
 def _notes(answer: Answer) -> tuple[str, ...]:
-    notes = [NOTES[answer.kind]] if answer.kind in NOTES else []
+    notes = [NOTES[answer.tone]] if answer.tone in NOTES else []
     if np.abs(answer.ab).max() < LEAST_CHROMA:  # as for an empty page, or one of text
         notes.append("got no color: the model finds none in it")
     return tuple(notes)
@@ -394,4 +394,4 @@ def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
         ab = np.zeros_like(ab)
     if said.points is not None:
         ab = settle(ab, said.light, said.points, stride=said.view.stride)
-    return Answer(ab, said.light, said.view, entropy, said.kind, (card,))
+    return Answer(ab, said.light, said.view, entropy, said.tone, (card,))

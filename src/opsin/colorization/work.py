@@ -64,8 +64,8 @@ class Colorizing:
             )
         except ValueError as error:  # a point outside of this photograph
             raise WrongCallError(str(error)) from error
-        part = {"colors": {"tone": answer.kind, "models": [card.name for card in answer.cards]}}
-        if self.skip_color and answer.kind == "color":
+        part = {"colors": {"tone": answer.tone, "models": [card.name for card in answer.cards]}}
+        if self.skip_color and answer.tone == "color":
             return Made(skipped="in color", part=part)
         files: dict[str, bytes] = {}
         notes: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.appearance import color_kind
+from opsin.appearance import tone_of
 from opsin.defaults import CLASSIFIER, TOP
 from opsin.drawing.pixels import as_rgb, resized
 from opsin.errors import ModelError
@@ -164,7 +164,7 @@ def _colored(rgb: Pixels, threads: int | None, side: int) -> Pixels | None:
     height, width = rgb.shape[:2]
     view = View.of(height, width, min(side, height, width))
     small = resized(rgb, *view.seen)
-    if color_kind(small) == "color":
+    if tone_of(small) == "color":
         return None
     return as_rgb(colorize(small, threads=threads).pixels)
 

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.appearance import color_kind
+from opsin.appearance import tone_of
 from opsin.color import rgb_to_lab
 from opsin.colorization import upsample
 from opsin.colorization.pipeline import paint as colored
@@ -80,7 +80,7 @@ class Compared:
     """A photograph, and what is told of itself, of gray and of each answer, in this order."""
 
     name: str
-    kind: str = ""  # "color": its own colors are the truth; "gray" or "toned": there is none
+    tone: str = ""  # "color": its own colors are the truth; "gray" or "toned": there is none
     figures: tuple[Outcome, ...] = ()
 
     def __getitem__(self, system: str) -> Outcome:
@@ -97,7 +97,7 @@ class Comparison:
 
     def means(self) -> list[Outcome]:
         """Each system's figures over the photographs in color, or all if none is; median time."""
-        chosen = [one for one in self.photographs if one.kind == "color"] or self.photographs
+        chosen = [one for one in self.photographs if one.tone == "color"] or self.photographs
         columns = zip(*(one.figures for one in chosen), strict=True)
         return [_mean(column) for column in columns]
 
@@ -219,31 +219,31 @@ def _plain(name: str, photo: Photo, chosen: Sequence[Candidate]) -> tuple[Compar
 def _measured(name: str, photo: Photo, chosen: Sequence[Candidate]) -> tuple[Compared, list[Cell]]:
     """The photograph, its gray and each answer, made smaller if need be, with their figures."""
     rgb = np.ascontiguousarray(fitted(as_rgb(photo.pixels), LONGEST))
-    truth, kind = truth_of(rgb, name), "gray" if photo.is_gray else color_kind(rgb)
-    found = list(_outcomes(truth, kind, chosen))
+    truth, tone = truth_of(rgb, name), "gray" if photo.is_gray else tone_of(rgb)
+    found = list(_outcomes(truth, tone, chosen))
     cells = [Cell(pixels, caption(one)) for one, pixels in found]
-    return Compared(name, kind, tuple(one for one, _ in found)), cells
+    return Compared(name, tone, tuple(one for one, _ in found)), cells
 
 
 def _outcomes(
-    truth: Truth, kind: str, chosen: Sequence[Candidate]
+    truth: Truth, tone: str, chosen: Sequence[Candidate]
 ) -> Iterator[tuple[Outcome, Pixels]]:
-    own = Outcome("photograph", truth.colorfulness if kind != "gray" else 0, _mean_ab(truth.lab))
+    own = Outcome("photograph", truth.colorfulness if tone != "gray" else 0, _mean_ab(truth.lab))
     yield own, truth.rgb
-    yield _outcome("gray", truth, kind, np.zeros(truth.ab.shape, np.float32), None)
+    yield _outcome("gray", truth, tone, np.zeros(truth.ab.shape, np.float32), None)
     several = len({one.vividness for one in chosen}) > 1
     for run in runs(gray_photo(truth.light), chosen):
         ab = upsample.upsample(run.answer.ab, run.answer.light, truth.light)
         system = run.candidate.label if several else run.candidate.name
-        yield _outcome(system, truth, kind, ab, 1000 * run.seconds)
+        yield _outcome(system, truth, tone, ab, 1000 * run.seconds)
 
 
 def _outcome(
-    system: str, truth: Truth, kind: str, ab: Floats, milliseconds: float | None
+    system: str, truth: Truth, tone: str, ab: Floats, milliseconds: float | None
 ) -> tuple[Outcome, Pixels]:
     pixels = paint(truth, ab)
     found = scores(truth, ab, pixels)
-    known = kind == "color"  # what is no truth of the photograph is not used
+    known = tone == "color"  # what is no truth of the photograph is not used
     outcome = Outcome(
         system,
         found["colorfulness"],
