@@ -43,8 +43,8 @@ def main() -> None:
         true = spread(scored.truth.rgb)
         for system, pixels in scored.pixels.items():
             if system not in ("gray", "mean color"):
-                kinds = (true < PLAIN, true > RICH)
-                found.setdefault(system, []).append(tuple(within(spread(pixels), kinds)))
+                places = (true < PLAIN, true > RICH)
+                found.setdefault(system, []).append(tuple(within(spread(pixels), places)))
 
     evaluate(
         arguments.data,
@@ -59,9 +59,9 @@ def main() -> None:
         print(f"{system:24} {stains:7.2f} {things:7.2f} {stains / things:6.3f}")
 
 
-def within(values: Floats, kinds: tuple[NDArray[np.bool_], ...]) -> Iterator[float]:
-    for kind in kinds:
-        yield float(values[kind].mean()) if kind.sum() >= ENOUGH else float("nan")
+def within(values: Floats, places: tuple[NDArray[np.bool_], ...]) -> Iterator[float]:
+    for place in places:
+        yield float(values[place].mean()) if place.sum() >= ENOUGH else float("nan")
 
 
 def spread(pixels: NDArray[np.uint8]) -> Floats:

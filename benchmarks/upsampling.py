@@ -36,7 +36,7 @@ from opsin.evaluate.colorization.scores import near_edges
 Floats = NDArray[np.float32]
 Method = Callable[[Floats, Floats, Floats], Floats]  # ab (2, h, w), L* (4h, 4w), L* (H, W)
 
-KINDS = ["true", "blurred", "blurred, noisy", "shifted"]
+SPOILS = ["true", "blurred", "blurred, noisy", "shifted"]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -265,19 +265,19 @@ def main() -> None:
             ratio = side / min(lab.shape[1:])
             h, w = (round(n * ratio) for n in lab.shape[1:])
             true, light = shrink(lab[1:], (h, w)), shrink(lab[:1], (4 * h, 4 * w))[0]
-            for kind in KINDS:
-                small = spoil(true, kind)
+            for how in SPOILS:
+                small = spoil(true, how)
                 for label, method in METHODS.items():
                     scores = measure(method(small, light, lab[0]), lab)
-                    rows.setdefault((side, kind, label), []).append(scores)
-                if options.sheet and kind != "blurred, noisy":
-                    sheet(lab, small, light, options.sheet / f"{Path(name).stem}-{side}-{kind}.png")
+                    rows.setdefault((side, how, label), []).append(scores)
+                if options.sheet and how != "blurred, noisy":
+                    sheet(lab, small, light, options.sheet / f"{Path(name).stem}-{side}-{how}.png")
     times = {label: seconds(method) for label, method in METHODS.items()}
     print("side  a*b*           method               dE2000   near    far   PSNR  s/12MP")
-    for (side, kind, label), scores in sorted(rows.items(), key=lambda row: KINDS.index(row[0][1])):
+    for (side, how, label), scores in sorted(rows.items(), key=lambda row: SPOILS.index(row[0][1])):
         error, near, far, psnr = np.nanmean(scores, axis=0)
         figures = f"{error:6.3f} {near:6.2f} {far:6.2f} {psnr:6.2f} {times[label]:7.2f}"
-        print(f"{side:4}  {kind:14} {label:20} {figures}")
+        print(f"{side:4}  {how:14} {label:20} {figures}")
 
 
 if __name__ == "__main__":

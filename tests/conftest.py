@@ -45,14 +45,14 @@ VIVIDNESS = ((1.0, 0.8), (1.0, 1.0), (0.9, 1.2))
 
 
 def write_tiny_model(
-    folder: Path, name: str = "tiny", *, colors: float = 1.0, kind: str = "bins"
+    folder: Path, name: str = "tiny", *, colors: float = 1.0, answer: str = "bins"
 ) -> Path:
     """A network that paints dark parts blue and light ones orange, and obeys hints; its card.
 
     `colors` = 0 gives no chroma at all, and nan no answer.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    data = _graph(colors, kind)
+    data = _graph(colors, answer)
     (folder / f"{name}.onnx").write_bytes(data)
     card = Card(
         name=name,
@@ -66,9 +66,9 @@ def write_tiny_model(
         training_data="none",
         size=64,
         multiple=32,
-        inputs=INPUTS if kind == "bins" else INPUTS[:1],
-        outputs=OUTPUTS[kind],
-        colorize=Colorize(answer=kind, vividness=VIVIDNESS if kind == "bins" else ()),
+        inputs=INPUTS if answer == "bins" else INPUTS[:1],
+        outputs=OUTPUTS[answer],
+        colorize=Colorize(answer=answer, vividness=VIVIDNESS if answer == "bins" else ()),
     )
     write_card(card, folder / f"{name}.toml")
     return folder / f"{name}.toml"
@@ -91,7 +91,7 @@ def with_thumbnail(folder: Path, name: str) -> Path:
     graph = helper.make_graph(nodes, name, inputs, [value("ab", [1, 2, "h", "w"])])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     data = bytes(model.SerializeToString())
-    path = write_tiny_model(folder, name, kind="ab")
+    path = write_tiny_model(folder, name, answer="ab")
     card = msgspec.structs.replace(
         read_card(path),
         sha256=hashlib.sha256(data).hexdigest(),
@@ -159,22 +159,22 @@ def write_tiny_classifier(
     return folder / f"{name}.toml"
 
 
-def _graph(colors: float, kind: str) -> bytes:
+def _graph(colors: float, answer: str) -> bytes:
     from onnx import TensorProto, checker, helper, numpy_helper
 
     def constant(name: str, values: object) -> object:
         return numpy_helper.from_array(np.asarray(values, np.float32), name)
 
     # what is wanted: a* = 0, b* = 0.6 (L* - 50), and the hint on top; bins by their distance to it
-    spread = 15.0**2 if kind == "bins" else 1.0
-    toward = BINS if kind == "bins" else np.eye(2, dtype=np.float32)
+    spread = 15.0**2 if answer == "bins" else 1.0
+    toward = BINS if answer == "bins" else np.eye(2, dtype=np.float32)
     count = len(toward)
     weight = colors * toward / spread
-    nearness = (toward**2).sum(axis=1) / (2 * spread) if kind == "bins" else 0
+    nearness = (toward**2).sum(axis=1) / (2 * spread) if answer == "bins" else 0
     light = helper.make_tensor_value_info("light", TensorProto.FLOAT, [1, 1, "H", "W"])
     hints = helper.make_tensor_value_info("hints", TensorProto.FLOAT, [1, 3, "H", "W"])
     condition = helper.make_tensor_value_info("condition", TensorProto.FLOAT, [1, 313])
-    out = "logits" if kind == "bins" else "ab"
+    out = "logits" if answer == "bins" else "ab"
     output = helper.make_tensor_value_info(out, TensorProto.FLOAT, [1, count, "h", "w"])
     pool = {"kernel_shape": [4, 4], "strides": [4, 4]}
     nodes = [
@@ -185,7 +185,7 @@ def _graph(colors: float, kind: str) -> bytes:
         constant("of_light", 0.6 * weight[:, 1:, None, None]),
         constant("bias", -30 * weight[:, 1] - nearness),
     ]
-    if kind == "bins":
+    if answer == "bins":
         of_hints = np.concatenate([weight, np.zeros((count, 1), np.float32)], axis=1)
         nodes += [
             helper.make_node("AveragePool", ["hints"], ["given"], **pool),

@@ -121,9 +121,9 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
         return first + file.readall()
 
 
-def cache_folder(kind: str) -> Path:
+def cache_folder(name: str) -> Path:
     """The folder for what can be made anew: `$XDG_CACHE_HOME/opsin`, or one in the home folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or home_folder() / ".cache") / "opsin" / kind
+    return Path(os.environ.get("XDG_CACHE_HOME") or home_folder() / ".cache") / "opsin" / name
 
 
 def home_folder() -> Path:

@@ -152,7 +152,7 @@ def test_an_answer_that_is_no_number_is_an_error(tmp_path, gray_photo):
 
 
 def test_a_network_that_answers_with_ab_works_too(tmp_path, gray_photo):
-    plain = str(write_tiny_model(tmp_path, "plain", kind="ab"))
+    plain = str(write_tiny_model(tmp_path, "plain", answer="ab"))
     result = lab(colorize(gray_photo, model=plain))
     assert result[result[..., 0] > 75][:, 2].mean() > 5
     with pytest.raises(opsin.ModelError, match="'plain' does not say how sure it is"):
@@ -162,7 +162,7 @@ def test_a_network_that_answers_with_ab_works_too(tmp_path, gray_photo):
 
 
 def test_vividness_is_a_factor_on_what_networks_answer_as_ab(tmp_path, gray_photo):
-    plain = str(write_tiny_model(tmp_path, "plain", kind="ab"))
+    plain = str(write_tiny_model(tmp_path, "plain", answer="ab"))
     photo = opsin.open(gray_photo)
     muted, usual, saturated = (
         predict(photo, model=plain, vividness=amount).ab for amount in (0, 0.5, 1)

@@ -150,7 +150,7 @@ def test_a_small_model_without_modules_is_drawn_too(models, gray_photo, tmp_path
 
 
 def test_a_network_that_answers_with_ab_has_no_colors_to_list(models, gray_photo):
-    card = write_tiny_model(models, "plain", kind="ab")
+    card = write_tiny_model(models, "plain", answer="ab")
     found = inspect(gray_photo, model=str(card))
     assert (found.entropy, found.colors) == (None, ())
     assert draw(found).shape[2] == 3
@@ -230,7 +230,7 @@ def test_titles_say_where_a_stage_lies_and_what_its_numbers_stand_for(astronaut)
 
 
 def test_a_network_whose_inner_names_are_no_text_is_one_sentence(tmp_path, astronaut):
-    card = write_tiny_model(tmp_path, kind="ab")
+    card = write_tiny_model(tmp_path, answer="ab")
     network = card.with_suffix(".onnx").read_bytes()
     changed = network.replace(b"mean", b"\x80ean")
     hashes = [hashlib.sha256(data).hexdigest() for data in (network, changed)]

@@ -269,7 +269,7 @@ def test_a_network_that_does_not_work_is_never_added(models, tmp_path, monkeypat
     (tmp_path / "outside.bin").write_bytes(np.float32(1).tobytes())
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "outside.bin").write_bytes(np.float32(1).tobytes())
-    card = write_tiny_model(tmp_path / "new", "fresh", kind="ab")
+    card = write_tiny_model(tmp_path / "new", "fresh", answer="ab")
     network = HOSTILE[kind]
     if network is None:
         network = card.with_suffix(".onnx").read_bytes()[:-30]
@@ -286,7 +286,7 @@ def test_nothing_is_written_of_an_answer_that_is_none(models, tmp_path, capfd, k
     import opsin
 
     opsin.open(gray_photo).save(tmp_path / "photo.png")
-    card = with_network(write_tiny_model(tmp_path / "new", "fresh", kind="ab"), HOSTILE[kind])
+    card = with_network(write_tiny_model(tmp_path / "new", "fresh", answer="ab"), HOSTILE[kind])
     assert main(["colorize", str(tmp_path / "photo.png"), "--model", str(card)]) == 1
     said = capfd.readouterr().err
     assert "fresh" in said
@@ -303,7 +303,7 @@ def test_looking_at_a_hostile_network_is_one_sentence(
     import opsin
 
     opsin.open(gray_photo).save(tmp_path / "photo.png")
-    card = write_tiny_model(tmp_path / "new", "fresh", kind="ab")
+    card = write_tiny_model(tmp_path / "new", "fresh", answer="ab")
     with_network(card, HOSTILE[kind] or card.with_suffix(".onnx").read_bytes()[:-30])
     out = tmp_path / "page.png"
     photo = tmp_path / "photo.png"
@@ -392,7 +392,7 @@ def test_two_processes_that_add_one_name_end_with_one_whole_model(models, tmp_pa
 def test_a_damaged_network_is_one_sentence_wherever_it_is_damaged(tmp_path, capfd):
     from fuzz import hurt
 
-    card = write_tiny_model(tmp_path, "fresh", kind="ab")
+    card = write_tiny_model(tmp_path, "fresh", answer="ab")
     whole = card.with_suffix(".onnx").read_bytes()
     works = 0
     for damaged in (

@@ -45,8 +45,8 @@ class Order:
         )
 
     def manifest(self) -> Manifest:
-        kind = f"{type(self.work).__module__}.{type(self.work).__qualname__}"
-        facts = (open_store(self.source).address, kind, self.picture, self.format, *self.extras)
+        name = f"{type(self.work).__module__}.{type(self.work).__qualname__}"
+        facts = (open_store(self.source).address, name, self.picture, self.format, *self.extras)
         return Manifest(open_store(self.target), key_of(*facts))
 
 

@@ -100,10 +100,10 @@ def _list(
     drawn = chosen(layers, wanted)
     if not as_json:
         rows = [
-            (layer.name, "*" if layer in drawn else "", layer.kind, _shape(layer), layer.parameters)
-            for layer in layers
+            (one.name, "*" if one in drawn else "", one.operator, _shape(one), one.parameters)
+            for one in layers
         ]
-        print_table(("layer", "", "kind", "shape", "parameters"), rows, words=3)
+        print_table(("layer", "", "operator", "shape", "parameters"), rows, words=3)
         print(f"{len(layers)} layers, {sum(layer.parameters for layer in layers):,} parameters.")
     return [layer.document() | {"drawn": layer in drawn} for layer in layers]
 

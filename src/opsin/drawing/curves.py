@@ -43,9 +43,9 @@ def draw(name: str, *, training: Curve | None = None, validation: Curve | None =
     def y(value: float) -> float:
         return HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
-    def line(points: Sequence[tuple[float, float]], kind: str) -> str:
+    def line(points: Sequence[tuple[float, float]], style: str) -> str:
         path = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in points)
-        return f'<polyline class="{kind}" points="{path}"/>' if len(points) > 1 else ""
+        return f'<polyline class="{style}" points="{path}"/>' if len(points) > 1 else ""
 
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(name)}">']
     for tick in ticks(low, high):

@@ -57,8 +57,8 @@ class Sheet:
     def __enter__(self) -> Sheet:
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if self._waiting and kind is None:
+    def __exit__(self, error: object, *_: object) -> None:
+        if self._waiting and error is None:
             self._write()
 
     def _write(self) -> None:

@@ -1,7 +1,7 @@
 """EXIF blobs and the TIFF directories they are made of.
 
 A blob is a small TIFF: a header (byte order, 42, offset), then directories (IFDs) of
-12-byte entries (tag, kind, count, value or offset). Blobs are patched in place, so
+12-byte entries (tag, type, count, value or offset). Blobs are patched in place, so
 that makers' notes, which count offsets from the blob's start, stay readable. Only a
 blob that comes from or goes into a TIFF file is rebuilt, little-endian.
 Reference: CIPA DC-008 (Exif 2.32) and TIFF 6.0. Broken blobs raise `ValueError`.
@@ -40,7 +40,7 @@ TELLING = {
 
 
 class Entry(NamedTuple):
-    kind: int
+    type: int  # of its numbers, as TIFF has them: SHORT, LONG, ...
     number: int
     value: bytes | memoryview  # in the byte order of the blob
     at: int  # where the value lies in the blob
@@ -54,7 +54,7 @@ class Directory(NamedTuple):
 
     def numbers(self, tag: int) -> tuple[int, ...]:
         entry = self.entries.get(tag)
-        letter = {SHORT: "H", LONG: "I", LONG8: "Q"}.get(entry.kind) if entry else None
+        letter = {SHORT: "H", LONG: "I", LONG8: "Q"}.get(entry.type) if entry else None
         if entry is None or letter is None:
             return ()
         return struct.unpack(f"{self.order}{entry.number}{letter}", entry.value)
@@ -220,8 +220,8 @@ def _directory(
         start = offset + struct.calcsize(count_format)
         entries = {}
         for at in range(start, start + step * count, step):
-            tag, kind, number = struct.unpack_from(entry_format, data, at)
-            size = SIZES.get(kind, 0) * number
+            tag, type_, number = struct.unpack_from(entry_format, data, at)
+            size = SIZES.get(type_, 0) * number
             place = at + step - inline
             if size > inline:
                 (place,) = struct.unpack_from(order + "IQ"[big], data, place)
@@ -229,7 +229,7 @@ def _directory(
                 if any(tag in pair for pair in PIXELS):
                     raise ValueError(f"tag {tag:#06x} points past the end")
                 continue  # a damaged tag that nobody needs
-            entries[tag] = Entry(kind, number, view[place : place + size], place)
+            entries[tag] = Entry(type_, number, view[place : place + size], place)
     except struct.error as error:
         raise ValueError(f"directory at {offset} is cut off") from error
     return Directory(entries, start + step * count, order, big)
@@ -245,8 +245,8 @@ def _child(data: bytes | memoryview, parent: Directory, pointer: int) -> Directo
 
 def _patch(out: bytearray, directory: Directory, tag: int, number: int) -> None:
     entry = directory.entries.get(tag)
-    if entry and entry.kind in (SHORT, LONG) and entry.number == 1:
-        struct.pack_into(directory.order + "HI"[entry.kind == LONG], out, entry.at, number)
+    if entry and entry.type in (SHORT, LONG) and entry.number == 1:
+        struct.pack_into(directory.order + "HI"[entry.type == LONG], out, entry.at, number)
 
 
 def _without_thumbnail(out: bytearray, first: Directory) -> bytes:
@@ -272,7 +272,7 @@ def _without_thumbnail(out: bytearray, first: Directory) -> bytes:
 
 def _little(directory: Directory, tag: int) -> Entry:
     entry = directory.entries[tag]
-    word = WORDS.get(entry.kind, 1)
+    word = WORDS.get(entry.type, 1)
     value = bytes(entry.value)
     if directory.order == ">" and word > 1:
         value = b"".join(value[i : i + word][::-1] for i in range(0, len(value), word))
@@ -320,6 +320,6 @@ def _pack(entries: Mapping[int, Entry], kept: Mapping[int, bytes], *, at: int) -
         if len(field) > 4:
             field = struct.pack("<I", behind + len(values))
             values += bytes(entry.value) + bytes(len(entry.value) % 2)
-        records[tag] = struct.pack("<HHI", tag, entry.kind, entry.number) + field
+        records[tag] = struct.pack("<HHI", tag, entry.type, entry.number) + field
     body = b"".join(records[tag] for tag in sorted(records))
     return struct.pack("<H", len(records)) + body + bytes(4) + values

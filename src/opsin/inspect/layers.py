@@ -2,7 +2,7 @@
 
 A layer is a node that has parameters, or whose output can be drawn: four axes (1, C, h, w), of
 which the last two are still the picture's. Names are the graph's, such as
-/encoder/blocks.3/Add: the modules in which a node lies, and its kind.
+/encoder/blocks.3/Add: the modules in which a node lies, and its operator.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Layer:
     """A node of the graph."""
 
     name: str
-    kind: str  # the ONNX operator
+    operator: str  # ONNX's name for what it does
     shape: Shape  # of its output, with the padding that the network was given
     parameters: int  # shared ones are counted where they are used first
     drawable: bool
@@ -51,10 +51,8 @@ class Layer:
 
     def document(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        shape = list(self.shape)
-        return {
-            "name": self.name, "kind": self.kind, "shape": shape, "parameters": self.parameters
-        }  # fmt: skip
+        keys = ("name", "operator", "shape", "parameters")
+        return {name: getattr(self, name) for name in keys} | {"shape": list(self.shape)}
 
 
 class Tapped(Engine):
@@ -128,13 +126,13 @@ def stages(layers: Sequence[Layer]) -> list[Layer]:
     which the way down ends, and the last. The layers that make the answer itself are left out.
     """
     drawable = [layer for layer in layers if layer.drawable]
-    head = max((i for i, layer in enumerate(drawable) if layer.kind in CONVOLUTIONS), default=0)
+    head = max((i for i, layer in enumerate(drawable) if layer.operator in CONVOLUTIONS), default=0)
     runs: list[list[Layer]] = []
     for layer in drawable[:head]:
         if not runs or runs[-1][-1].shape[2:] != layer.shape[2:]:
             runs.append([])
         runs[-1].append(layer)
-    runs = [run for run in runs if any(layer.kind in CONVOLUTIONS for layer in run)]
+    runs = [run for run in runs if any(layer.operator in CONVOLUTIONS for layer in run)]
     areas = [math.inf, *(math.prod(run[0].shape[2:]) for run in runs), math.inf]
     found: list[Layer] = []
     for run, before, area, after in zip(runs, areas, areas[1:], areas[2:], strict=False):
@@ -267,8 +265,8 @@ def _is_picture(node: Any, shape: Shape, pictures: set[str], size_hw: Shape) -> 
 def _parameters(graph: Any) -> dict[str, int]:
     """How many parameters each node has, by its first output."""
     types = _onnx().TensorProto
-    kinds = (types.FLOAT, types.FLOAT16, types.DOUBLE)
-    sizes = {one.name: math.prod(one.dims) for one in graph.initializer if one.data_type in kinds}
+    floats = (types.FLOAT, types.FLOAT16, types.DOUBLE)
+    sizes = {one.name: math.prod(one.dims) for one in graph.initializer if one.data_type in floats}
     sources = {name: name for name in sizes}
     counts: dict[str, int] = {}
     for node in graph.node:

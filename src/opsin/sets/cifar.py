@@ -195,10 +195,10 @@ class _Array:
         self.values = np.empty(0, np.uint8)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        _, shape, kind, by_column, data = state
+        _, shape, dtype, by_column, data = state
         raw = data.encode("latin1") if isinstance(data, str) else bytes(data)
         order: Any = "F" if by_column else "C"
-        self.values = np.frombuffer(raw, kind.dtype()).reshape(shape, order=order)
+        self.values = np.frombuffer(raw, dtype.dtype()).reshape(shape, order=order)
 
 
 class _PlainUnpickler(pickle.Unpickler):

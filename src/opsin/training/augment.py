@@ -26,10 +26,10 @@ def film_gray(rgb: Float, rng: np.random.Generator) -> Float:
     Plates before about 1880 saw blue alone, orthochromatic film (to about 1930) blue and green but
     no red, panchromatic film all three: skin, lips and bricks come out darker, skies lighter.
     """
-    kind = rng.random()
-    if kind < 0.25:  # blue-sensitive to orthochromatic
+    film = rng.random()
+    if film < 0.25:  # blue-sensitive to orthochromatic
         weights = np.array([rng.uniform(0, 0.12), rng.uniform(0, 0.7), rng.uniform(0.3, 1)])
-    elif kind < 0.6:  # orthochromatic to panchromatic
+    elif film < 0.6:  # orthochromatic to panchromatic
         weights = rng.dirichlet((1.5, 2.5, 1.5))
     else:  # near luminance
         weights = LUMINANCE + rng.uniform(-0.07, 0.07, 3)

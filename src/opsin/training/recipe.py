@@ -126,10 +126,10 @@ def told_where(path: Path, changes: tuple[str, ...] = ()) -> Iterator[None]:
         raise RecipeError(f"{_where(path, changes, error.key)}: {error}") from error
 
 
-def section(values: dict[str, Any], kind: type[T], table: str = "") -> T:
+def section(values: dict[str, Any], struct: type[T], table: str = "") -> T:
     """A table of a recipe as its type; `table` is its name, "" for the head."""
     prefix = f"{table}." if table else ""
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
     for key in values:
         if key not in fields:
             raise _unknown(str(key), list(fields), table)
@@ -147,7 +147,7 @@ def section(values: dict[str, Any], kind: type[T], table: str = "") -> T:
                 msgspec.convert(values[name], field.type)
             except (msgspec.ValidationError, RecursionError):
                 raise _wrong(values[name], field, prefix) from None
-    return msgspec.convert(values, kind)
+    return msgspec.convert(values, struct)
 
 
 def must_be(type: Any) -> str:
