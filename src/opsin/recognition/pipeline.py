@@ -120,12 +120,17 @@ def probabilities(engine: Engine, rgb: NDArray[np.uint8]) -> Floats:
     return _mean([softmax(one / table.temperature) for one in logits])
 
 
-def picture_of(rgb: NDArray[np.uint8], card: Card) -> Floats:
-    """(1, C, S, S) in 0..1: what the network is given of sRGB pixels (H, W, 3)."""
+def picture_of(rgb: Pixels, card: Card) -> Floats:
+    """(1, C, S, S) in 0..1: what the network is given of sRGB pixels (H, W, 3) uint8."""
     channels, side = (int(axis) for axis in card.inputs[0].shape[1:3])
-    square = resized(_square(rgb, table_of(card)), side, side) / np.float32(255)
-    planes = square @ LUMA if channels == 1 else square.transpose(2, 0, 1)
-    return np.ascontiguousarray(planes, np.float32).reshape(1, channels, side, side)
+    return planes_of(rgb, side, channels, table_of(card))[None]
+
+
+def planes_of(rgb: Pixels, side: int, channels: int, table: Classify) -> Floats:
+    """(C, S, S) in 0..1: the square of sRGB pixels (H, W, 3) uint8 that a table asks for."""
+    square = resized(_square(rgb, table), side, side) / np.float32(255)
+    planes = (square @ LUMA)[None] if channels == 1 else square.transpose(2, 0, 1)
+    return np.ascontiguousarray(planes, np.float32)
 
 
 def softmax(logits: Floats) -> Floats:

@@ -1,8 +1,207 @@
-"""Recognition as a task that `opsin train` teaches; its systems, by `network.kind`."""
+"""Recognition as a task that `opsin train` teaches; its systems, by `network.kind`.
+
+    gender        a face in gray, with `variant = "full"` or `"small"` (B1, B2)
+    bilinear      fine differences: products of features (B3)
+    first_cnn     the first network that one builds (B4)
+    pretrained    EfficientNet-lite with a new last layer (B6)
+
+`network.classes` may be left out: they are then the folders that the pictures lie in.
+"""
 
 from __future__ import annotations
 
-from opsin.training.crops import Data
-from opsin.training.task import Task
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-TASK = Task("classify", Data, {})
+import msgspec
+import numpy as np
+from msgspec import Meta
+from torch import nn
+
+from opsin.errors import DataError, RecipeError
+from opsin.models.card import Card, Classify, Input, Output, Text, Word
+from opsin.recognition.data import SquareData, crop_of
+from opsin.recognition.networks.bilinear import Bilinear
+from opsin.recognition.networks.first import FirstCNN
+from opsin.recognition.networks.gender import HALVED, Faces
+from opsin.recognition.networks.pretrained import Pretrained
+from opsin.recognition.objective import Held, Naming, Settings
+from opsin.recognition.pipeline import LUMA
+from opsin.sets.listing import Listing
+from opsin.sets.sources import Picture, classes_of
+from opsin.training.crops import Example
+from opsin.training.loop import Stepper
+from opsin.training.recipe import Decay, PartialShare, Pixels, Recipe
+from opsin.training.task import Labels, System, Task, card_for
+
+
+class ClassSystem(System, frozen=True, kw_only=True):
+    """The `[network]` table that all classifiers share."""
+
+    settings: ClassVar[type[msgspec.Struct]] = Settings
+    channels: ClassVar[int] = 3
+
+    classes: Annotated[tuple[Text, ...], Meta(max_length=10_000)] = ()
+    """What it tells apart; empty: the folders that the training pictures lie in."""
+    size: Pixels = 224
+    """The side of the square that it sees; `data.size` and `data.validation_size` are the same."""
+    view: Literal["middle", "whole"] = "middle"
+    middle: PartialShare = 1.0
+    """Of `view = "middle"`: the side of the square, as a share of the photograph's short side."""
+    mirror: bool = True
+    """Photographs are seen in the mirror, too."""
+
+    @property
+    def table(self) -> Classify:
+        return Classify(view=self.view, crop=self.middle, mirror=self.mirror)
+
+    def check(self, data: SquareData, objective: Settings) -> None:
+        for key in ("size", "validation_size"):
+            if getattr(data, key) != self.size:
+                raise RecipeError(
+                    f"data.{key} = {getattr(data, key)}, but the network sees squares of "
+                    f"network.size = {self.size}. Write {key} = {self.size}.",
+                    key=f"data.{key}",
+                )
+        if len(set(self.classes)) < len(self.classes) or len(self.classes) == 1:
+            raise RecipeError(
+                "network.classes must be two classes or more, each written once, or left out.",
+                key="network.classes",
+            )
+
+    def class_names(self) -> tuple[str, ...]:
+        return self.classes
+
+    def crop(
+        self,
+        picture: Picture,
+        size: int,
+        rng: np.random.Generator,
+        *,
+        settings: SquareData,
+        whole: bool,
+    ) -> Example:
+        rgb = crop_of(picture, size, settings, self.table, rng)
+        planes = (rgb @ LUMA)[None] if self.channels == 1 else rgb.transpose(2, 0, 1)
+        return {"picture": np.ascontiguousarray(planes, np.float32)}
+
+    def objective(
+        self, network: nn.Module, settings: Settings, stepper: Stepper, cache: None
+    ) -> Naming:
+        return Naming(network, settings, stepper)
+
+    def validation(self, objective: Naming, held: Listing, settings: Any, out: Path) -> Held:
+        return Held(
+            objective,
+            held,
+            self.classes,
+            side=self.size,
+            channels=self.channels,
+            table=self.table,
+        )
+
+    def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:
+        shape = (1, self.channels, self.size, self.size)
+        card = card_for(
+            "classify",
+            self,
+            msgspec.structs.replace(labels, size=self.size),
+            inputs=(Input(name="picture", shape=shape, unit="sRGB, 0 to 1"),),
+            outputs=(Output(name="logits", shape=(1, len(self.classes))),),
+        )
+        return msgspec.structs.replace(card, labels=self.classes, classify=self.table)
+
+
+class GenderSystem(ClassSystem, frozen=True, kw_only=True):
+    """`gender` (B1, B2): faces that stand in the middle of their pictures."""
+
+    paper: ClassVar[str] = "https://doi.org/10.1016/j.patrec.2015.11.011"
+    channels: ClassVar[int] = 1
+
+    size: Annotated[int, Meta(ge=32, le=256, multiple_of=HALVED)] = 96
+    variant: Literal["full", "small"] = "full"
+    dropout: Decay = 0.5
+
+    def build(self) -> Faces:
+        count = len(self.classes)
+        return Faces(count, variant=self.variant, size=self.size, dropout=self.dropout)
+
+
+class BilinearSystem(ClassSystem, frozen=True, kw_only=True):
+    """`bilinear` (B3)."""
+
+    paper: ClassVar[str] = "https://arxiv.org/abs/1504.07889"
+
+    extractors: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=2)] = ("lite0",)
+    """`lite0`, `lite2`, or `timm:NAME`; one is both sides of the product."""
+    pooling: Literal["bilinear", "compact", "average"] = "bilinear"
+    narrow: Annotated[int, Meta(ge=0, le=1280)] = 128
+    """Features that a learned 1x1 convolution leaves before they are multiplied; 0: all."""
+    frozen: bool = False
+    """The extractors stay as they are."""
+    dropout: Decay = 0.0
+
+    def build(self) -> Bilinear:
+        return Bilinear(
+            len(self.classes),
+            extractors=self.extractors,
+            pooling=self.pooling,
+            narrow=self.narrow,
+            frozen=self.frozen,
+            dropout=self.dropout,
+        )
+
+
+class FirstSystem(ClassSystem, frozen=True, kw_only=True):
+    """`first_cnn` (B4)."""
+
+    paper: ClassVar[str] = "http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf"
+    channels: ClassVar[int] = 1
+
+    size: Annotated[int, Meta(ge=16, le=256, multiple_of=4)] = 28
+    mirror: bool = False
+
+    def build(self) -> FirstCNN:
+        return FirstCNN(len(self.classes), size=self.size)
+
+
+class PretrainedSystem(ClassSystem, frozen=True, kw_only=True):
+    """`pretrained` (B6)."""
+
+    paper: ClassVar[str] = "https://arxiv.org/abs/1905.11946"
+
+    backbone: Literal["lite0", "lite2"] = "lite2"
+    frozen: bool = False
+    dropout: Decay = 0.2
+
+    def build(self) -> Pretrained:
+        count = len(self.classes)
+        return Pretrained(count, backbone=self.backbone, frozen=self.frozen, dropout=self.dropout)
+
+
+def complete(recipe: Recipe, data: Sequence[Path]) -> Recipe:
+    """The recipe with the classes of the training pictures, if it names none."""
+    if recipe.network.get("classes"):
+        return recipe
+    found = classes_of(data)
+    if len(found) < 2:
+        told = f"only {found[0]}" if found else "none"
+        raise DataError(
+            f"there is no folder for each of two classes or more ({told}). Put the pictures of "
+            "each class into a folder of its own, or name them in network.classes."
+        )
+    return msgspec.structs.replace(recipe, network={**recipe.network, "classes": found})
+
+
+TASK = Task(
+    "classify",
+    SquareData,
+    {
+        "gender": GenderSystem,
+        "bilinear": BilinearSystem,
+        "first_cnn": FirstSystem,
+        "pretrained": PretrainedSystem,
+    },
+    complete,
+)

@@ -75,6 +75,20 @@ def sources(path: Path, on_skip: OnSkip) -> Iterable[Source]:
         raise DataError(f"{shown(path)}: no such file or folder.")
 
 
+def classes_of(paths: Paths) -> list[str]:
+    """The classes of the pictures that `paths` mean, in the order of their names.
+
+    What splits.json says; else, where pictures lie in two first folders or more, those.
+    """
+    found: dict[str, None] = {}
+    for source, numbers in chosen(paths, lambda place, why: None):
+        known = source.splits and source.splits.classes
+        known = known or splits.folders_as_classes(source.names) or {}
+        names = (splits.class_of(source.names[number], known) for number in numbers)
+        found |= dict.fromkeys(name for name in names if name is not None)
+    return sorted(found)
+
+
 def read(picture: Picture) -> bytes:
     """The picture's file, as bytes; `PhotoError`, `OSError` or `ValueError` if there is none."""
     if picture.bytes < 0:

@@ -242,7 +242,7 @@ def random_square(
     area = 1.0 if whole else settings.least_area
     rgb = _square(picture, size, area, settings.stretch, rng)
     if settings.rotate or settings.shear or settings.zoom:
-        rgb = _warped(rgb, settings, rng)
+        rgb = warped(rgb, settings, rng)
     return rgb
 
 
@@ -273,7 +273,7 @@ def _square(
     return pixels.astype(np.float32) / np.float32(255)
 
 
-def _warped(rgb: Float, settings: Data, rng: np.random.Generator) -> Float:
+def warped(rgb: Float, settings: Data, rng: np.random.Generator) -> Float:
     """A square turned, sheared and enlarged about its middle; its edges go on beyond it."""
     angle = np.radians(rng.uniform(-settings.rotate, settings.rotate))
     shear = np.tan(np.radians(rng.uniform(-settings.shear, settings.shear)))

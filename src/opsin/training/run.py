@@ -52,6 +52,8 @@ def train(
     Raises `RecipeError` and `DataError` before anything in `out` is changed, and
     `opsin.interrupt.Stopped` after a stop, when everything is saved.
     """
+    task.tables(recipe)  # before the pictures are looked at
+    recipe = task.complete(recipe, data)
     tables = task.tables(recipe)
     system, settings = tables.system, tables.data
     checkpoint, changed = out / CHECKPOINT, _check_run(recipe, out)

@@ -196,6 +196,8 @@ class Task:
     """The `[data]` table."""
     systems: Mapping[str, type[System]]
     """The `[network]` table, by its kind."""
+    complete: Callable[[Recipe, Sequence[Path]], Recipe] = lambda recipe, data: recipe
+    """A recipe with what it leaves to the training pictures, such as the names of classes."""
 
     def system(self, table: dict[str, Any]) -> Any:
         """The system that a recipe's `[network]` table describes."""

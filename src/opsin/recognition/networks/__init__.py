@@ -1,0 +1,1 @@
+"""Networks that name what they see, one file a paper."""

@@ -1,0 +1,28 @@
+"""EfficientNet-lite with a new last layer, for classes of one's own (B6, end to end)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from opsin.recognition.networks.bilinear import Extractor
+
+
+class Pretrained(nn.Module):
+    """A picture (B, 3, H, W), sRGB in 0..1, to (B, n) numbers before the softmax."""
+
+    def __init__(
+        self, classes: int, *, backbone: str = "lite2", frozen: bool = False, dropout: float = 0.2
+    ) -> None:
+        super().__init__()
+        self.frozen = frozen
+        self.extractor = Extractor(backbone)
+        self.dropout = nn.Dropout(dropout)
+        self.last = nn.Linear(self.extractor.channels, classes)
+        if frozen:
+            self.extractor.requires_grad_(False)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            features = self.extractor(picture).mean(dim=(2, 3))  # (B, 1280)
+        return self.last(self.dropout(features))
