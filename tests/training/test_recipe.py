@@ -208,3 +208,18 @@ def test_any_bytes_are_a_recipe_or_refused(tmp_path: Path, data: st.DataObject) 
         assert section(msgspec.to_builtins(recipe), Recipe) == recipe
     assert said.isprintable()
     assert len(said) < 1000
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_the_shipped_recipes_fit_their_networks(path: Path) -> None:
+    pytest.importorskip("torch")
+    from opsin import tasks
+    from opsin.training.crops import check_sizes
+
+    recipe = read_recipe(path)
+    if recipe.task == "classify":  # its classes are those of the pictures
+        network = {**recipe.network, "classes": ["one", "other"]}
+        recipe = msgspec.structs.replace(recipe, network=network)
+    system, data, _ = tasks.task_of(recipe.task).tables(recipe)
+    check_sizes(data, multiple=system.multiple(system.build()))
+    assert f"recipes/{path.name}" in path.read_text("utf-8")  # its own command

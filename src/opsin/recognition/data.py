@@ -39,7 +39,8 @@ class SquareData(Data, frozen=True, forbid_unknown_fields=True):
 def crop_of(
     picture: Picture, size: int, data: SquareData, table: Classify, rng: np.random.Generator
 ) -> Float:
-    """A square about what a table says is seen, (S, S, 3) in 0..1, mirrored half the time."""
+    """A square about what a table says is seen, (S, S, 3) in 0..1, half of them mirrored if it may
+    be."""
     rgb = _cut(picture, size, data, table, rng)
     if data.rotate or data.shear or data.zoom:
         rgb = warped(rgb, data, rng)
@@ -78,7 +79,7 @@ def _cut(
     top = int(np.clip(round(top), 0, image.height - height))
     image = image.crop(left, top, width, height)
     image = image.thumbnail_image(size, height=size, size="force")
-    if rng.random() < 0.5:
+    if table.mirror and rng.random() < 0.5:
         image = image.fliphor()
     return np.asarray(image.numpy(), np.float32) / np.float32(255)
 

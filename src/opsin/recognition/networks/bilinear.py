@@ -170,12 +170,14 @@ def products(one: Tensor, other: Tensor, *, once: bool = False) -> Tensor:
     table = left @ right.transpose(1, 2) / left.shape[2]  # (B, C, D)
     if not once:
         return table.flatten(1)
-    rows, columns = torch.triu_indices(table.shape[1], table.shape[2])
-    scale = torch.where(rows == columns, 1.0, 2.0).to(table.dtype)
-    return table[:, rows, columns] * scale
+    channels = int(table.shape[1])
+    rows, columns = torch.triu_indices(channels, channels)
+    scale = (2.0 - (rows == columns).to(table.dtype)).to(table.device)
+    upper = (rows * channels + columns).to(table.device)
+    return table.flatten(1).index_select(1, upper) * scale
 
 
 def normalized(pooled: Tensor) -> Tensor:
     """Signed square roots, of length 1: (B, K)."""
-    roots = torch.sign(pooled) * torch.sqrt(pooled.abs() + EPS)
+    roots = torch.sign(pooled) * (torch.sqrt(pooled.abs() + EPS) - EPS**0.5)
     return F.normalize(roots, dim=1)

