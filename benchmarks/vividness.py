@@ -43,9 +43,9 @@ def main() -> None:
                 table_of(card), vividness=((temperature, 1.0),), contrast=0.0, restraint=0.0
             )
             engine.card = msgspec.structs.replace(card, colorize=table)
-            answer = predict(photo, model=arguments.model, size=arguments.size)
+            colors = predict(photo, model=arguments.model, size=arguments.size)
             for gain in GAINS:
-                plan = upsample.fit(answer.ab * np.float32(gain), answer.light)
+                plan = upsample.fit(colors.ab * np.float32(gain), colors.light)
                 name = f"T {temperature} gain {gain}"
                 rows = slice(0, len(light))
                 found[name] = upsample.apply(plan, light, rows, light.shape)

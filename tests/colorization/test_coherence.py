@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import opsin
 from opsin.colorization.coherence import coherent
 from opsin.colorization.decode import decode
-from opsin.colorization.pipeline import answer_of, ask
+from opsin.colorization.pipeline import colors_of, run_model
 from opsin.models.engine import load_engine
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -89,19 +89,19 @@ def test_decoding_needs_the_lightness_for_it() -> None:
 
 
 def test_the_default_gives_the_saucer_fewer_colors_than_it_would_without() -> None:
-    [said] = ask(opsin.open(SAMPLES / "coffee.jpg"))
+    [output] = run_model(opsin.open(SAMPLES / "coffee.jpg"))
     decoding = load_engine("default").card.colorize
     assert decoding is not None
     assert decoding.coherence > 0
     temperature, gain = decoding.vividness[1]
     alone = decode(
-        said.raw,
+        output.raw,
         temperature=temperature,
         gain=gain,
         contrast=decoding.contrast,
         restraint=decoding.restraint,
     )[0]
     saucer = np.s_[17:30, 16:23]  # of 56 x 84 cells: its left half, with the stain
-    together = answer_of([said]).ab[saucer].reshape(-1, 2)
+    together = colors_of([output]).ab[saucer].reshape(-1, 2)
     spread = [one.std(axis=0).max() for one in (together, alone[saucer].reshape(-1, 2))]
     assert spread[0] < 0.7 * spread[1]

@@ -9,7 +9,7 @@ import opsin
 from opsin.cli import main
 from opsin.color import rgb_to_lab
 from opsin.colorization.ensemble import Grid, cards, mean
-from opsin.colorization.pipeline import ask, confidence_map, predict
+from opsin.colorization.pipeline import confidence_map, predict, run_model
 from opsin.models.card import Card, Colorize, Input, Output, map_shape, write_card
 from opsin.models.store import members
 
@@ -98,10 +98,10 @@ def test_colors_stay_in_register_where_sizes_and_strides_differ(models, other):
     write_pooling_model(models, "a", size=64, stride=4)
     write_pooling_model(models, "b", size=other[0], stride=other[1])
     for model in ("a", "b", "a,b", "b,a"):
-        answer = predict(opsin.open(scan), model=model)
-        assert answer.ab.shape[:2] == tuple(np.ceil(answer.view.cells))
-        b = answer.ab[..., 1] - np.median(answer.ab[..., 1])
-        found = np.multiply(centroid(b, answer.view.cells), scan.shape)
+        colors = predict(opsin.open(scan), model=model)
+        assert colors.ab.shape[:2] == tuple(np.ceil(colors.view.cells))
+        b = colors.ab[..., 1] - np.median(colors.ab[..., 1])
+        found = np.multiply(centroid(b, colors.view.cells), scan.shape)
         assert found == pytest.approx((60, 100), abs=0.6), model  # pixels; a cell has 6 or more
 
 
@@ -118,8 +118,8 @@ def test_the_finest_grid_is_the_ensemble_s(models, gray_photo):
 def test_a_size_is_for_all_members(models, gray_photo, size):
     write_pooling_model(models, "a", size=64, stride=4)
     write_pooling_model(models, "b", size=128, stride=4)
-    said = ask(opsin.open(gray_photo), model="a,b", size=size)
-    assert [min(one.light.shape) for one in said] == [size, size]
+    outputs = run_model(opsin.open(gray_photo), model="a,b", size=size)
+    assert [min(one.light.shape) for one in outputs] == [size, size]
 
 
 # A linear function goes through bilinear interpolation as it is, up to the outermost centers.
@@ -157,10 +157,10 @@ def test_confidence_is_the_mean_and_lies_where_the_photograph_has_it(models):
 
 def test_one_that_does_not_say_how_sure_it_is_leaves_none(models, gray_photo):
     write_pooling_model(models, "pool", size=64, stride=4)
-    answer = predict(opsin.open(gray_photo), model="tiny,pool")
-    assert answer.entropy is None
+    colors = predict(opsin.open(gray_photo), model="tiny,pool")
+    assert colors.entropy is None
     with pytest.raises(opsin.ModelError, match="'pool' does not say how sure it is"):
-        confidence_map(answer, 10, 10)
+        confidence_map(colors, 10, 10)
 
 
 def test_points_go_to_those_that_take_them(models):

@@ -9,7 +9,7 @@ import pytest
 import opsin
 from opsin.cli import main
 from opsin.colorization.decode import decode
-from opsin.colorization.pipeline import answer_of, ask
+from opsin.colorization.pipeline import colors_of, run_model
 from opsin.errors import DataError
 from opsin.evaluate.colorization.equal import GAINS, gain_for, gains_of, scaled
 from opsin.evaluate.colorization.measure import evaluate, measure
@@ -68,10 +68,10 @@ def test_a_gain_takes_the_place_of_the_models_own(models, tar):
 
 
 def test_at_a_gain_of_ones_own_nothing_else_is_made_stronger(pictures):
-    [said] = ask(opsin.open(pictures[0][1]))
-    temperature = said.card.colorize.vividness[1][0]
-    plain = decode(said.raw, temperature=temperature, gain=1.2)[0]
-    assert answer_of([said], gain=1.2).ab == pytest.approx(plain)
+    [output] = run_model(opsin.open(pictures[0][1]))
+    temperature = output.card.colorize.vividness[1][0]
+    plain = decode(output.raw, temperature=temperature, gain=1.2)[0]
+    assert colors_of([output], gain=1.2).ab == pytest.approx(plain)
 
 
 def test_the_command_tells_the_gains(models, tar, capsys):

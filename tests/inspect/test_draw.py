@@ -58,19 +58,19 @@ NAMES = ("/encoder/blocks.2/Add", "/encoder/Div_4", "/attend.1/Reshape_5", "/cli
 
 def test_a_layer_gives_what_the_graph_cut_off_there_gives(cup, listed):
     wanted = named(listed, *NAMES)
-    said, values = look(cup, wanted, size=SIZE)
+    output, values = look(cup, wanted, size=SIZE)
     for layer, found in zip(wanted, values, strict=True):
         assert found.shape == layer.shape[1:]
         assert found == pytest.approx(truncated(layer.tensor, cup), abs=2e-3), layer.name
     assert np.ptp(values[0]) > 1
-    assert said.raw.shape == (313, 16, 24)
+    assert output.raw.shape == (313, 16, 24)
 
 
 def test_looking_does_not_change_the_answer(cup):
     found = inspect(cup, size=SIZE)
-    answer = predict(cup, size=SIZE)
-    assert found.entropy == pytest.approx(answer.entropy, abs=1e-3)
-    difference = np.abs(found.answer.pixels.astype(int) - opsin.colorize(cup, size=SIZE).pixels)
+    colors = predict(cup, size=SIZE)
+    assert found.entropy == pytest.approx(colors.entropy, abs=1e-3)
+    difference = np.abs(found.colorized.pixels.astype(int) - opsin.colorize(cup, size=SIZE).pixels)
     assert difference.max() <= 2
 
 

@@ -56,7 +56,7 @@ def again(
         )
     before = request_of(text)
     changes = {"model": model, "vividness": vividness, "size": size}
-    asked = msgspec.structs.replace(
+    request = msgspec.structs.replace(
         before,
         points=before.points if points is None else plain_points(points),
         **{key: value for key, value in changes.items() if value is not None},
@@ -70,26 +70,27 @@ def again(
         note = ""
     else:
         note = OTHER_PHOTOGRAPH
-    return _painted(photo, asked, before, threads, note)
+    return _painted(photo, request, before, threads, note)
 
 
 def _painted(
-    photo: Photo, asked: Request, before: Request, threads: int | None, note: str
+    photo: Photo, request: Request, before: Request, threads: int | None, note: str
 ) -> Photo:
-    answer = predict(
+    colors = predict(
         photo,
-        model=asked.model,
-        vividness=asked.vividness,
-        size=asked.size,
-        points=asked.points,
-        palette=asked.palette or None,
+        model=request.model,
+        vividness=request.vividness,
+        size=request.size,
+        points=request.points,
+        palette=request.palette or None,
         threads=threads,
     )
-    done = paint(photo, answer, threads=threads)
-    networks = answer.request.networks if answer.request else ()
+    done = paint(photo, colors, threads=threads)
+    networks = colors.request.networks if colors.request else ()
     notes = [one for one in done.notes if not (note == FROM_COPY and one == NOTES["color"])]
     notes += [note] if note else []
-    notes += [OTHER_NETWORK] if asked.model == before.model and networks != before.networks else []
+    changed = request.model == before.model and networks != before.networks
+    notes += [OTHER_NETWORK] if changed else []
     return replace(done, metadata=replace(done.metadata, notes=tuple(notes)))
 
 

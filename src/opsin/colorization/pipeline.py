@@ -4,9 +4,9 @@
     reflection to the network's multiple -> network -> padding cut off -> a*b* of a small grid
     -> strips of rows at full resolution: own L*, edge-aware a*b*, gamut, pixels -> Photo
 
-`ask` runs the network, `answer_of` makes a*b* of what it said, at one vividness or another, and
-`predict` is both. `paint` and `confidence_map` do the rest from an `Answer`. So several pictures
-can be made of one run. A photograph keeps its own L*, whatever its depth: only color is added.
+`run_model` gives each `NetworkOutput`, `colors_of` makes `Colors` of them, at one vividness or
+another, and `predict` is both. `paint` and `confidence_map` do the rest. So several pictures can be
+made of one run. A photograph keeps its own L*, whatever its depth: only color is added.
 
 Where a model's name is taken, several with commas are an ensemble: each sees the photograph at
 its own size, and a*b* are the mean of all (`ensemble`).
@@ -65,8 +65,8 @@ NOTES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
-    """What one network said, before a vividness makes colors of it."""
+class NetworkOutput:
+    """What one network gave, before a vividness makes colors of it."""
 
     raw: Floats  # (C, h, w), as its card's output
     light: Floats  # (H, W) L*, what it saw
@@ -77,7 +77,7 @@ class Said:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class Colors:
     """The colors of a small grid (h, w), and what was seen (H, W).
 
     Of several networks it is their mean, on the finest of their grids, with what that one saw.
@@ -87,9 +87,9 @@ class Answer:
     light: Floats  # (H, W) L*
     view: View
     entropy: Floats | None  # (h, w) in [0, 1]; None: not all networks say
-    tone: str  # as in `Said`
+    tone: str  # as in `NetworkOutput`
     cards: tuple[Card, ...]
-    request: Request | None = None  # what was asked for, if it was asked by `predict`
+    request: Request | None = None  # what was asked for, if it was by `predict`
 
 
 def colorize(
@@ -120,7 +120,7 @@ def colorize(
     (48, 64, 3)
     """
     photo = _as_photo(photo)
-    answer = predict(
+    colors = predict(
         photo,
         model=model,
         vividness=vividness,
@@ -130,7 +130,7 @@ def colorize(
         threads=threads,
         device=device,
     )
-    return paint(photo, answer, threads=threads)
+    return paint(photo, colors, threads=threads)
 
 
 def confidence(
@@ -146,8 +146,8 @@ def confidence(
     It is 1 minus the entropy of the distribution over colors, and no promise of truth.
     """
     photo = _as_photo(photo)
-    answer = predict(photo, model=model, size=size, threads=threads, device=device)
-    return confidence_of(photo, answer)
+    colors = predict(photo, model=model, size=size, threads=threads, device=device)
+    return confidence_of(photo, colors)
 
 
 def predict(
@@ -160,10 +160,10 @@ def predict(
     palette: Palette | None = None,
     threads: int | None = None,
     device: str = "cpu",
-) -> Answer:
-    """The network's answer for `photo`; see `colorize` for the options."""
+) -> Colors:
+    """The colors of a model for `photo`; see `colorize` for the options."""
     shares = None if palette is None else shares_of(palette)
-    said = ask(
+    outputs = run_model(
         photo,
         model=model,
         vividness=vividness,
@@ -173,19 +173,19 @@ def predict(
         threads=threads,
         device=device,
     )
-    answer = answer_of(said, vividness)
-    asked = Request(
-        model=",".join(card.name for card in answer.cards),
+    colors = colors_of(outputs, vividness)
+    request = Request(
+        model=",".join(card.name for card in colors.cards),
         vividness=vividness,
         size=size,
         points=plain_points(points),
         palette=() if shares is None else tuple(map(float, shares)),
-        networks=tuple(card.sha256[:16] for card in answer.cards),
+        networks=tuple(card.sha256[:16] for card in colors.cards),
     )
-    return replace(answer, request=asked)
+    return replace(colors, request=request)
 
 
-def ask(
+def run_model(
     photo: Photo,
     *,
     model: str = "default",
@@ -195,20 +195,20 @@ def ask(
     palette: Palette | None = None,
     threads: int | None = None,
     device: str = "cpu",
-) -> tuple[Said, ...]:
-    """What each network of `model` says for `photo`.
+) -> tuple[NetworkOutput, ...]:
+    """What each network of `model` gives for `photo`.
 
     `points` and `palette` go to those that take them. `vividness` is that at which the points are
-    to have their colors; what is said without points does not depend on it.
+    to have their colors; what it gives without points does not depend on it.
     """
     threads = threads or min(cores(), MOST_THREADS)
     engines = [load_engine(name, threads=threads, device=device) for name in members(model)]
-    return ask_engines(
+    return run_engines(
         engines, photo, vividness=vividness, size=size, points=points, palette=palette
     )
 
 
-def ask_engines(
+def run_engines(
     engines: Sequence[Engine],
     photo: Photo,
     *,
@@ -216,69 +216,69 @@ def ask_engines(
     size: int | None = None,
     points: Sequence[Point] = (),
     palette: Palette | None = None,
-) -> tuple[Said, ...]:
-    """As `ask`, of networks that are loaded."""
+) -> tuple[NetworkOutput, ...]:
+    """As `run_model`, of networks that are loaded."""
     shares = None if palette is None else shares_of(palette)
     _refuse([engine.card for engine in engines], points=bool(points), palette=shares is not None)
     points, photo = within(points, photo.metadata.there), photo.there
     shrunk = cache(partial(resized, photo.pixels))
-    said: list[Said] = []
+    outputs: list[NetworkOutput] = []
     for engine in engines:
         card, view = engine.card, _view(photo, engine.card, size)
         small = shrunk(*view.seen)
         light = light_of_pixels(small)
         feeds = {"light": view.pad(light)[None, None], **_thumbnail(small, card)}
-        asked = hint_map(points, view) if points and "hints" in card.input_names() else None
-        if asked is not None:
-            feeds["hints"] = view.pad(_weaker(asked, card, vividness), "constant")[None]
+        hints = hint_map(points, view) if points and "hints" in card.input_names() else None
+        if hints is not None:
+            feeds["hints"] = view.pad(_weaker(hints, card, vividness), "constant")[None]
         if shares is not None and "condition" in card.input_names():
             feeds["condition"] = shares[None]
         raw = view.cut(engine.run(feeds)[card.outputs[0].name][0])
-        tone = said[0].tone if said else "gray" if photo.is_gray else tone_of(small)
-        said.append(Said(raw, light, view, tone, card, asked))
-    return tuple(said)
+        tone = outputs[0].tone if outputs else "gray" if photo.is_gray else tone_of(small)
+        outputs.append(NetworkOutput(raw, light, view, tone, card, hints))
+    return tuple(outputs)
 
 
-def answer_of(
-    said: Sequence[Said], vividness: float = VIVIDNESS, gain: float | None = None
-) -> Answer:
-    """The colors of what was said, from 0, muted, to 1, saturated; of several their mean.
+def colors_of(
+    outputs: Sequence[NetworkOutput], vividness: float = VIVIDNESS, gain: float | None = None
+) -> Colors:
+    """The colors of what the networks gave, from 0, muted, to 1, saturated; of several their mean.
 
     `gain` is for studies: a*b* times it, in place of each model's own gain and contrast.
     """
-    answers = [_decoded(one, vividness, gain) for one in said]
-    finest = max(answers, key=lambda one: (one.view.cells, one.view.seen))
+    decoded = [_decoded(one, vividness, gain) for one in outputs]
+    finest = max(decoded, key=lambda one: (one.view.cells, one.view.seen))
 
     def blend(grids: Sequence[Floats]) -> Floats:
-        laid = [Grid(grid, one.view.cells) for grid, one in zip(grids, answers, strict=True)]
+        laid = [Grid(grid, one.view.cells) for grid, one in zip(grids, decoded, strict=True)]
         return mean(laid, Grid(finest.ab, finest.view.cells))
 
-    entropies = [one.entropy for one in answers if one.entropy is not None]
+    entropies = [one.entropy for one in decoded if one.entropy is not None]
     return replace(
         finest,
-        ab=blend([one.ab for one in answers]),
-        entropy=blend(entropies) if len(entropies) == len(answers) else None,
-        cards=tuple(one.card for one in said),
+        ab=blend([one.ab for one in decoded]),
+        entropy=blend(entropies) if len(entropies) == len(decoded) else None,
+        cards=tuple(one.card for one in outputs),
     )
 
 
-def paint(photo: Photo, answer: Answer, *, threads: int | None = None) -> Photo:
-    """`photo` with the colors of `answer`, at full resolution."""
-    pixels = _painted(photo.there, answer, threads or min(cores(), MOST_THREADS))
+def paint(photo: Photo, colors: Colors, *, threads: int | None = None) -> Photo:
+    """`photo` with these colors, at full resolution."""
+    pixels = _painted(photo.there, colors, threads or min(cores(), MOST_THREADS))
     if there := photo.metadata.there:
         whole = np.broadcast_to(photo.pixels, (photo.height, photo.width, 3)).copy()
         whole[there] = pixels
         pixels = whole
-    if notes := _notes(answer):
+    if notes := _notes(colors):
         notes = (*photo.metadata.notes, *notes)
         photo = replace(photo, metadata=replace(photo.metadata, notes=notes))
-    model = " + ".join(f"{card.name} {card.version}" for card in answer.cards)
+    model = " + ".join(f"{card.name} {card.version}" for card in colors.cards)
     return made_by_opsin(
         photo,
         pixels,
         model=model,
         version=_version(),
-        request=answer.request.text() if answer.request else None,
+        request=colors.request.text() if colors.request else None,
     )
 
 
@@ -287,10 +287,10 @@ def _version() -> str:
     return version("opsin")
 
 
-def _painted(photo: Photo, answer: Answer, threads: int) -> Any:
-    """The pixels (H, W, 3) of `photo` in the colors of `answer`."""
+def _painted(photo: Photo, colors: Colors, threads: int) -> Any:
+    """The pixels (H, W, 3) of `photo` in these colors."""
     size_hw = (photo.height, photo.width)
-    plan = upsample.fit(answer.ab, answer.light)
+    plan = upsample.fit(colors.ab, colors.light)
     pixels = np.empty((*size_hw, 3), photo.pixels.dtype)
 
     def strip(rows: slice) -> None:
@@ -309,10 +309,10 @@ def _painted(photo: Photo, answer: Answer, threads: int) -> Any:
     return pixels
 
 
-def confidence_of(photo: Photo, answer: Answer) -> Floats:
-    """The confidence of `answer` at each pixel of `photo`; 0 where nothing was there to color."""
+def confidence_of(photo: Photo, colors: Colors) -> Floats:
+    """How sure these colors are at each pixel of `photo`; 0 where nothing was there to color."""
     there = photo.there
-    sure = confidence_map(answer, there.height, there.width)
+    sure = confidence_map(colors, there.height, there.width)
     if photo.metadata.there is None:
         return sure
     whole = np.zeros((photo.height, photo.width), np.float32)
@@ -320,22 +320,22 @@ def confidence_of(photo: Photo, answer: Answer) -> Floats:
     return whole
 
 
-def _notes(answer: Answer) -> tuple[str, ...]:
-    notes = [NOTES[answer.tone]] if answer.tone in NOTES else []
-    if np.abs(answer.ab).max() < LEAST_CHROMA:  # as for an empty page, or one of text
+def _notes(colors: Colors) -> tuple[str, ...]:
+    notes = [NOTES[colors.tone]] if colors.tone in NOTES else []
+    if np.abs(colors.ab).max() < LEAST_CHROMA:  # as for an empty page, or one of text
         notes.append("got no color: the model finds none in it")
     return tuple(notes)
 
 
-def confidence_map(answer: Answer, height: int, width: int) -> Floats:
-    """The confidence of `answer` at full resolution; see `confidence`."""
-    if answer.entropy is None:
-        mute = next(card.name for card in answer.cards if table_of(card).answer != "bins")
+def confidence_map(colors: Colors, height: int, width: int) -> Floats:
+    """The confidence of these colors at full resolution; see `confidence`."""
+    if colors.entropy is None:
+        mute = next(card.name for card in colors.cards if table_of(card).answer != "bins")
         raise ModelError(f"model '{mute}' does not say how sure it is.")
-    sure = np.ascontiguousarray(1 - answer.entropy)[..., None]
+    sure = np.ascontiguousarray(1 - colors.entropy)[..., None]
     tall, wide = (
         round(side * count / cells)
-        for side, count, cells in zip((height, width), sure.shape, answer.view.cells, strict=False)
+        for side, count, cells in zip((height, width), sure.shape, colors.view.cells, strict=False)
     )
     full: Floats = resized(sure, tall, wide, kernel="linear")[:height, :width, 0]
     return np.clip(full, 0, 1)
@@ -372,26 +372,26 @@ def _thumbnail(pixels: Any, card: Card) -> dict[str, Floats]:
 
 
 def _weaker(hints: Floats, card: Card, vividness: float) -> Floats:
-    """Hints of which the colors asked for become, when the answer is made stronger."""
+    """Hints of which the colors asked for become, when the network's are made stronger."""
     how = setting_of(table_of(card), vividness)
     there = float(restrained(how.gain, how.restraint, SURE))
     ab = before_emphasis(np.moveaxis(hints[:2], 0, -1), there, how.contrast)
     return np.concatenate([np.moveaxis(ab, -1, 0), hints[2:]])
 
 
-def _decoded(said: Said, vividness: float, own: float | None) -> Answer:
+def _decoded(output: NetworkOutput, vividness: float, own: float | None) -> Colors:
     """The colors of one network, with a gain of one's own choice or with the model's."""
-    card, entropy = said.card, None
+    card, entropy = output.card, None
     how = setting_of(table_of(card), vividness)
     if own is not None:
         how = Vividness(how.temperature, own)
     if table_of(card).answer == "bins":
-        cells = upsample.cell_means(said.light[None], said.view.stride)[0]
-        ab, entropy = decode(said.raw, light=cells, **how._asdict())
+        cells = upsample.cell_means(output.light[None], output.view.stride)[0]
+        ab, entropy = decode(output.raw, light=cells, **how._asdict())
     else:
-        ab = emphasized(np.ascontiguousarray(said.raw.transpose(1, 2, 0)), how.gain, how.contrast)
-    if said.points is None and said.light.std() < PLAIN:
+        ab = emphasized(np.ascontiguousarray(output.raw.transpose(1, 2, 0)), how.gain, how.contrast)
+    if output.points is None and output.light.std() < PLAIN:
         ab = np.zeros_like(ab)
-    if said.points is not None:
-        ab = settle(ab, said.light, said.points, stride=said.view.stride)
-    return Answer(ab, said.light, said.view, entropy, said.tone, (card,))
+    if output.points is not None:
+        ab = settle(ab, output.light, output.points, stride=output.view.stride)
+    return Colors(ab, output.light, output.view, entropy, output.tone, (card,))

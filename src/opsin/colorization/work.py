@@ -53,7 +53,7 @@ class Colorizing:
 
         photo = open_photo(source, pixel_limit=self.pixel_limit, damaged=self.damaged)
         try:
-            answer = predict(
+            colors = predict(
                 photo,
                 model=self.model,
                 vividness=self.vividness,
@@ -64,13 +64,13 @@ class Colorizing:
             )
         except ValueError as error:  # a point outside of this photograph
             raise WrongCallError(str(error)) from error
-        part = {"colors": {"tone": answer.tone, "models": [card.name for card in answer.cards]}}
-        if self.skip_color and answer.tone == "color":
+        part = {"colors": {"tone": colors.tone, "models": [card.name for card in colors.cards]}}
+        if self.skip_color and colors.tone == "color":
             return Made(skipped="in color", part=part)
         files: dict[str, bytes] = {}
         notes: tuple[str, ...] = ()
         if "output" in wanted:
-            result = paint(photo, answer, threads=threads)
+            result = paint(photo, colors, threads=threads)
             format = _format(wanted["output"], photo.metadata.format)
             notes = (*result.notes, *result.losses(format))
         else:
@@ -82,7 +82,7 @@ class Colorizing:
             drawn = replace(result, pixels=both, alpha=None)
             files["compare"] = drawn.encode("jpeg", quality=self.quality)
         if "confidence" in wanted:
-            shade = (confidence_of(photo, answer) - UNSURE) / (SURE - UNSURE)
+            shade = (confidence_of(photo, colors) - UNSURE) / (SURE - UNSURE)
             drawn = open_photo((shade.clip(0, 1) * 255 + 0.5).astype("uint8"))
             files["confidence"] = drawn.encode("png")
         if "output" in wanted:

@@ -153,13 +153,13 @@ def ratio(part: str, whole: str) -> Callable[[Means], Doubles]:
     return of
 
 
-def provenance(cards: Iterable[Card], **asked: Any) -> dict[str, Any]:
+def provenance(cards: Iterable[Card], **options: Any) -> dict[str, Any]:
     """What somebody must know to get the same figures again: the package, its models, the call."""
     models = [
         {"name": card.name, "version": card.version, "sha256": card.sha256}
         for card in dict.fromkeys(cards)
     ]
-    return {"opsin": __version__, "models": models, **asked}
+    return {"opsin": __version__, "models": models, **options}
 
 
 class Named(Protocol):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from opsin.color import light_of_pixels, pixels_of_lab
 from opsin.colorization import upsample
-from opsin.colorization.pipeline import STRIP_PIXELS, colorize, paint, predict
+from opsin.colorization.pipeline import STRIP_PIXELS, Colors, colorize, paint, predict
 from opsin.errors import OpsinError
 from opsin.machine import cores
 from opsin.models.engine import MOST_THREADS, load_engine
@@ -77,8 +77,8 @@ def photo_speed(
     if jpeg is None:
         jpeg = open_photo(made_photo(*TWELVE_MEGAPIXELS)).encode("jpeg")
     photo = open_photo(jpeg)
-    answer = predict(photo, model=model)
-    result = paint(photo, answer)
+    colors = predict(photo, model=model)
+    result = paint(photo, colors)
     whole = _median(lambda: colorize(open_photo(jpeg), model=model).encode("jpeg"), runs)
     decode = _median(lambda: open_photo(jpeg), runs)
     encode = _median(lambda: result.encode("jpeg"), runs)
@@ -87,7 +87,7 @@ def photo_speed(
         "total": whole,
         "decode": decode,
         "network": _median(lambda: predict(photo, model=model), runs),
-        **_paint_parts(photo, answer, runs),
+        **_paint_parts(photo, colors, runs),
         "encode": encode,
         "over_coding": whole / (decode + encode),
     }
@@ -150,15 +150,15 @@ def peak_memory(folder: Path, *, model: str = "default") -> dict[str, float]:
     return {"peak_mb": peak, "total": seconds}
 
 
-def _paint_parts(photo: Photo, answer: Any, runs: int) -> dict[str, float]:
+def _paint_parts(photo: Photo, colors: Colors, runs: int) -> dict[str, float]:
     """The stages of `paint`, each on all strips as `paint` does it."""
     size_hw = (photo.height, photo.width)
     step = max(1, STRIP_PIXELS // photo.width)
     strips = [slice(top, min(top + step, photo.height)) for top in range(0, photo.height, step)]
-    plan = upsample.fit(answer.ab, answer.light)
+    plan = upsample.fit(colors.ab, colors.light)
     out = np.empty((*size_hw, 3), photo.pixels.dtype)
     lights = [light_of_pixels(photo.pixels[rows]) for rows in strips]
-    colors = [
+    enlarged = [
         upsample.apply(plan, light, rows, size_hw)
         for light, rows in zip(lights, strips, strict=True)
     ]
@@ -170,7 +170,7 @@ def _paint_parts(photo: Photo, answer: Any, runs: int) -> dict[str, float]:
         upsample.apply(plan, lights[index], strips[index], size_hw)
 
     def pixels(index: int) -> None:
-        pixels_of_lab(lights[index], colors[index], out.dtype, out=out[strips[index]])
+        pixels_of_lab(lights[index], enlarged[index], out.dtype, out=out[strips[index]])
 
     with ThreadPoolExecutor(min(cores(), MOST_THREADS)) as pool:
 
@@ -178,7 +178,7 @@ def _paint_parts(photo: Photo, answer: Any, runs: int) -> dict[str, float]:
             return lambda: list(pool.map(work, range(len(strips))))
 
         return {
-            "fit": _median(lambda: upsample.fit(answer.ab, answer.light), runs),
+            "fit": _median(lambda: upsample.fit(colors.ab, colors.light), runs),
             "to_light": _median(all_strips(light), runs),
             "upsampling": _median(all_strips(enlarge), runs),
             "to_pixels": _median(all_strips(pixels), runs),

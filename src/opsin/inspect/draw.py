@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from opsin.color import pixels_of_lab
 from opsin.colorization.bins import BINS, GRID, REACH
 from opsin.colorization.ensemble import table_of
-from opsin.colorization.pipeline import Said, answer_of, paint
+from opsin.colorization.pipeline import NetworkOutput, colors_of, paint
 from opsin.drawing.pixels import as_rgb, fitted, resized
 from opsin.drawing.sheet import GAP, PAPER, Cell, layout, lettering, save, stacked
 from opsin.errors import ModelError
@@ -83,11 +83,11 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """What was seen, said and thought on the way."""
+    """What was seen, given and thought on the way."""
 
     card: Card
     light: Floats  # (H, W) L*, what the network saw
-    answer: Photo
+    colorized: Photo
     entropy: Floats | None  # (h, w) in [0, 1]; None: the network does not say
     colors: tuple[Share, ...]  # likeliest first; empty if the network answers with a*b*
     layers: tuple[Layer, ...]
@@ -146,14 +146,14 @@ def inspect(
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     listed = layers_of(photo, model=model, size=size)
     wanted = chosen(listed, layers)
-    said, values = look(photo, wanted, model=model, size=size)
-    answer = answer_of([said])
+    given, values = look(photo, wanted, model=model, size=size)
+    colors = colors_of([given])
     found = Inspection(
-        card=said.card,
-        light=said.light,
-        answer=paint(photo, answer),
-        entropy=answer.entropy,
-        colors=_colors(said),
+        card=given.card,
+        light=given.light,
+        colorized=paint(photo, colors),
+        entropy=colors.entropy,
+        colors=_colors(given),
         layers=listed,
         stages=tuple(Stage(*pair) for pair in zip(wanted, values, strict=True)),
     )
@@ -197,10 +197,10 @@ def title(found: Inspection, stage: Stage) -> str:
 def _top(found: Inspection) -> list[Cell]:
     height, width = found.light.shape
     seen = gray_photo(found.light).pixels[..., 0] / 255
-    answer = fitted(as_rgb(found.answer.pixels), PICTURE)
+    colorized = fitted(as_rgb(found.colorized.pixels), PICTURE)
     cells = [
         Cell(_gray(seen, PICTURE), f"L*, as {found.card.name} sees it\n{width} x {height}"),
-        Cell(answer, f"its answer\n{found.parameters:,} parameters"),
+        Cell(colorized, f"its answer\n{found.parameters:,} parameters"),
     ]
     if found.entropy is not None:
         mean = found.entropy.mean()
@@ -263,11 +263,11 @@ def _gray(values: NDArray[Any], side: int) -> Pixels:
     return as_rgb(resized(level[..., None], height, width, kernel=kernel))
 
 
-def _colors(said: Said) -> tuple[Share, ...]:
+def _colors(output: NetworkOutput) -> tuple[Share, ...]:
     """The bins, likeliest first."""
-    if table_of(said.card).answer != "bins":
+    if table_of(output.card).answer != "bins":
         return ()
-    likely = np.exp(said.raw - said.raw.max(axis=0))
+    likely = np.exp(output.raw - output.raw.max(axis=0))
     shares = (likely / likely.sum(axis=0)).mean(axis=(1, 2), dtype=np.float64)
     order = np.argsort(-shares, kind="stable")
     return tuple(Share((float(BINS[i, 0]), float(BINS[i, 1])), float(shares[i])) for i in order)

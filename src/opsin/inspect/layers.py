@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.colorization.pipeline import Said, ask_engines
+from opsin.colorization.pipeline import NetworkOutput, run_engines
 from opsin.errors import ModelError, needs_extra
 from opsin.files import shown
 from opsin.machine import cores
@@ -84,14 +84,14 @@ def layers_of(
         whole.graph.node.append(helper.make_node("Shape", [name], [name + OF_SHAPE]))
         whole.graph.output.append(helper.make_empty_tensor_value_info(name + OF_SHAPE))
     engine = Tapped(found, whole, [name + OF_SHAPE for name in tensors])
-    ask_engines([engine], photo, size=size)
+    run_engines([engine], photo, size=size)
     shapes = {name: tuple(map(int, engine.seen[name + OF_SHAPE])) for name in tensors}
     return _layers(graph_of(found).graph, shapes)
 
 
 def look(
     photo: Photo, layers: Sequence[Layer], *, model: str = "default", size: int | None = None
-) -> tuple[Said, list[Floats]]:
+) -> tuple[NetworkOutput, list[Floats]]:
     """What the network says, and what each of `layers` gave, (C, h, w) without the padding."""
     found = find(model)
     whole, helper = graph_of(found), _onnx().helper
@@ -101,8 +101,8 @@ def look(
         helper.make_empty_tensor_value_info(name) for name in tensors if name not in outputs
     )
     engine = Tapped(found, whole, tensors)
-    [said] = ask_engines([engine], photo, size=size)
-    return said, [_unpadded(engine, layer, said.light.shape) for layer in layers]
+    [output] = run_engines([engine], photo, size=size)
+    return output, [_unpadded(engine, layer, output.light.shape) for layer in layers]
 
 
 def graph_of(model: Model) -> Any:

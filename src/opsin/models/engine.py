@@ -77,7 +77,7 @@ class Engine:
         except Exception as error:  # the runtime's errors have no common parent but this
             raise ModelError(f"model '{self.card.name}' failed: {first_line(error)}") from error
         for promised in self.card.outputs:
-            self._check_answer(values[promised.name], sides(promised.shape, sizes))
+            self._check_output(values[promised.name], sides(promised.shape, sizes))
         return values
 
     def _feeds(
@@ -107,17 +107,17 @@ class Engine:
             feeds[entry.name] = values
         return feeds, sizes
 
-    def _check_answer(self, answer: NDArray[np.float32], promised: tuple[int | None, ...]) -> None:
+    def _check_output(self, output: NDArray[np.float32], promised: tuple[int | None, ...]) -> None:
         card = self.card
-        if len(answer.shape) != len(promised) or any(
-            side not in (None, size) for side, size in zip(promised, answer.shape, strict=True)
+        if len(output.shape) != len(promised) or any(
+            side not in (None, size) for side, size in zip(promised, output.shape, strict=True)
         ):
             raise ModelError(
-                f"model '{card.name}' gave an answer of shape {answer.shape}, "
+                f"model '{card.name}' gave an answer of shape {output.shape}, "
                 f"its card promises {promised}."
             )
         with np.errstate(invalid="ignore"):  # nan if one is nan
-            low, high = float(answer.min(initial=0)), float(answer.max(initial=0))
+            low, high = float(output.min(initial=0)), float(output.max(initial=0))
         if not (math.isfinite(low) and math.isfinite(high)):
             raise ModelError(f"model '{card.name}' gave no finite answer for this photograph.")
         if max(-low, high) > MOST:

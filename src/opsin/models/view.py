@@ -24,7 +24,7 @@ class View:
     """Without padding."""
     multiple: int = 1
     stride: int = 1
-    """A cell of the answer stands for stride x stride pixels of what was seen."""
+    """A cell of the output stands for stride x stride pixels of what was seen."""
 
     @classmethod
     def of(cls, height: int, width: int, size: int, *, multiple: int = 1, stride: int = 1) -> Self:
@@ -61,10 +61,10 @@ class View:
         missing = ((0, full - side) for full, side in zip(self.padded, self.seen, strict=True))
         return np.pad(values, [*[(0, 0)] * (values.ndim - 2), *missing], mode=mode)
 
-    def cut(self, answer: NDArray[Any]) -> NDArray[Any]:
-        """An answer (..., h, w) without the cells of the padding."""
+    def cut(self, output: NDArray[Any]) -> NDArray[Any]:
+        """An output (..., h, w) without the cells of the padding."""
         rows, columns = (-(-side // self.stride) for side in self.seen)
-        return answer[..., :rows, :columns]
+        return output[..., :rows, :columns]
 
     def to_seen(self, xy: NDArray[Any]) -> NDArray[Any]:
         """Positions (..., 2) of the photograph, on what the network sees.

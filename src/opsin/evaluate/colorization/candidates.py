@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from opsin.color import pixels_of_lab
 from opsin.colorization import upsample
 from opsin.colorization.ensemble import cards
-from opsin.colorization.pipeline import Answer, answer_of, ask
+from opsin.colorization.pipeline import Colors, colors_of, run_model
 from opsin.evaluate.report import provenance
 from opsin.models.card import Card
 from opsin.models.engine import load_engine
@@ -42,7 +42,7 @@ class Candidate:
 
     @property
     def label(self) -> str:
-        """What the answer is called in tables and captions."""
+        """What its colors are called in tables and captions."""
         return f"{self.name} {self.vividness:g}"
 
 
@@ -50,7 +50,7 @@ class Run(NamedTuple):
     """What a candidate gave for a photograph."""
 
     candidate: Candidate
-    answer: Answer
+    colors: Colors
     seconds: float
     """That its networks took, from the photograph on; one run serves all vividness values."""
 
@@ -71,8 +71,8 @@ def candidates(
     short = [",".join(map(_name_of, name.split(","))) for name in models]
     names = short if len(set(short)) == len(set(models)) else models
     return [
-        Candidate(asked, amount, size, name, gain)
-        for asked, name in zip(models, names, strict=True)
+        Candidate(one, amount, size, name, gain)
+        for one, name in zip(models, names, strict=True)
         for amount in amounts
     ]
 
@@ -87,7 +87,7 @@ def systems_of(chosen: Sequence[Candidate], *, threads: int = 1) -> Systems:
 
     def systems(light: Floats) -> dict[str, Floats]:
         return {
-            run.candidate.label: upsample.upsample(run.answer.ab, run.answer.light, light)
+            run.candidate.label: upsample.upsample(run.colors.ab, run.colors.light, light)
             for run in runs(gray_photo(light), chosen, threads=threads)
         }
 
@@ -100,10 +100,10 @@ def runs(photo: Photo, chosen: Sequence[Candidate], *, threads: int | None = Non
         for name in members(model):
             load_engine(name, threads=threads)  # not counted
         began = time.perf_counter()
-        said = ask(photo, model=model, size=size, threads=threads)
+        outputs = run_model(photo, model=model, size=size, threads=threads)
         seconds = time.perf_counter() - began
         for one in group:
-            yield Run(one, answer_of(said, one.vividness, one.gain), seconds)
+            yield Run(one, colors_of(outputs, one.vividness, one.gain), seconds)
 
 
 def cards_of(chosen: Sequence[Candidate]) -> list[Card]:
@@ -111,10 +111,10 @@ def cards_of(chosen: Sequence[Candidate]) -> list[Card]:
     return [card for one in chosen for card in cards(one.model)]
 
 
-def described(chosen: Sequence[Candidate], **asked: Any) -> dict[str, Any]:
+def described(chosen: Sequence[Candidate], **options: Any) -> dict[str, Any]:
     """What somebody must know to get the same again."""
     amounts = list(dict.fromkeys(one.vividness for one in chosen))
-    return provenance(cards_of(chosen), vividness=amounts, size=chosen[0].size, **asked)
+    return provenance(cards_of(chosen), vividness=amounts, size=chosen[0].size, **options)
 
 
 def gray_photo(light: Floats) -> Photo:

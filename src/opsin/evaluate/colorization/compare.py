@@ -210,7 +210,7 @@ def _row(cells: Sequence[Cell], name: str, *, original: bool) -> list[Cell]:
 def _plain(name: str, photo: Photo, chosen: Sequence[Candidate]) -> tuple[Compared, list[Cell]]:
     """The photograph, and its colors by each candidate as `opsin colorize` gives them."""
     cells = [
-        Cell(as_rgb(colored(photo, run.answer).pixels), run.candidate.label)
+        Cell(as_rgb(colored(photo, run.colors).pixels), run.candidate.label)
         for run in runs(photo, chosen)
     ]
     return Compared(name), [Cell(as_rgb(photo.pixels)), *cells]
@@ -233,7 +233,7 @@ def _outcomes(
     yield _outcome("gray", truth, tone, np.zeros(truth.ab.shape, np.float32), None)
     several = len({one.vividness for one in chosen}) > 1
     for run in runs(gray_photo(truth.light), chosen):
-        ab = upsample.upsample(run.answer.ab, run.answer.light, truth.light)
+        ab = upsample.upsample(run.colors.ab, run.colors.light, truth.light)
         system = run.candidate.label if several else run.candidate.name
         yield _outcome(system, truth, tone, ab, 1000 * run.seconds)
 

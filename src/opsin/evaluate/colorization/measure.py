@@ -117,7 +117,7 @@ def evaluate(
     for metric, collector in overall.items():
         values = {row.system: collector.of(row.system) for row in found.rows}
         found = found.with_figure(metric, values)
-    asked = described(
+    options = described(
         chosen,
         data=[str(path) for path in listed(data)],
         features=str(features) if features else None,
@@ -126,7 +126,7 @@ def evaluate(
         colorfulness=colorfulness,
         gains=gains,
     )
-    return replace(found, provenance=asked, notes=_notes(gains, colorfulness))
+    return replace(found, provenance=options, notes=_notes(gains, colorfulness))
 
 
 def measure(
