@@ -153,7 +153,7 @@ class Classify(_Table, frozen=True, kw_only=True):
     """Of a gray photograph they are the mean of those of it and of it in color."""
 
 
-class Figure(_Table, frozen=True, kw_only=True):
+class CardFigure(_Table, frozen=True, kw_only=True):
     name: Text
     value: Finite
     command: Text
@@ -176,7 +176,7 @@ class Card(_Table, frozen=True, kw_only=True):
     outputs: Annotated[tuple[Output, ...], Meta(min_length=1, max_length=16)]
     colorize: Colorize | None = None
     classify: Classify | None = None
-    figures: Annotated[tuple[Figure, ...], Meta(max_length=100)] = ()
+    figures: Annotated[tuple[CardFigure, ...], Meta(max_length=100)] = ()
 
     def input_names(self) -> tuple[str, ...]:
         return tuple(entry.name for entry in self.inputs)
