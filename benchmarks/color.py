@@ -60,11 +60,11 @@ def in_strips(pixels: NDArray[np.uint8] | NDArray[np.uint16], ab: Floats, rows: 
         list(pool.map(strip, range(0, len(pixels), rows)))
 
 
-def worst_lightness(reach: float) -> float:
-    """The largest change of L* after 8 bits, for a*b* up to `reach`."""
+def worst_lightness(limit: float) -> float:
+    """The largest change of L* after 8 bits, for a*b* up to `limit`."""
     rng = np.random.default_rng(0)
     light = np.concatenate([rng.uniform(0, 100, 500_000), rng.uniform(0, 6, 500_000)])[None]
-    pixels = pixels_of_lab(light, rng.uniform(-reach, reach, (*light.shape, 2)))
+    pixels = pixels_of_lab(light, rng.uniform(-limit, limit, (*light.shape, 2)))
     return float(np.abs(rgb_to_light(pixels / 255) - light).max())
 
 
@@ -92,8 +92,8 @@ def main() -> None:
     for name, run in rows.items():
         clock, processor = (least(run, of) * 1000 for of in (time.perf_counter, time.process_time))
         print(f"{name:28} {clock:8.2f} {processor:8.2f}")
-    for reach in (5, 50, 200):
-        print(f"a*b* up to {reach:3}: L* changes by at most {worst_lightness(reach):.3f}")
+    for limit in (5, 50, 200):
+        print(f"a*b* up to {limit:3}: L* changes by at most {worst_lightness(limit):.3f}")
 
 
 if __name__ == "__main__":

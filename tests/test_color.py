@@ -37,11 +37,11 @@ unit = st.floats(0, 1, width=32)
 colors = hnp.arrays(np.float32, st.tuples(st.integers(0, 40), st.just(3)), elements=unit)
 
 
-def wild(count, *, reach=200, seed=0):
+def wild(count, *, limit=200, seed=0):
     """Random L* over the whole range, many of them dark, and a*b* far out of any gamut."""
     rng = np.random.default_rng(seed)
     light = np.concatenate([rng.uniform(0, 100, count), rng.uniform(0, 6, count)])
-    ab = rng.uniform(-reach, reach, (2 * count, 2))
+    ab = rng.uniform(-limit, limit, (2 * count, 2))
     return light[None].astype(np.float32), ab[None].astype(np.float32)
 
 
@@ -118,9 +118,9 @@ def test_colors_out_of_gamut_keep_lightness_and_hue():
     assert (fitted[..., 1:] * ab).sum(axis=-1).min() >= 0
 
 
-@pytest.mark.parametrize("reach", [5, 60, 200])
-def test_lightness_survives_8_bits(reach):
-    light, ab = wild(100_000, reach=reach)
+@pytest.mark.parametrize("limit", [5, 60, 200])
+def test_lightness_survives_8_bits(limit):
+    light, ab = wild(100_000, limit=limit)
     pixels = pixels_of_lab(light, ab)
     assert np.abs(rgb_to_light(pixels / 255) - light).max() <= 0.5
 

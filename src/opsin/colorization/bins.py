@@ -32,8 +32,8 @@ BINS: Final[Float] = np.array(
 )
 """a*, b* of each bin's center, (313, 2)."""
 
-REACH: Final = 13
-"""The grid of cells goes from -REACH to REACH times `GRID`."""
+GRID_RADIUS: Final = 13
+"""The grid of cells goes from -GRID_RADIUS to GRID_RADIUS times `GRID`."""
 
 
 def nearest_bins(ab: Float) -> NDArray[np.int16]:
@@ -41,7 +41,7 @@ def nearest_bins(ab: Float) -> NDArray[np.int16]:
 
     A grid point that is no bin is replaced by the bin nearest to it.
     """
-    cell = np.rint(ab / GRID).astype(np.int16).clip(-REACH, REACH) + REACH
+    cell = np.rint(ab / GRID).astype(np.int16).clip(-GRID_RADIUS, GRID_RADIUS) + GRID_RADIUS
     nearest: NDArray[np.int16] = BIN_OF_CELL[cell[..., 0], cell[..., 1]]
     return nearest
 
@@ -54,11 +54,11 @@ def histogram(ab: Float) -> Float:
 
 
 def _bin_of_cell() -> NDArray[np.int16]:
-    axis = np.arange(-REACH, REACH + 1, dtype=np.float32) * GRID
+    axis = np.arange(-GRID_RADIUS, GRID_RADIUS + 1, dtype=np.float32) * GRID
     cells = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
     distance = ((cells[..., None, :] - BINS) ** 2).sum(axis=-1)
     return np.asarray(distance.argmin(axis=-1), np.int16)
 
 
 BIN_OF_CELL: Final = _bin_of_cell()
-"""The nearest bin of each cell of the grid, (2 REACH + 1, 2 REACH + 1)."""
+"""The nearest bin of each cell of the grid, (2 GRID_RADIUS + 1, 2 GRID_RADIUS + 1)."""

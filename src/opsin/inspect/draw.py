@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import pixels_of_lab
-from opsin.colorization.bins import BINS, GRID, REACH
+from opsin.colorization.bins import BINS, GRID, GRID_RADIUS
 from opsin.colorization.ensemble import table_of
 from opsin.colorization.pipeline import NetworkOutput, colors_of, paint
 from opsin.drawing.pixels import as_rgb, fitted, resized
@@ -231,8 +231,10 @@ def _plane(colors: Sequence[Share]) -> Pixels:
     """The a*b* plane with each bin in its own color, paler the less likely it is."""
     ab = np.array([one.ab for one in colors], np.float32)
     strength = np.sqrt([one.share / colors[0].share for one in colors])[:, None]
-    cells = np.full((2 * REACH + 1, 2 * REACH + 1, 3), PAPER, np.uint8)
-    rows, columns = (np.rint(axis / GRID).astype(int) + REACH for axis in (-ab[:, 1], ab[:, 0]))
+    cells = np.full((2 * GRID_RADIUS + 1, 2 * GRID_RADIUS + 1, 3), PAPER, np.uint8)
+    rows, columns = (
+        np.rint(axis / GRID).astype(int) + GRID_RADIUS for axis in (-ab[:, 1], ab[:, 0])
+    )
     # the least likely are still to be seen, as the edge of what there is
     cells[rows, columns] = PAPER - (PAPER - _painted(ab)[0]) * (0.06 + 0.94 * strength)
     scale = PICTURE // len(cells)

@@ -67,11 +67,11 @@ def wear(gray: Float, rng: np.random.Generator) -> Float:
 
 
 def _blur(gray: Float, sigma: float) -> Float:
-    reach = max(1, round(3 * sigma))
-    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2).astype(np.float32)
+    radius = max(1, round(3 * sigma))
+    taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2).astype(np.float32)
     taps /= taps.sum()
     for axis in (0, 1):
-        padded = np.pad(gray, [(reach, reach) if a == axis else (0, 0) for a in (0, 1)], "edge")
+        padded = np.pad(gray, [(radius, radius) if a == axis else (0, 0) for a in (0, 1)], "edge")
         length = gray.shape[axis]
         shifted = (np.take(padded, range(i, i + length), axis) * t for i, t in enumerate(taps))
         gray = np.asarray(sum(shifted), np.float32)

@@ -54,7 +54,7 @@ def color_layer(network: nn.Module) -> nn.Conv2d:
 
 
 @pytest.mark.parametrize(
-    ("make", "reach"),
+    ("make", "limit"),
     [
         (EncoderDecoder, 128),
         (ClassifierDecoder, 128),
@@ -64,7 +64,7 @@ def color_layer(network: nn.Module) -> nn.Conv2d:
         (Generator, 110),
     ],
 )
-def test_the_answer_is_bent_into_its_range(make: Callable[[], nn.Module], reach: float) -> None:
+def test_the_answer_is_bent_into_its_range(make: Callable[[], nn.Module], limit: float) -> None:
     """With a last layer a million times too strong it comes to the range's ends and no farther;
     with a weak one it is in proportion: tanh, or a sigmoid made symmetric."""
     torch.manual_seed(0)
@@ -78,13 +78,13 @@ def test_the_answer_is_bent_into_its_range(make: Callable[[], nn.Module], reach:
         middling = network(LIGHT)
         layer.bias.copy_(torch.tensor([1e6, -1e6]))
         strong = network(LIGHT)
-    assert strong[:, 0].unique().tolist() == [reach]
-    assert strong[:, 1].unique().tolist() == [-reach]
+    assert strong[:, 0].unique().tolist() == [limit]
+    assert strong[:, 1].unique().tolist() == [-limit]
     assert weak[0, 1, 0, 0] == pytest.approx(-2 * float(weak[0, 0, 0, 0]), rel=1e-3)
-    slope = float(weak[0, 0, 0, 0]) / 1e-3 / reach  # 1 of tanh, 1/2 of 2 sigmoid - 1
+    slope = float(weak[0, 0, 0, 0]) / 1e-3 / limit  # 1 of tanh, 1/2 of 2 sigmoid - 1
     expected = torch.tanh(torch.tensor(slope))
-    assert middling[0, 0, 0, 0] == pytest.approx(reach * float(expected), rel=1e-3)
-    assert middling[0, 1, 0, 0] == pytest.approx(-reach * float(expected), rel=1e-3)
+    assert middling[0, 0, 0, 0] == pytest.approx(limit * float(expected), rel=1e-3)
+    assert middling[0, 1, 0, 0] == pytest.approx(-limit * float(expected), rel=1e-3)
 
 
 def test_a_new_network_is_nearly_gray() -> None:

@@ -19,8 +19,8 @@ from opsin.colorization.objectives.adversarial import AdversarialObjective, Sett
 from opsin.training.loop import Batch, Stepper  # noqa: E402
 from opsin.training.recipe import Optimizer  # noqa: E402
 
-REACH = 110
-TRUTH = 33.0  # a* of the true picture: 0.3 of the reach
+AB_LIMIT = 110
+TRUTH = 33.0  # a* of the true picture: 0.3 of the limit
 
 
 class OneColor(nn.Module):
@@ -43,7 +43,7 @@ class RedIsTrue(nn.Module):
         self.norm = nn.BatchNorm1d(1)  # beside the way: only to see whether it learns
 
     def forward(self, light: torch.Tensor, ab: torch.Tensor) -> torch.Tensor:
-        red = ab[:, :1].mean(dim=(2, 3)) / REACH
+        red = ab[:, :1].mean(dim=(2, 3)) / AB_LIMIT
         self.norm(red + torch.arange(len(red))[:, None])
         return (red @ self.liking)[:, 0]
 

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from opsin.backbones.efficientnet import CLASSES, Encoder
 from opsin.colorization.networks.colorizer import Colorizer
-from opsin.colorization.networks.fusion import REACH, Decoder, probabilities, repeated
+from opsin.colorization.networks.fusion import AB_LIMIT, Decoder, probabilities, repeated
 from opsin.colorization.networks.fusion import VARIANTS as FUSION_VARIANTS
 
 
@@ -44,7 +44,7 @@ VARIANTS = {"map": Source(320, 32), "probabilities": Source(CLASSES, 8)}
 class ClassifierDecoder(Colorizer):
     """L* ("map") or a classifier's numbers ("probabilities") in, a*b* out."""
 
-    ab_scale = REACH
+    ab_scale = AB_LIMIT
 
     def __init__(self, *, variant: str = "map", train_classifier: bool = False) -> None:
         super().__init__()

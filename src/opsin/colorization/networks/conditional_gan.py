@@ -37,7 +37,7 @@ from torch import Tensor, nn
 
 from opsin.colorization.networks.colorizer import Colorizer
 
-REACH = 110.0  # a* and b* are -110..110
+AB_LIMIT = 110.0  # a* and b* are -110..110
 SLOPE = 0.2  # of the discriminator's leaky ReLU
 
 # training size -> channels: the first at full size, each further one at half the size before
@@ -52,7 +52,7 @@ SIZES = {
 class Generator(Colorizer):
     """L* in, a*b* out, at full size."""
 
-    ab_scale = REACH
+    ab_scale = AB_LIMIT
 
     def __init__(self, *, size: int = 32, residual: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Generator(Colorizer):
         *skips, x = self.features(light)  # x: (B, 512, H/M, W/M), M the multiple
         for up, skip in zip(self.up, reversed(skips), strict=True):
             x = torch.cat([up(x), skip], dim=1)  # (B, 2C, ...) to (B, 128, H, W)
-        return REACH * torch.tanh(self.color(x))  # (B, 2, H, W)
+        return AB_LIMIT * torch.tanh(self.color(x))  # (B, 2, H, W)
 
     def small(self, light: Tensor) -> Tensor:
         """The same: there is no last enlargement."""
@@ -112,7 +112,8 @@ class Discriminator(nn.Module):
 
     def forward(self, light: Tensor, ab: Tensor) -> Tensor:
         """Logits (B,) of L* (B, 1, H, W) and a*, b* (B, 2, H, W) in Lab units."""
-        x = self.convs(torch.cat([light / 50 - 1, ab / REACH], dim=1))  # (B, 512, 2, 2) at `size`
+        x = torch.cat([light / 50 - 1, ab / AB_LIMIT], dim=1)  # (B, 3, H, W)
+        x = self.convs(x)  # (B, 512, 2, 2) at `size`
         return self.judge(x).mean(dim=(1, 2, 3))  # (B,)
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from opsin.colorization.networks.colorizer import Colorizer
-from opsin.colorization.networks.conditional_gan import REACH, Generator, he
+from opsin.colorization.networks.conditional_gan import AB_LIMIT, Generator, he
 
 WIDTH = 32
 
@@ -41,14 +41,14 @@ class EdgeNet(nn.Module):
 
     def forward(self, light: Tensor, ab: Tensor) -> Tensor:
         """a*, b* (B, 2, H, W) of L* (B, 1, H, W) and a*, b* (B, 2, H, W), in Lab units."""
-        x = self.hidden(torch.cat([light / 50 - 1, ab / REACH], dim=1))  # (B, 32, H, W)
-        return (ab + REACH * self.change(x)).clamp(-REACH, REACH)  # (B, 2, H, W)
+        x = self.hidden(torch.cat([light / 50 - 1, ab / AB_LIMIT], dim=1))  # (B, 32, H, W)
+        return (ab + AB_LIMIT * self.change(x)).clamp(-AB_LIMIT, AB_LIMIT)  # (B, 2, H, W)
 
 
 class GeneratorWithEdgeNet(Colorizer):
     """A6's generator and an EdgeNet behind it: L* in, a*b* out, at full size."""
 
-    ab_scale = REACH
+    ab_scale = AB_LIMIT
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()

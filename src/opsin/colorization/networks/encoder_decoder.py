@@ -15,7 +15,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from opsin.colorization.networks.colorizer import Colorizer
-from opsin.colorization.networks.fusion import REACH, VARIANTS, WIDTH, Decoder, encoder, repeated
+from opsin.colorization.networks.fusion import AB_LIMIT, VARIANTS, WIDTH, Decoder, encoder, repeated
 
 
 class EncoderDecoder(Colorizer):
@@ -23,7 +23,7 @@ class EncoderDecoder(Colorizer):
 
     stride = 2
     multiple = 8
-    ab_scale = REACH
+    ab_scale = AB_LIMIT
 
     def __init__(self) -> None:
         super().__init__()

@@ -48,7 +48,7 @@ from opsin.backbones.classifiers import Classifier
 from opsin.backbones.efficientnet import CLASSES
 from opsin.colorization.networks.colorizer import Colorizer
 
-REACH = 128.0  # a* and b* are -128..128
+AB_LIMIT = 128.0  # a* and b* are -128..128
 WIDTH = 256  # channels of the local features, and after the fusion
 
 
@@ -115,7 +115,7 @@ class Fusion(Colorizer):
     """L* and a classifier's numbers in, a*b* out."""
 
     multiple = 8
-    ab_scale = REACH
+    ab_scale = AB_LIMIT
 
     def __init__(self, *, variant: str = "study", fused: str = "leveled") -> None:
         super().__init__()
@@ -201,7 +201,7 @@ class Decoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.join(x))  # (B, 256, h, w)
         x = self.climb(x)  # (B, 16 or 32, T h, T w)
-        return REACH * torch.tanh(self.color(x))  # (B, 2, T h, T w)
+        return AB_LIMIT * torch.tanh(self.color(x))  # (B, 2, T h, T w)
 
 
 def enlargement(by: int) -> list[nn.Module]:

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from opsin.colorization.networks.colorizer import Colorizer
 
-REACH = 110.0  # a* and b* are -110..110
+AB_LIMIT = 110.0  # a* and b* are -110..110
 
 
 class GlobalLocal(Colorizer):
@@ -35,7 +35,7 @@ class GlobalLocal(Colorizer):
 
     stride = 2
     multiple = 8
-    ab_scale = 2 * REACH  # the sigmoid's range, on which the paper takes the error
+    ab_scale = 2 * AB_LIMIT  # the sigmoid's range, on which the paper takes the error
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class GlobalLocal(Colorizer):
         """a*, b* (B, 2, H/2, W/2) of the fused features."""
         x = self.join(fused)  # (B, 256, H/8, W/8)
         x = self.climb(x)  # (B, 32, H/2, W/2)
-        return REACH * (2 * torch.sigmoid(self.color(x)) - 1)  # (B, 2, H/2, W/2)
+        return AB_LIMIT * (2 * torch.sigmoid(self.color(x)) - 1)  # (B, 2, H/2, W/2)
 
     def logits(self, summary: Tensor | None) -> Tensor:
         """The classes' logits (B, classes) of the global branch's 512 numbers."""

@@ -15,7 +15,7 @@ from msgspec import Meta
 from torch import Tensor
 
 from opsin.colorization.networks.colorizer import Colorizer
-from opsin.colorization.networks.conditional_gan import REACH, Discriminator
+from opsin.colorization.networks.conditional_gan import AB_LIMIT, Discriminator
 from opsin.colorization.objectives import ColorObjective
 from opsin.colorization.objectives.adversary import Adversary, Smoothing
 from opsin.colorization.objectives.regression import edge_error, squared_error
@@ -72,7 +72,7 @@ class AdversarialObjective(ColorObjective):
         return self._loss(self.answer(network, batch), batch)
 
     def _loss(self, answer: Tensor, batch: Batch) -> Loss:
-        ab, truth = answer.float() / REACH, batch["ab"] / REACH
+        ab, truth = answer.float() / AB_LIMIT, batch["ab"] / AB_LIMIT
         total = self.settings.l1_weight * F.l1_loss(ab, truth)
         parts = {"absolute_error": total.detach() / max(self.settings.l1_weight, 1e-9)}
         parts["squared_error"] = squared_error(answer, batch["ab"])

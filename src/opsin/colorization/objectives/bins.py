@@ -17,7 +17,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 from torch import Tensor
 
-from opsin.colorization.bins import BIN_OF_CELL, BINS, GRID, REACH
+from opsin.colorization.bins import BIN_OF_CELL, BINS, GRID, GRID_RADIUS
 from opsin.colorization.decode import decode
 from opsin.colorization.networks.color_bins import ColorBins
 from opsin.colorization.networks.colorizer import Colorizer
@@ -125,8 +125,8 @@ class BinsObjective(ColorObjective):
 
     def soft_bins(self, ab: Tensor) -> tuple[Tensor, Tensor]:
         """The four bins around each color and their shares: (N, 2) -> (N, 4), (N, 4)."""
-        at = ab / GRID + REACH
-        low = at.floor().clamp(0, 2 * REACH - 1)
+        at = ab / GRID + GRID_RADIUS
+        low = at.floor().clamp(0, 2 * GRID_RADIUS - 1)
         part = (at - low).clamp(0, 1)
         cell = low.long()
         bins, shares = [], []
