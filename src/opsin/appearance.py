@@ -82,7 +82,7 @@ def _squares(pixels: Pixels) -> Floats:
     return np.asarray(means / np.iinfo(pixels.dtype).max, np.float32)
 
 
-def _differ(planes: Floats, rooms: Floats) -> None:
+def _differ(planes: Floats, scratch: Floats) -> None:
     """CIEDE2000 of L1, a1, b1, L2, a2, b2, left in the first plane; in double precision."""
     l1, a1, b1, l2, a2, b2 = planes.astype(np.float64)
     stretch = 1.5 - 0.5 * _blueness((_norm(a1, b1) + _norm(a2, b2)) / 2)

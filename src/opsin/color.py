@@ -131,18 +131,18 @@ def light_of_pixels(pixels: Pixels) -> Floats:
     *shape, channels = pixels.shape
     source = pixels.reshape(-1, channels)
     result = np.empty(len(source), np.float32)
-    rooms = np.empty((3, 1, min(_STRIP, len(source))), np.float32)
+    scratch = np.empty((3, 1, min(_STRIP, len(source))), np.float32)
     for start in range(0, len(source), _STRIP):
         part, out = source[start : start + _STRIP], result[start : start + _STRIP]
         if channels == 1:
             np.take(light, part[:, 0], out=out, mode="clip")
             continue
-        more = rooms[0, 0, : len(part)]
+        more = scratch[0, 0, : len(part)]
         np.take(weights[0], part[:, 0], out=out, mode="clip")
         for channel in (1, 2):
             np.take(weights[channel], part[:, channel], out=more, mode="clip")
             out += more
-        _light_of_y(out[None], rooms[:, :, : len(part)])
+        _light_of_y(out[None], scratch[:, :, : len(part)])
     return result.reshape(shape)
 
 
@@ -166,13 +166,13 @@ def pixels_of_lab(
     buffer = np.empty((5, 3, min(_STRIP, len(lights))), np.float32)
     for start in range(0, len(lights), _STRIP):
         part = slice(start, start + _STRIP)
-        rooms = buffer[:, :, : len(lights[part])]
-        planes, linear = rooms[0], rooms[2]
+        scratch = buffer[:, :, : len(lights[part])]
+        planes, linear = scratch[0], scratch[2]
         planes[0], planes[1], planes[2] = lights[part], abs_[part, 0], abs_[part, 1]
-        outside, fitted = _fit_outliers(planes, rooms[1:])
+        outside, fitted = _fit_outliers(planes, scratch[1:])
         for plane, values in zip(linear, _linear_of_lab(fitted), strict=True):
             plane[outside] = values
-        _encode(linear, rooms[3:])
+        _encode(linear, scratch[3:])
         _round(linear, top, result[part])
     return out
 
@@ -192,14 +192,14 @@ def _tables(top: int) -> tuple[Floats, tuple[Floats, ...]]:
     return gray_to_light(values), tuple(linear * np.float32(w) for w in _TO_XYZ[1])
 
 
-# Kernels. `planes` (channels, n) is changed in place; `rooms` (2 to 4, channels, n) is scratch.
+# Kernels. `planes` (channels, n) is changed in place, `scratch` (2 to 4, channels, n) overwritten.
 
 
-def _lab_of_rgb(planes: Floats, rooms: Floats) -> None:
-    xyz = rooms[0]
-    _linearize(planes, rooms[1:])
-    _mix(_TO_XYZ, planes, xyz, rooms[1, 0])
-    _cube_root(xyz, rooms[1:])
+def _lab_of_rgb(planes: Floats, scratch: Floats) -> None:
+    xyz = scratch[0]
+    _linearize(planes, scratch[1:])
+    _mix(_TO_XYZ, planes, xyz, scratch[1, 0])
+    _cube_root(xyz, scratch[1:])
     np.multiply(xyz[1], 116, out=planes[0])
     np.subtract(xyz[0], xyz[1], out=planes[1])
     planes[1] *= 500
@@ -207,23 +207,23 @@ def _lab_of_rgb(planes: Floats, rooms: Floats) -> None:
     planes[2] *= 200
 
 
-def _rgb_of_lab(planes: Floats, rooms: Floats) -> None:
-    _roots_of_lab(planes, rooms[0])
-    _linear_of_roots(rooms[0], planes, rooms[1:])
-    _encode(planes, rooms)
+def _rgb_of_lab(planes: Floats, scratch: Floats) -> None:
+    _roots_of_lab(planes, scratch[0])
+    _linear_of_roots(scratch[0], planes, scratch[1:])
+    _encode(planes, scratch)
 
 
-def _fit(planes: Floats, rooms: Floats) -> None:
-    outside, fitted = _fit_outliers(planes, rooms)
+def _fit(planes: Floats, scratch: Floats) -> None:
+    outside, fitted = _fit_outliers(planes, scratch)
     planes[:, outside] = fitted
 
 
-def _fit_outliers(planes: Floats, rooms: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """Where Lab planes leave sRGB, and what they should be there; rooms[1] is linear sRGB."""
+def _fit_outliers(planes: Floats, scratch: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """Where Lab planes leave sRGB, and what they should be there; scratch[1] is linear sRGB."""
     np.clip(planes[0], 0, 100, out=planes[0])
-    roots, linear = rooms[:2]
+    roots, linear = scratch[:2]
     _roots_of_lab(planes, roots)
-    _linear_of_roots(roots, linear, rooms[2:])
+    _linear_of_roots(roots, linear, scratch[2:])
     outside = np.flatnonzero(_excess(linear) > 0)
     lab = planes.take(outside, axis=1)
     own = np.sqrt(lab[1] * lab[1] + lab[2] * lab[2])
@@ -266,9 +266,9 @@ def _limits() -> Floats:
 
 def _linear_of_lab(lab: NDArray[Any]) -> Floats:
     """Linear sRGB (3, n) of Lab planes (3, n), not clipped."""
-    roots, linear, *rooms = np.empty((4, *lab.shape), np.float32)
+    roots, linear, *scratch = np.empty((4, *lab.shape), np.float32)
     _roots_of_lab(np.asarray(lab, np.float32), roots)
-    _linear_of_roots(roots, linear, np.stack(rooms))
+    _linear_of_roots(roots, linear, np.stack(scratch))
     return np.asarray(linear)
 
 
@@ -289,9 +289,9 @@ def _roots_of_lab(lab: Floats, roots: Floats) -> None:
     z += y
 
 
-def _linear_of_roots(roots: Floats, linear: Floats, rooms: Floats) -> None:
+def _linear_of_roots(roots: Floats, linear: Floats, scratch: Floats) -> None:
     """Linear sRGB, not clipped; `roots` stay."""
-    xyz, curve = rooms[:2]
+    xyz, curve = scratch[:2]
     np.clip(roots, _DELTA - 4 / 29, np.inf, out=curve)
     np.subtract(roots, curve, out=xyz)
     xyz *= 3 * _DELTA**2  # the straight part, below the knee
@@ -302,8 +302,8 @@ def _linear_of_roots(roots: Floats, linear: Floats, rooms: Floats) -> None:
     _mix(_FROM_XYZ, xyz, linear, curve[0])
 
 
-def _linearize(planes: Floats, rooms: Floats) -> None:
-    curve, sum_ = rooms[:2]
+def _linearize(planes: Floats, scratch: Floats) -> None:
+    curve, sum_ = scratch[:2]
     np.clip(planes, _SRGB_KNEE, 1, out=curve)
     np.clip(planes, 0, _SRGB_KNEE, out=planes)
     planes *= 1 / 12.92
@@ -313,8 +313,8 @@ def _linearize(planes: Floats, rooms: Floats) -> None:
     planes += sum_
 
 
-def _encode(planes: Floats, rooms: Floats) -> None:
-    curve, sum_ = rooms[:2]
+def _encode(planes: Floats, scratch: Floats) -> None:
+    curve, sum_ = scratch[:2]
     np.clip(planes, _KNEE, 1, out=curve)
     np.clip(planes, 0, _KNEE, out=planes)
     planes *= 12.92
@@ -324,9 +324,9 @@ def _encode(planes: Floats, rooms: Floats) -> None:
     planes += sum_
 
 
-def _cube_root(planes: Floats, rooms: Floats) -> None:
+def _cube_root(planes: Floats, scratch: Floats) -> None:
     """CIE's f(t) - f(0): the cube root, and its tangent below the knee."""
-    curve, sum_ = rooms[:2]
+    curve, sum_ = scratch[:2]
     np.clip(planes, _DELTA**3, 2, out=curve)
     np.clip(planes, 0, _DELTA**3, out=planes)
     planes *= 1 / (3 * _DELTA**2)
@@ -336,30 +336,30 @@ def _cube_root(planes: Floats, rooms: Floats) -> None:
     planes += sum_
 
 
-def _light_of_y(planes: Floats, rooms: Floats) -> None:
-    _cube_root(planes, rooms)
+def _light_of_y(planes: Floats, scratch: Floats) -> None:
+    _cube_root(planes, scratch)
     planes *= 116
 
 
-def _light_of_gray(planes: Floats, rooms: Floats) -> None:
-    _linearize(planes, rooms)
-    _light_of_y(planes, rooms)
+def _light_of_gray(planes: Floats, scratch: Floats) -> None:
+    _linearize(planes, scratch)
+    _light_of_y(planes, scratch)
 
 
-def _light_of_rgb(planes: Floats, rooms: Floats) -> None:
-    _linearize(planes, rooms)
-    _mix(_TO_XYZ[1:2], planes, rooms[0, :1], rooms[1, 0])
-    planes[:1] = rooms[0, :1]
-    _light_of_y(planes[:1], rooms[:, :1])
+def _light_of_rgb(planes: Floats, scratch: Floats) -> None:
+    _linearize(planes, scratch)
+    _mix(_TO_XYZ[1:2], planes, scratch[0, :1], scratch[1, 0])
+    planes[:1] = scratch[0, :1]
+    _light_of_y(planes[:1], scratch[:, :1])
 
 
-def _mix(matrix: NDArray[np.float64], planes: Floats, out: Floats, room: Floats) -> None:
+def _mix(matrix: NDArray[np.float64], planes: Floats, out: Floats, scratch: Floats) -> None:
     """The matrix product: BLAS is slower on three rows, and would start threads."""
     for row, plane in zip(matrix.tolist(), out, strict=True):
         np.multiply(planes[0], row[0], out=plane)
         for factor, other in zip(row[1:], planes[1:], strict=True):
-            np.multiply(other, factor, out=room)
-            plane += room
+            np.multiply(other, factor, out=scratch)
+            plane += scratch
 
 
 def _polynomial(coefficients: list[float], x: Floats, out: Floats) -> None:
@@ -403,13 +403,13 @@ def in_strips(
     result = np.empty((len(source), kept), np.float32)
 
     def run(starts: range) -> None:
-        rooms = np.empty((5, channels, min(_STRIP, len(source))), np.float32)
+        scratch = np.empty((5, channels, min(_STRIP, len(source))), np.float32)
         for start in starts:
             part = source[start : start + _STRIP]
-            planes = rooms[0, :, : len(part)]
+            planes = scratch[0, :, : len(part)]
             for channel in range(channels):
                 planes[channel] = part[:, channel]
-            work(planes, rooms[1:, :, : len(part)])
+            work(planes, scratch[1:, :, : len(part)])
             for channel in range(kept):
                 result[start : start + _STRIP, channel] = planes[channel]
 

@@ -95,8 +95,8 @@ def _limits(trained: Sequence[float], held: Sequence[float]) -> tuple[float, flo
     if not shown:
         return 0.0, 1.0
     low, high = min(shown), max(shown)
-    room = (high - low) * 0.04 or abs(high) * 0.1 or 1.0
-    return low - room, high + room
+    margin = (high - low) * 0.04 or abs(high) * 0.1 or 1.0
+    return low - margin, high + margin
 
 
 def _fewer(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
