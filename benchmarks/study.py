@@ -121,7 +121,7 @@ def train(name: str, arguments: argparse.Namespace) -> None:
         arguments.data,
         out,
         validation=arguments.validation,
-        show=lambda text: print(f"{name}: {text}", flush=True),
+        on_message=lambda text: print(f"{name}: {text}", flush=True),
     )
     export(TASK, out, arguments.runs / "models", name=name, size=SIZE, license="Apache-2.0")
     write_json(out / "facts.json", weigh(recipe.network))

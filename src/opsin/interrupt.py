@@ -26,8 +26,8 @@ class Stopped(KeyboardInterrupt):  # as KeyboardInterrupt, it is no error
 
 
 @contextmanager
-def asked_to_stop(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
-    """Whether somebody has asked the process to stop; `tell` is given words for them at once."""
+def asked_to_stop(on_message: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """Whether somebody has asked the process to stop; `on_message` gets words for them."""
     asked = False
 
     def ask(number: int, _: FrameType | None) -> None:
@@ -35,7 +35,7 @@ def asked_to_stop(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        tell("stopping when this step is done and saved; once more stops at once.")
+        on_message("stopping when this step is done and saved; once more stops at once.")
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

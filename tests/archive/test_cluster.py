@@ -63,7 +63,9 @@ def test_each_photograph_gets_its_picture_and_its_line(threads: Any, tmp_path: P
     source.create("scan.bmp", b"a bitmap")
     order = Order(Copying(), source.url, str(tmp_path / "out"))
     told: list[str] = []
-    state = run(order, threads.scheduler_address, on_told=lambda bad: told.extend(map(str, bad)))
+    state = run(
+        order, threads.scheduler_address, on_progress=lambda bad: told.extend(map(str, bad))
+    )
     assert state.counts == {"done": 42, "failed": 1}
     assert state.total == 43
     assert len(told) == 1
@@ -98,7 +100,7 @@ def test_the_scheduler_holds_few_tasks(
     run(
         Order(Copying(), str(tmp_path / "in"), str(tmp_path / "out")),
         threads.scheduler_address,
-        on_told=lambda _: held.append(len(threads.scheduler.tasks)),
+        on_progress=lambda _: held.append(len(threads.scheduler.tasks)),
     )
     assert len(held) == 30
     assert max(held) <= 2 * 4  # two threads, what is next, and what has just ended
@@ -174,7 +176,7 @@ def test_a_source_that_goes_away_ends_the_run(threads: Any, tmp_path: Path) -> N
 
     order = Order(Copying(0.002), str(tmp_path / "in"), str(tmp_path / "out"))
     with pytest.raises(DataError, match=r"in: there is no such folder"):
-        run(order, threads.scheduler_address, on_told=unplug)
+        run(order, threads.scheduler_address, on_progress=unplug)
     before = states(tmp_path / "out")
     (tmp_path / "unplugged").rename(tmp_path / "in")
     state = run(order, threads.scheduler_address)
@@ -194,7 +196,7 @@ def test_workers_that_are_killed_cost_nothing(processes: Any, s3: str) -> None:
         while pids:
             os.kill(pids.pop(), signal.SIGKILL)
 
-    state = run(order, processes.scheduler_address, on_told=kill)
+    state = run(order, processes.scheduler_address, on_progress=kill)
     assert not pids
     assert sum(state.counts.values()) == 30
     assert not state.counts["failed"]
@@ -245,7 +247,7 @@ def test_a_scheduler_that_is_restarted_costs_nothing(tmp_path: Path) -> None:
             if len(told) == 2:
                 deployment.restart()
 
-        state = run(order, place, on_told=restart)
+        state = run(order, place, on_progress=restart)
     assert sum(state.counts.values()) == 60
     assert not state.counts["failed"]
     assert {line["input"] for line in order.manifest().lines()} == set(names)
@@ -307,7 +309,7 @@ def test_a_local_cluster_listens_to_this_machine_only(tmp_path: Path) -> None:
     box(open_store(str(tmp_path / "in")), 4)
     before, heard = listening(), set()
     order = Order(Copying(), str(tmp_path / "in"), str(tmp_path / "out"))
-    state = run(order, "local", workers=1, on_told=lambda _: heard.update(listening() - before))
+    state = run(order, "local", workers=1, on_progress=lambda _: heard.update(listening() - before))
     assert state.counts == {"done": 4}
     assert {host for host, _ in heard} == {"127.0.0.1"}
     assert listening() <= before

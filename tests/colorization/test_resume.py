@@ -56,11 +56,11 @@ def recipe(name: str = "a7, chosen positions", *, steps: int = 5, **changes: Any
 def stop_at(step: int, number: int = signal.SIGTERM) -> Callable[[int, str], None]:
     """Asks the run to stop while it does a step, as a person or a machine does."""
 
-    def advance(at: int, _: str) -> None:
+    def on_step(at: int, _: str) -> None:
         if at == step:
             os.kill(os.getpid(), number)
 
-    return advance
+    return on_step
 
 
 def assert_equal(one: Any, other: Any, where: str = "") -> None:
@@ -89,11 +89,11 @@ def test_a_resumed_run_is_the_run_that_never_stopped(
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(recipe(name), [scenes], whole, workers=0)
     with pytest.raises(Stopped, match="step 3 of 5 is saved"):
-        train(recipe(name), [scenes], parts, workers=0, advance=stop_at(3))
+        train(recipe(name), [scenes], parts, workers=0, on_step=stop_at(3))
     assert checkpoint(parts)["step"] == 3
     torch.manual_seed(12345)  # another process has other random numbers behind it
     told: list[str] = []
-    train(recipe(name), [scenes], parts, workers=0, show=told.append)
+    train(recipe(name), [scenes], parts, workers=0, on_message=told.append)
     assert "going on after step 3 of 5" in told
     assert_equal(checkpoint(whole), checkpoint(parts))
 
@@ -102,7 +102,7 @@ def test_batches_by_other_processes_make_no_difference(scenes: Path, tmp_path: P
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(recipe(), [scenes], whole, workers=0)
     with pytest.raises(Stopped):
-        train(recipe(), [scenes], parts, workers=2, advance=stop_at(2))
+        train(recipe(), [scenes], parts, workers=2, on_step=stop_at(2))
     train(recipe(), [scenes], parts, workers=1)
     assert_equal(checkpoint(whole), checkpoint(parts))
 
@@ -119,8 +119,9 @@ def test_two_steps_draw_different_positions(scenes: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_saves_and_says_so(number: int, scenes: Path, tmp_path: Path) -> None:
     told: list[str] = []
+    stop = stop_at(2, number)
     with pytest.raises(Stopped, match=r"step 2 of 5 is saved in .*checkpoint\.pt"):
-        train(recipe(), [scenes], tmp_path, workers=0, advance=stop_at(2, number), show=told.append)
+        train(recipe(), [scenes], tmp_path, workers=0, on_step=stop, on_message=told.append)
     assert any("once more stops at once" in text for text in told)
     assert checkpoint(tmp_path)["step"] == 2
 
@@ -128,7 +129,7 @@ def test_a_stop_saves_and_says_so(number: int, scenes: Path, tmp_path: Path) -> 
 def test_a_stop_before_a_validation_does_not_lose_it(scenes: Path, tmp_path: Path) -> None:
     short = recipe(validate_every=2)
     with pytest.raises(Stopped):
-        train(short, [scenes], tmp_path, workers=0, advance=stop_at(2))
+        train(short, [scenes], tmp_path, workers=0, on_step=stop_at(2))
     assert not (tmp_path / "validation.csv").exists()
     train(short, [scenes], tmp_path, workers=0)
     lines = (tmp_path / "validation.csv").read_text().splitlines()
@@ -139,7 +140,7 @@ def test_losses_of_a_resumed_run_are_those_of_the_whole(scenes: Path, tmp_path: 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(recipe(), [scenes], whole, workers=0)
     with pytest.raises(Stopped):
-        train(recipe(), [scenes], parts, workers=0, advance=stop_at(3))
+        train(recipe(), [scenes], parts, workers=0, on_step=stop_at(3))
     train(recipe(), [scenes], parts, workers=0)
     one, other = ((run / "losses.csv").read_text().splitlines()[-1] for run in (whole, parts))
     assert one.split(",")[:4] == other.split(",")[:4]  # the last column is the speed
@@ -147,7 +148,7 @@ def test_losses_of_a_resumed_run_are_those_of_the_whole(scenes: Path, tmp_path: 
 
 def test_sheets_of_steps_that_are_done_again_are_taken_back(scenes: Path, tmp_path: Path) -> None:
     with pytest.raises(Stopped):
-        train(recipe(), [scenes], tmp_path, workers=0, advance=stop_at(2))
+        train(recipe(), [scenes], tmp_path, workers=0, on_step=stop_at(2))
     (tmp_path / "sheets").mkdir()
     stale = tmp_path / "sheets" / "step-0000004.jpg"
     stale.write_bytes(b"of a sitting that was thrown away")
@@ -159,7 +160,7 @@ def test_a_finished_run_is_left_as_it_is(scenes: Path, tmp_path: Path) -> None:
     train(recipe(steps=2), [scenes], tmp_path, workers=0)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     told: list[str] = []
-    train(recipe(steps=2), [scenes], tmp_path, workers=0, show=told.append)
+    train(recipe(steps=2), [scenes], tmp_path, workers=0, on_message=told.append)
     assert any("this run is finished" in text for text in told)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 

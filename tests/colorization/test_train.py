@@ -116,7 +116,7 @@ def test_validation_pictures_are_kept_out_of_training(photographs: Path, tmp_pat
         tmp_path / "run",
         validation=[first_of(photographs, 12, tmp_path)],
         workers=0,
-        show=told.append,
+        on_message=told.append,
     )
     assert any("16 pictures" in text and "24 held out" in text for text in told)
 

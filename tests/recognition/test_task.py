@@ -84,7 +84,7 @@ def test_a_stopped_run_is_the_unstopped_run(pictures: Path, tmp_path: Path, name
     wanted = {"shift": 0.1, "rotate": 5.0, "light": 0.2, "gray": 0.3, "erase": 0.5}
     whole = train(recipe(name, data=wanted), pictures, tmp_path / "whole")
     with pytest.raises(Stopped):
-        train(recipe(name, data=wanted), pictures, tmp_path / "stopped", advance=stop)
+        train(recipe(name, data=wanted), pictures, tmp_path / "stopped", on_step=stop)
     again = train(recipe(name, data=wanted), pictures, tmp_path / "stopped")
     for part in ("network", "average"):
         assert all(torch.equal(whole[part][key], again[part][key]) for key in whole[part])

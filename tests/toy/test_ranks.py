@@ -37,7 +37,7 @@ if __name__ == "__main__":  # what lists the pictures is spawned
         network={"kind": "mean_light"},
         data={"size": 32, "batch": 4, "small_share": 0.0, "validation_size": 32},
     )
-    run.train(TASK, recipe, [data], out, workers=0, show=lambda text: print("told:", text))
+    run.train(TASK, recipe, [data], out, workers=0, on_message=lambda text: print("told:", text))
 """
 
 

@@ -135,10 +135,10 @@ def test_a_stopped_run_is_the_unstopped_run(
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Stopped), as_interrupts():
-        run.train(TASK, settings, [shades], parts, workers=0, advance=stop)
+        run.train(TASK, settings, [shades], parts, workers=0, on_step=stop)
     told: list[str] = []
     assert (parts / "checkpoint.pt").exists()
-    run.train(TASK, settings, [shades], parts, workers=0, show=told.append)
+    run.train(TASK, settings, [shades], parts, workers=0, on_message=told.append)
     assert any(re.match(r"going on after step [45] of 9", text) for text in told)
     one, other = (
         torch.load(place / "checkpoint.pt", weights_only=True) for place in (whole, parts)

@@ -54,7 +54,7 @@ class Toy:
         return {"loss": loss.item()}
 
 
-class Told:
+class Listener:
     """A log that keeps what it is told; asks the run to stop at a step."""
 
     def __init__(self, stop_at: int = 0) -> None:
@@ -85,11 +85,11 @@ def run(
     *,
     validate_every: int = 1000,
     seed: int = 1,
-    told: Told | None = None,
+    told: Listener | None = None,
     **schedule: float,
-) -> tuple[Toy, Told, nn.Module]:
+) -> tuple[Toy, Listener, nn.Module]:
     """Trains the toy, from its checkpoint if the folder has one."""
-    toy, told = Toy(**schedule), told or Told()
+    toy, told = Toy(**schedule), told or Listener()
     recipe = Recipe(
         task="colorize",
         name="toy",
@@ -249,7 +249,7 @@ def test_each_step_has_chance_of_its_own(tmp_path: Path) -> None:
 def test_a_stopped_run_is_saved_and_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     whole, told, average = run(tmp_path / "whole", 8, rate=0.1)
     with pytest.raises(Stopped, match="step 3 of 8 is saved"):
-        run(tmp_path / "parts", 8, rate=0.1, told=Told(stop_at=3))
+        run(tmp_path / "parts", 8, rate=0.1, told=Listener(stop_at=3))
     torch.manual_seed(999)  # another process has other random numbers behind it
     rest, later, other = run(tmp_path / "parts", 8, rate=0.1)
     assert rest.path == whole.path[3:]
@@ -264,7 +264,7 @@ def test_a_stopped_run_is_saved_and_goes_on_as_if_it_had_not_stopped(tmp_path: P
 def test_a_checkpoint_is_written_every_few_minutes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told, saved = Told(), []
+    told, saved = Listener(), []
     minutely = SimpleNamespace(monotonic=lambda: 60.0 * len(told.losses))
     monkeypatch.setattr(loop, "time", minutely)
     monkeypatch.setattr(loop, "save_checkpoint", lambda *rest: saved.append(rest[-1].step))
@@ -274,6 +274,6 @@ def test_a_checkpoint_is_written_every_few_minutes(
 
 def test_a_validation_that_a_stop_prevented_is_made_up_for(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
-        run(tmp_path, 6, validate_every=3, told=Told(stop_at=3))
+        run(tmp_path, 6, validate_every=3, told=Listener(stop_at=3))
     _, later, _ = run(tmp_path, 6, validate_every=3)
     assert later.validated == [3, 6]

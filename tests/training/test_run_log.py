@@ -60,8 +60,8 @@ def open_log(
         steps=300,
         first=first,
         validate=validate,
-        show=lambda text: None,
-        advance=lambda step, text: None,
+        on_message=lambda text: None,
+        on_step=lambda step, text: None,
         about=about,
     )
 

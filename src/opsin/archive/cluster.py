@@ -1,7 +1,7 @@
 """A run over more photographs than one machine can do: the same work on a cluster of Dask.
 
     order = Order(Colorizing(), "s3://scans", "s3://colored")
-    told = run(order, "tcp://10.0.0.1:8786", on_told=print)
+    state = run(order, "tcp://10.0.0.1:8786", on_progress=print)
 
 The source is listed as it is needed; a task is a portion of some 150 photographs, and hardly more
 tasks are handed out than the workers can begin. A task lost with its worker is done again by Dask,
@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from opsin.archive.jobs import is_photograph
-from opsin.archive.portion import Order, Portion, Told, check, do_portion, line
+from opsin.archive.portion import Order, Portion, Tally, check, do_portion, line
 from opsin.archive.result import Result
 from opsin.archive.stores import Entry, open_store
 from opsin.errors import DataError, OpsinError, WrongCallError, needs_extra
@@ -89,12 +89,12 @@ def run(
     *,
     workers: int | None = None,
     state: State | None = None,
-    on_told: Callable[[tuple[Result, ...]], None] = lambda failed: None,
+    on_progress: Callable[[tuple[Result, ...]], None] = lambda failed: None,
 ) -> State:
     """Does an order on the scheduler at the address `cluster`, or on this machine (`local`).
 
     `workers` is the number of processes of a local cluster: the cores if not given. While it runs,
-    `state` says how far it is; `on_told` is called when that has changed, with the photographs
+    `state` says how far it is; `on_progress` is called when that has changed, with the photographs
     that have failed since.
 
     Raises `WrongCallError` if there is no scheduler, `DataError` or `SaveError` if a store is or
@@ -103,7 +103,7 @@ def run(
     state = state or State()
     with _scheduler(cluster, workers) as connect:
         check(order)
-        doing = _Run(order, state, on_told)
+        doing = _Run(order, state, on_progress)
         try:
             with _counting(order, state):
                 doing.follow(_Flight(order, connect))
@@ -124,9 +124,9 @@ class _Run:
     """What is to be done yet, and what was told of the rest."""
 
     def __init__(
-        self, order: Order, state: State, on_told: Callable[[tuple[Result, ...]], None]
+        self, order: Order, state: State, on_progress: Callable[[tuple[Result, ...]], None]
     ) -> None:
-        self.order, self.state, self.on_told = order, state, on_told
+        self.order, self.state, self.on_progress = order, state, on_progress
         self.manifest = order.manifest()
         self.again: deque[Portion] = deque()  # lost, or pieces of what workers died of
         self.alone: deque[Portion] = deque()  # single photographs that workers died of
@@ -166,11 +166,11 @@ class _Run:
             else:
                 yield entry
 
-    def _take(self, portion: Portion, outcome: Told | str) -> None:
+    def _take(self, portion: Portion, outcome: Tally | str) -> None:
         if outcome == "died" and (lines := self.manifest.read(portion.part)) is not None:
-            outcome = Told.of(lines)  # it died of something else, after its last photograph
-        if isinstance(outcome, Told):
-            self._tell(outcome)
+            outcome = Tally.of(lines)  # it died of something else, after its last photograph
+        if isinstance(outcome, Tally):
+            self._count(outcome)
         elif outcome == "lost":
             (self.alone if portion.part in self.judged else self.again).append(portion)
         elif portion.part in self.judged:
@@ -187,11 +187,11 @@ class _Run:
     def _write_off(self, entry: Entry, error: str) -> None:
         result = Result(entry.name, "failed", error=error)
         part = f"{self.state.name}-client-{next(self.others):04d}"
-        self._tell(Told.of(self.manifest.write(part, [line(entry, result)])))
+        self._count(Tally.of(self.manifest.write(part, [line(entry, result)])))
 
-    def _tell(self, told: Told) -> None:
-        self.state.counts += told.counts
-        self.on_told(told.failed)
+    def _count(self, tally: Tally) -> None:
+        self.state.counts += tally.counts
+        self.on_progress(tally.failed)
 
 
 class _Flight:
@@ -234,7 +234,7 @@ class _Flight:
             self._portions[future] = portion
             self._completed.add(future)
 
-    def landed(self) -> Iterator[tuple[Portion, Told | str]]:
+    def landed(self) -> Iterator[tuple[Portion, Tally | str]]:
         """The next portions that are through, and what became of each: also "died" or "lost"."""
         from distributed import KilledWorker
 

@@ -59,21 +59,21 @@ class Portion:
 
 
 @dataclass(frozen=True)
-class Told:
+class Tally:
     """What became of some photographs: how many of each status, and which failed."""
 
     counts: Counter[str] = field(default_factory=Counter)
     failed: tuple[Result, ...] = ()
 
     @classmethod
-    def of(cls, lines: Iterable[Mapping[str, Any]]) -> Told:
+    def of(cls, lines: Iterable[Mapping[str, Any]]) -> Tally:
         lines = list(lines)
         bad = [line for line in lines if line["status"] == "failed"]
         results = [Result(str(line["input"]), "failed", error=line.get("error")) for line in bad]
         return cls(Counter(str(line["status"]) for line in lines), tuple(results))
 
 
-def do_portion(order: Order, portion: Portion) -> Told:
+def do_portion(order: Order, portion: Portion) -> Tally:
     """Does a portion's photographs, writes its part of the manifest and tells what became of them.
 
     Raises `OpsinError` where not a photograph but a store or a disk is at fault; a task of Dask, it
@@ -86,8 +86,8 @@ def do_portion(order: Order, portion: Portion) -> Told:
         order.work.load(threads=THREADS)
         source, target = open_store(order.source), open_store(order.target)
         found = [line(entry, _do(order, source, target, entry)) for entry in portion.entries]
-        return Told.of(manifest.write(portion.part, found))
-    return Told.of(lines)
+        return Tally.of(manifest.write(portion.part, found))
+    return Tally.of(lines)
 
 
 def line(entry: Entry, result: Result) -> dict[str, Any]:

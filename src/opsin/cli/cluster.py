@@ -72,8 +72,8 @@ def on_cluster(
         return
     state, stop = State(), None
     try:
-        with as_interrupts(), _progress(state) as on_told:
-            run(order, cluster, workers=workers, state=state, on_told=on_told)
+        with as_interrupts(), _progress(state) as on_progress:
+            run(order, cluster, workers=workers, state=state, on_progress=on_progress)
     except (KeyboardInterrupt, OpsinError) as error:
         if isinstance(error, OpsinError) and not state.finished:
             raise  # it has not begun
@@ -105,7 +105,7 @@ def _progress(state: State) -> Iterator[Callable[[tuple[Result, ...]], None]]:
     is_seen = sys.stderr.isatty()
     last = time.monotonic()
 
-    def on_told(failed: tuple[Result, ...]) -> None:
+    def on_progress(failed: tuple[Result, ...]) -> None:
         nonlocal last
         if is_seen:
             print("\r\033[K", end="", file=sys.stderr)
@@ -116,7 +116,7 @@ def _progress(state: State) -> Iterator[Callable[[tuple[Result, ...]], None]]:
             end = "" if is_seen else "\n"
             print(f"opsin: {_progress_of(state)}", end=end, file=sys.stderr, flush=True)
 
-    yield on_told
+    yield on_progress
     if is_seen:
         print("\r\033[K", end="", file=sys.stderr)
 

@@ -105,10 +105,10 @@ def export(
         training_data=training_data,
         overwrite=overwrite,
     )
-    tell = partial(Console(stderr=True).print, highlight=False, markup=False, soft_wrap=True)
-    tell(f"{done.path} and {done.card.file}: the model '{done.card.name}'.")
-    tell(in_words(done.difference))
-    tell(
+    say = partial(Console(stderr=True).print, highlight=False, markup=False, soft_wrap=True)
+    say(f"{done.path} and {done.card.file}: the model '{done.card.name}'.")
+    say(in_words(done.difference))
+    say(
         f"Next: opsin models add {shlex.quote(str(done.path))}, "
         f"then opsin colorize photo.jpg --model {done.card.name}"
     )

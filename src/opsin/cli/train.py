@@ -76,7 +76,7 @@ def train(
     with bar, told_where(recipe, tuple(changes or ())), as_interrupts():
         steps = bar.add_task(settings.name, total=settings.steps)
 
-        def advance(step: int, text: str) -> None:
+        def on_step(step: int, text: str) -> None:
             bar.update(steps, completed=step, description=text or None)
             if text and not console.is_terminal:
                 say(f"step {step}: {text}")
@@ -89,8 +89,8 @@ def train(
                 out,
                 validation=validation or (),
                 workers=workers,
-                show=say,
-                advance=advance,
+                on_message=say,
+                on_step=on_step,
             )
         except Stopped as stop:
             bar.stop()

@@ -158,7 +158,7 @@ def train(
     *,
     out: Path,
     log: Log | None,
-    tell: Callable[[str], None] = lambda text: None,
+    on_message: Callable[[str], None] = lambda text: None,
     checkpoint_minutes: float = 3.0,
 ) -> None:
     """Runs the steps from `state` to the recipe's last.
@@ -175,7 +175,7 @@ def train(
     checkpoint, saved = out / "checkpoint.pt", time.monotonic()
     with uninterrupted():
         batches = iter(batches)  # its processes start here
-    with asked_to_stop(tell) as asked:
+    with asked_to_stop(on_message) as asked:
         for batch in batches:
             state.step += 1
             losses = _one_step(recipe, objective, state, batch)

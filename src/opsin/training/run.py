@@ -39,15 +39,15 @@ def train(
     *,
     validation: Sequence[Path] = (),
     workers: int | None = None,
-    show: Callable[[str], None] = lambda text: None,
-    advance: Callable[[int, str], None] = lambda step, text: None,
+    on_message: Callable[[str], None] = lambda text: None,
+    on_step: Callable[[int, str], None] = lambda step, text: None,
 ) -> Path:
     """Trains by a recipe of a task on folders and tars of photographs; the run's checkpoint.
 
     A run that was stopped goes on where its last checkpoint is: call it again with the same
     arguments; a finished one is left as it is. `validation` are pictures to validate on, which
     are kept out of training, near-duplicates too; without them some of `data` are held back.
-    `show` is told in words what happens, `advance` of each step.
+    `on_message` is told in words what happens, `on_step` of each step.
 
     Raises `RecipeError` and `DataError` before anything in `out` is changed, and
     `opsin.interrupt.Stopped` after a stop, when everything is saved.
@@ -58,14 +58,14 @@ def train(
     system, settings = tables.system, tables.data
     checkpoint, changed = out / CHECKPOINT, _check_run(recipe, out)
     stepper = loop.make_stepper(recipe)
-    show = show if loop.is_lead() else _silent
+    on_message = on_message if loop.is_lead() else _silent
     torch.manual_seed(recipe.seed)
     network = start_network(system)
     check_sizes(settings, multiple=system.multiple(network))
     listing, held = pictures(
-        recipe, settings, data, validation, show, classes=bool(system.class_names())
+        recipe, settings, data, validation, on_message, classes=bool(system.class_names())
     )
-    show(describe(listing))
+    on_message(describe(listing))
 
     cache = system.cache(settings, listing, recipe.seed)
     objective = system.objective(network, tables.objective, stepper, cache)
@@ -73,9 +73,9 @@ def train(
     if checkpoint.exists():
         state = loop.load_checkpoint(checkpoint, objective)
         if state.step >= recipe.steps and not changed:
-            show(f"{out}: this run is finished, all {recipe.steps} steps are done.")
+            on_message(f"{out}: this run is finished, all {recipe.steps} steps are done.")
             return checkpoint
-        show(f"going on after step {state.step} of {recipe.steps}")
+        on_message(f"going on after step {state.step} of {recipe.steps}")
     batches = _batches(recipe, tables, listing, state.step, stepper.device.type, workers)
     log = None
     if loop.is_lead():
@@ -87,11 +87,11 @@ def train(
             steps=recipe.steps,
             first=state.step,
             validate=validate,
-            show=show,
-            advance=advance,
+            on_message=on_message,
+            on_step=on_step,
             about=about | ({"sheets": system.sheets} if system.sheets else {}),
         )
-    loop.train(recipe, objective, batches, state, out=out, log=log, tell=show)
+    loop.train(recipe, objective, batches, state, out=out, log=log, on_message=on_message)
     if dist.is_initialized():
         dist.destroy_process_group()
     return checkpoint
@@ -168,7 +168,7 @@ def pictures(
     settings: Data,
     data: Sequence[Path],
     validation: Sequence[Path],
-    show: Callable[[str], None],
+    on_message: Callable[[str], None],
     *,
     classes: bool,
 ) -> tuple[Listing, Listing]:
@@ -184,7 +184,7 @@ def pictures(
         apart_from=shown.hashes if shown and not same_sets(data, validation) else None,
         workers=cores(),
         classes=classes,
-        progress=_counter(show),
+        progress=_counter(on_message),
     )
     return (listing, shown) if shown else hold_back(listing, VALIDATION_PICTURES, seed=recipe.seed)
 
@@ -218,9 +218,9 @@ def describe(listing: Listing) -> str:
     return f"{found}; left out: {left}" if left else found
 
 
-def _counter(show: Callable[[str], None]) -> Callable[[int, int], None]:
+def _counter(on_message: Callable[[str], None]) -> Callable[[int, int], None]:
     def count(done: int, total: int) -> None:
         if done % 20 == 0 or done == total:
-            show(f"looked through {done} of {total} sets")
+            on_message(f"looked through {done} of {total} sets")
 
     return count

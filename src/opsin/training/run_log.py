@@ -36,12 +36,12 @@ class RunLog:
         steps: int,
         first: int,
         validate: Callable[[int, nn.Module], dict[str, float]],
-        show: Callable[[str], None],
-        advance: Callable[[int, str], None],
+        on_message: Callable[[str], None],
+        on_step: Callable[[int, str], None],
         about: Mapping[str, str] | None = None,
     ) -> None:
         self.out, self.steps = out, steps
-        self.validate, self.show, self.advance = validate, show, advance
+        self.validate, self.on_message, self.on_step = validate, on_message, on_step
         self.sums: dict[str, tuple[float, int]] = {}
         self.pictures = 0
         self.progress = progress.begin(out, steps=steps, first=first, about=about or {})
@@ -61,13 +61,13 @@ class RunLog:
         seconds = time.monotonic() - self.since
         if step % EVERY and step != self.steps:
             early = step - self.first == EARLY
-            self.advance(step, self._outlook(step, seconds) if early else "")
+            self.on_step(step, self._outlook(step, seconds) if early else "")
             return
         means = {key: total / count for key, (total, count) in self.sums.items()}
         row = {"step": step, **means, "rate": rate, "pictures_per_second": self.pictures / seconds}
         _append(self.out / "losses.csv", row)
         shown = "loss" if "loss" in means else next(iter(means))
-        self.advance(step, f"{shown} {means[shown]:.4f}  {self.pictures / seconds:.0f} pictures/s")
+        self.on_step(step, f"{shown} {means[shown]:.4f}  {self.pictures / seconds:.0f} pictures/s")
         self._keep_time(step)
         self.sums = {}
 
@@ -83,7 +83,7 @@ class RunLog:
         figures = self.validate(step, network)
         _append(self.out / "validation.csv", {"step": step, **figures})
         self.last_validation = step
-        self.show(f"step {step}: " + "  ".join(f"{k} {v:.4g}" for k, v in figures.items()))
+        self.on_message(f"step {step}: " + "  ".join(f"{k} {v:.4g}" for k, v in figures.items()))
         device = next((str(tensor.device) for tensor in network.parameters()), "cpu")
         self.sitting.machine = progress.machine(device)
         self.since = time.monotonic()

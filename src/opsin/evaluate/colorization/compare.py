@@ -147,13 +147,13 @@ def compare(
     provenance = described(chosen)
     compared: list[Compared] = []
     sheet = Sheet(output, cell=cell, rows=rows) if output else None
-    show = _plain if plain else _measured
+    row_of = _plain if plain else _measured
     if not plain:  # a network's first run is slower
         list(runs(gray_photo(np.full((256, 256), 50, np.float32)), chosen))
     with sheet or nullcontext():
         for name, photo in islice(photos(paths, on_skip=on_skip), limit):
             try:
-                found, cells = show(name, photo, chosen)
+                found, cells = row_of(name, photo, chosen)
             except DataError as error:  # too small to be measured
                 if on_skip is None:
                     raise
