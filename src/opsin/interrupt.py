@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 SIGNALS: Final = tuple(
     getattr(signal, name)
@@ -37,17 +37,9 @@ def asked_to_stop(on_message: Callable[[str], None]) -> Iterator[Callable[[], bo
         asked = True
         on_message("stopping when this step is done and saved; once more stops at once.")
 
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
     # What a parent ignores (nohup and SIGHUP) stays ignored.
-    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, ask) for number in heard}
-    try:
+    with _handled(ask, lambda handler: handler is not signal.SIG_IGN):
         yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -57,16 +49,8 @@ def as_interrupts() -> Iterator[None]:
     def interrupt(number: int, _: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():
+    with _handled(interrupt, lambda handler: handler is signal.SIG_DFL):
         yield
-        return
-    heard = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
-    before = {number: signal.signal(number, interrupt) for number in heard}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -80,3 +64,19 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _handled(handler: Callable[..., None], which: Callable[[Any], bool]) -> Iterator[None]:
+    """In the block, the handler of those signals whose own one is such; others are left alone.
+
+    Only the main thread may do that; in another, nothing is changed.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    heard = [number for number in SIGNALS if is_main and which(signal.getsignal(number))]
+    before = {number: signal.signal(number, handler) for number in heard}
+    try:
+        yield
+    finally:
+        for number, own in before.items():
+            signal.signal(number, own)

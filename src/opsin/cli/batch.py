@@ -18,7 +18,7 @@ from opsin.archive.report import Report
 from opsin.archive.result import Result, counts, frame
 from opsin.archive.resume import prepare, to_do
 from opsin.cli import FAILED, STOPPED
-from opsin.cli.screen import print_json
+from opsin.cli.screen import print_json, progress_bar
 from opsin.errors import SaveError
 from opsin.files import check_writable, shown
 from opsin.interrupt import as_interrupts
@@ -117,26 +117,20 @@ def progress(
         return
     from rich.console import Console
 
+    console = Console(stderr=True)
     if total == 1:
-        with Console(stderr=True).status(words.doing):  # a large photograph takes its time
+        with console.status(words.doing):  # a large photograph takes its time
             yield print_failure
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as TimeLeft
-
-    began = time.perf_counter()
-    rate = TextColumn("{task.fields[rate]:.1f}/s")
-    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeLeft(), TextColumn("left"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total, rate=0.0)
-        done = 0
+    began, done = time.perf_counter(), 0
+    with progress_bar(total, console=console) as move:
 
         def advance(result: Result) -> None:
             nonlocal done
             done += 1
             if result.error:
-                bar.console.print(_failure(result), markup=False, highlight=False, soft_wrap=True)
-            bar.update(task, advance=1, rate=done / (time.perf_counter() - began))
+                console.print(_failure(result), markup=False, highlight=False, soft_wrap=True)
+            move(done, text=f"{done / (time.perf_counter() - began):.1f}/s")
 
         yield advance
 

@@ -16,6 +16,7 @@ from opsin.archive.attempt import result_of
 from opsin.archive.result import STATUSES, Result
 from opsin.cli import FAILED, STOPPED
 from opsin.cli.batch import Words, print_failure, print_plan
+from opsin.drawing.page import duration
 from opsin.errors import OpsinError, WrongCallError
 from opsin.files import shown
 from opsin.interrupt import as_interrupts
@@ -123,25 +124,13 @@ def _progress(state: State) -> Iterator[Callable[[tuple[Result, ...]], None]]:
 
 def _progress_of(state: State) -> str:
     of = f" of {state.total:,}" if state.total is not None else ""
-    left = f", {_duration(state.seconds_left)} left" if state.seconds_left is not None else ""
+    left = f", {duration(state.seconds_left)} left" if state.seconds_left is not None else ""
     return f"{state.finished:,}{of} photographs, {state.rate:,.1f}/s{left}"
-
-
-def _duration(seconds: float) -> str:
-    """As in 3 h 20 min.
-
-    >>> _duration(12_000), _duration(125), _duration(5)
-    ('3 h 20 min', '2 min', '5 s')
-    """
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(int(seconds) // 60, 60)
-    return f"{hours:,} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _summary(state: State, words: Words) -> str:
     counts = state.counts
-    parts = [f"{counts['done']:,} {words.done} in {_duration(state.seconds)}"]
+    parts = [f"{counts['done']:,} {words.done} in {duration(state.seconds)}"]
     parts += [f"{counts[word]:,} {word}" for word in ("skipped", "failed") if counts[word]]
     return "; ".join(parts if counts["done"] else parts[1:] or ["nothing to do"]) + "."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from functools import partial
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -79,8 +79,6 @@ def export(
 
     Example: opsin export runs/mine -o . --name mine --license CC-BY-4.0
     """
-    from rich.console import Console
-
     from opsin.errors import needs_extra
     from opsin.tasks import task_of
 
@@ -105,12 +103,13 @@ def export(
         training_data=training_data,
         overwrite=overwrite,
     )
-    say = partial(Console(stderr=True).print, highlight=False, markup=False, soft_wrap=True)
-    say(f"{done.path} and {done.card.file}: the model '{done.card.name}'.")
-    say(in_words(done.difference))
-    say(
+    print(
+        f"{done.path} and {done.card.file}: the model '{done.card.name}'.",
+        in_words(done.difference),
         f"Next: opsin models add {shlex.quote(str(done.path))}, "
-        f"then opsin colorize photo.jpg --model {done.card.name}"
+        f"then opsin colorize photo.jpg --model {done.card.name}",
+        sep="\n",
+        file=sys.stderr,
     )
 
 

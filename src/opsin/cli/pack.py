@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from opsin.cli.options import Json
-from opsin.cli.screen import print_json
+from opsin.cli.screen import print_json, progress_bar
 
 if TYPE_CHECKING:
     from opsin.sets.pack import Packed
@@ -50,21 +51,10 @@ def pack(
     Example: opsin pack cifar10.npz -o cifar10.tar
     and then: opsin train RECIPE --data cifar10.tar:train --validation cifar10.tar:test -o RUN
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
     from opsin.sets.pack import pack as run
 
     shares = _shares(split) if split is not None else None
-    console = Console(stderr=True)
-    with Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("", total=None)
+    with progress_bar() as move:
         packed = run(
             paths,
             output,
@@ -73,12 +63,12 @@ def pack(
             split=shares,
             seed=seed,
             overwrite=overwrite,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=lambda done, total: move(done, total=total),
         )
     if as_json:
         print_json(_document(packed))
     for text in _sentences(packed):
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        print(text, file=sys.stderr)
     if packed.unreadable or packed.missing:
         raise typer.Exit(1)
 

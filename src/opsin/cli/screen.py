@@ -109,6 +109,33 @@ def counting(what: str) -> Iterator[Callable[[object], None]]:
         yield count
 
 
+@contextlib.contextmanager
+def progress_bar(
+    total: int | None = None, *, text: str = "", console: Console | None = None
+) -> Iterator[Callable[..., None]]:
+    """A bar, drawn only where somebody watches, and gone at the end; call what it gives with how
+    many are done, and if need be with `total` or `text`, the words before the bar."""
+    from rich import progress
+    from rich.console import Console
+
+    console = console or Console(stderr=True)
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("left"),
+    )
+    disable = not console.is_terminal
+    with progress.Progress(*columns, console=console, transient=True, disable=disable) as bar:
+        task = bar.add_task(text, total=total)
+
+        def move(done: int, *, total: int | None = None, text: str = "") -> None:
+            bar.update(task, completed=done, total=total, description=text or None)
+
+        yield move
+
+
 def _interval(low: float, high: float, form: str) -> str:
     if low != low and high != high:
         return ""

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from opsin.cli import STOPPED
+from opsin.cli.screen import progress_bar
 
 
 def train(
@@ -45,13 +46,6 @@ def train(
     # Threads that spin while they wait ruin a machine that also decodes pictures.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
 
     from opsin.tasks import task_of
     from opsin.training.recipe import read_recipe, told_where
@@ -65,23 +59,15 @@ def train(
     # of several processes under torchrun, one speaks
     console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
-    with bar, told_where(recipe, tuple(changes or ())), as_interrupts():
-        steps = bar.add_task(settings.name, total=settings.steps)
+    bar = progress_bar(settings.steps, text=settings.name, console=console)
+    try:
+        with bar as move, told_where(recipe, tuple(changes or ())), as_interrupts():
 
-        def on_step(step: int, text: str) -> None:
-            bar.update(steps, completed=step, description=text or None)
-            if text and not console.is_terminal:
-                say(f"step {step}: {text}")
+            def on_step(step: int, text: str) -> None:
+                move(step, text=text)
+                if text and not console.is_terminal:
+                    say(f"step {step}: {text}")
 
-        try:
             checkpoint = run(
                 task,
                 settings,
@@ -92,9 +78,8 @@ def train(
                 on_message=say,
                 on_step=on_step,
             )
-        except Stopped as stop:
-            bar.stop()
-            print(f"opsin: stopped; {stop}. The same command again goes on there.", file=sys.stderr)
-            raise typer.Exit(STOPPED) from None
+    except Stopped as stop:
+        print(f"opsin: stopped; {stop}. The same command again goes on there.", file=sys.stderr)
+        raise typer.Exit(STOPPED) from None
     license = "" if settings.license else " --license CC-BY-4.0"
     say(f"done: {checkpoint}. Make it a model with: opsin export {out} -o MODEL_FOLDER{license}")
