@@ -23,6 +23,7 @@ import pytest
 from conftest import write_tiny_model
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from skimage import data as skimage_data
 from typer.main import get_command
 
 import opsin
@@ -78,6 +79,11 @@ def stand_ins(tmp_path_factory):
     for sample, label in {"cat": "Egyptian cat", "coffee": "espresso"}.items():
         (place / "classes" / label).mkdir(parents=True)
         shutil.copy(ROOT / "samples" / f"{sample}.jpg", place / "classes" / label)
+    for folder, photo in {"cat": skimage_data.chelsea(), "cup": skimage_data.coffee()}.items():
+        (place / "things" / folder).mkdir(parents=True)
+        for number in range(6):
+            part = photo[20 * number : 20 * number + 180, 30 * number : 30 * number + 180]
+            opsin.open(part.copy()).save(place / "things" / folder / f"{number}.jpg")
     for name in ("grandmother.jpg", "photo.jpg", "old.jpg", "scan.tif"):
         opsin.open(ROOT / "samples" / "admiral.jpg").save(place / name)
     whole = (ROOT / "samples" / "astronaut.jpg").read_bytes()

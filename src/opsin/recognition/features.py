@@ -88,7 +88,8 @@ def _look(picture: Picture, engine: Engine, gray: bool) -> Floats | None:
         return None
     channels, side = (int(axis) for axis in engine.card.inputs[0].shape[1:3])
     planes = planes_of(rgb, side, channels, table_of(engine.card))
-    return engine.run({"picture": planes[None]})[OUTPUT][0]
+    found: Floats = engine.run({"picture": planes[None]})[OUTPUT][0]
+    return found
 
 
 def _key(picture: Picture, card: Card, gray: bool) -> str:

@@ -1,7 +1,7 @@
 """A last layer for classes of one's own, learned from features in seconds.
 
-Multinomial logistic regression with an L2 penalty, whose strength is chosen by cross-validation; the
-temperature of its probabilities is fitted on what the folds said of pictures that they had not
+Multinomial logistic regression with an L2 penalty, whose strength is chosen by cross-validation;
+the temperature of its probabilities is fitted on what the folds said of pictures that they had not
 seen (Guo et al. 2017, arXiv 1706.04599, section 4.2).
 """
 

@@ -1,4 +1,4 @@
-"""A model with another last layer: its network's graph up to the features, and a new head on them."""
+"""A model with another last layer: its network's graph up to the features, and a new head."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def list_pictures(
     found = list(sources.chosen(paths, lambda place, _: unreadable.append(str(place))))
     if not any(chosen for _, chosen in found):
         raise DataError(f"no picture found in {', '.join(map(str, paths))}.")
-    every = _look_at_all(found, classes, workers, progress)
+    every = look_at_all(found, classes=classes, workers=workers, progress=progress)
     held_out = held_out_hashes()
     if apart_from is not None:
         held_out = np.concatenate([held_out, apart_from])
@@ -152,13 +152,15 @@ def look(picture: Picture) -> Look:
     return Look(min(header.width, header.height), chroma, difference_hash(gray))
 
 
-def _look_at_all(
+def look_at_all(
     found: Sequence[tuple[Source, list[int]]],
+    *,
     classes: bool,
     workers: int,
-    progress: Progress | None,
+    progress: Progress | None = None,
 ) -> Listing:
-    """The chosen pictures of each source, none of them left out yet."""
+    """The chosen pictures of each source, none of them left out: the short side is 0 of those that
+    cannot be read."""
     group_names = list(dict.fromkeys(source.group for source, _ in found))
     class_names: list[str] = []
     pictures: list[Picture] = []
