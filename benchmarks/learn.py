@@ -3,8 +3,8 @@
     python benchmarks/learn.py cats-dogs.tar --each 100
     python benchmarks/learn.py flowers.tar --each 60 [--no-gray]
 
-The pictures are drawn from the set's `train` and judged on its `test`. Seconds are those of the whole
-command's work, with nothing kept from before.
+The pictures are drawn from the set's `train` and judged on its `test`. Seconds are those of the
+whole command's work, with nothing kept from before.
 """
 
 from __future__ import annotations

@@ -73,10 +73,10 @@ def test_the_end_says_what_was_made_and_what_to_type_next(
 
 
 def test_how_far_the_stored_form_is_off_is_said_in_words() -> None:
-    assert "changes a color by 0.001 of a unit of Lab on average (nobody can see it" in in_words(
-        0.001
-    )
-    assert "(more than usual, so look at its pictures" in in_words(0.7)
+    told = in_words(0.001, "colorize")
+    assert "changes a color by 0.001 of a unit of Lab on average (nobody can see it" in told
+    assert "changes its numbers by 0.001 on average" in in_words(0.001, "classify")
+    assert "(more than usual, so look at its pictures" in in_words(0.7, "colorize")
 
 
 def test_a_license_is_never_assumed(run: Path, tmp_path: Path, capfd: Any) -> None:

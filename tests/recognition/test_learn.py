@@ -175,10 +175,10 @@ def test_what_can_be_lived_with_is_a_doubt(tmp_path: Path) -> None:
     doubts = learn(folder, tmp_path / "out", name="mine").lesson.doubts
     told = "\n".join(doubts)
     for words in (
-        "1 files (list.txt) are no pictures; passed over.",
-        "1 pictures (cup/broken.jpg) cannot be read; passed over.",
-        "1 pictures (cup/tiny.png) are smaller than 48 pixels.",
-        "nearly the same as one of another class (cat/1.jpg and rocket/9.jpg)",
+        "passed over, no pictures: 1 (list.txt)",
+        "passed over, cannot be read: 1 (cup/broken.jpg)",
+        "smaller than 48 pixels: 1 (cup/tiny.png)",
+        "nearly the same picture in two classes, of which one is wrong: 1 (cat/1.jpg and rocket/",
     ):
         assert words in told, told
 

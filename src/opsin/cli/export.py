@@ -103,11 +103,12 @@ def export(
         training_data=training_data,
         overwrite=overwrite,
     )
+    task = done.card.task
     print(
         f"{done.path} and {done.card.file}: the model '{done.card.name}'.",
-        in_words(done.difference),
+        in_words(done.difference, task),
         f"Next: opsin models add {shlex.quote(str(done.path))}, "
-        f"then opsin colorize photo.jpg --model {done.card.name}",
+        f"then opsin {task} photo.jpg --model {done.card.name}",
         sep="\n",
         file=sys.stderr,
     )
@@ -128,11 +129,14 @@ def scale(text: str) -> tuple[tuple[float, float], ...]:
         ) from None
 
 
-def in_words(difference: float) -> str:
-    """What the mean difference of the stored colors, in Lab units, means to a person."""
+def in_words(difference: float, task: str) -> str:
+    """What the mean difference of the stored file's answers means to a person."""
+    rounded = "Its weights are rounded to 16 bits, to halve the file"
+    if task != "colorize":
+        return f"{rounded}: that changes its numbers by {difference:.2g} on average."
     change = f"that changes a color by {difference:.2g} of a unit of Lab on average"
     if difference < SEEN:
         seen = "nobody can see it; eyes begin to see a difference at about 1"
     else:
         seen = "more than usual, so look at its pictures before you use it"
-    return f"Its weights are rounded to 16 bits, to halve the file: {change} ({seen})."
+    return f"{rounded}: {change} ({seen})."

@@ -10,12 +10,15 @@ from typing import Annotated
 import typer
 
 from opsin.cli.options import Json, tell
+from opsin.defaults import CLASSIFIER
 from opsin.errors import ModelError
 from opsin.files import shown
 from opsin.models import store, trial
 from opsin.models.card import Card, card_to_toml
 
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+DEFAULTS = (store.DEFAULT, CLASSIFIER)
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A model's name, or the path of its card.")
@@ -50,7 +53,7 @@ def _print_table(cards: Sequence[Card]) -> None:
     for title in ("name", "version", "task", "network", "license"):
         table.add_column(title, overflow="fold")  # in a narrow terminal nothing is cut off
     for card in cards:
-        name = f"{card.name} (default)" if card.name == store.DEFAULT else card.name
+        name = f"{card.name} (default)" if card.name in DEFAULTS else card.name
         table.add_row(name, card.version, card.task, card.network, card.license)
     Console().print(table)
 

@@ -35,6 +35,7 @@ from opsin.photo import open as open_photo
 Floats: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[Any]
 
+SECOND_SIZE = 160  # of what the colorizer sees: less than its own, which takes half the time
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of encoded sRGB (BT.601), as JPEG has it
 
 
@@ -171,7 +172,7 @@ def _colored(rgb: Pixels, threads: int | None, side: int) -> Pixels | None:
     small = resized(rgb, *view.seen)
     if tone_of(small) == "color":
         return None
-    return as_rgb(colorize(small, threads=threads).pixels)
+    return as_rgb(colorize(small, size=SECOND_SIZE, threads=threads).pixels)
 
 
 def _mean(shares: Sequence[Floats]) -> Floats:

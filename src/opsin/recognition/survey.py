@@ -62,7 +62,7 @@ def survey(data: Paths, classes: Sequence[str] = ()) -> Survey:
     skipped: list[str] = []
     for path in paths:
         if strays := _strays(path):
-            skipped.append(f"{len(strays)} files{few(strays)} are no pictures")
+            skipped.append(f"no pictures: {len(strays)}{few(strays)}")
     chosen = list(sources.chosen(paths, lambda place, why: skipped.append(f"{place}: {why}")))
     listing = look_at_all(chosen, classes=True, workers=cores())
     called = [plain(source.names[number]) for source, numbers in chosen for number in numbers]
@@ -81,10 +81,10 @@ def survey(data: Paths, classes: Sequence[str] = ()) -> Survey:
                 f"{_told(paths)}: {len(stray)} pictures{few(stray)} are of no class of the model: "
                 f"{few(names).strip()}."
             )
-        skipped.append(f"{len(stray)} pictures{few(stray)} lie in no folder of a class")
+        skipped.append(f"in no folder of a class: {len(stray)}{few(stray)}")
     unreadable = [called[n] for n in np.flatnonzero(listing.short_side == 0)]
     if unreadable:
-        skipped.append(f"{len(unreadable)} pictures{few(unreadable)} cannot be read")
+        skipped.append(f"cannot be read: {len(unreadable)}{few(unreadable)}")
     keep = np.flatnonzero((labels >= 0) & (listing.short_side > 0))
     found = Survey(
         [listing.pictures[n] for n in keep],
@@ -93,12 +93,12 @@ def survey(data: Paths, classes: Sequence[str] = ()) -> Survey:
         names,
         listing.hashes[keep],
     )
-    found.doubts.extend(f"{one}; passed over." for one in skipped)
+    found.doubts.extend(f"passed over, {one}" for one in skipped)
     if not classes:
         _check_counts(found, paths)
         tiny = [called[n] for n in keep if listing.short_side[n] < SMALL]
         if tiny:
-            found.doubts.append(f"{len(tiny)} pictures{few(tiny)} are smaller than {SMALL} pixels.")
+            found.doubts.append(f"smaller than {SMALL} pixels: {len(tiny)}{few(tiny)}")
     return found
 
 
@@ -130,18 +130,18 @@ def doubts_about(learned: Survey, test: Survey) -> list[str]:
     across = [pair for pair in pairs if learned.labels[pair[0]] != learned.labels[pair[1]]]
     if across:
         told.append(
-            f"{len(across)} pictures are nearly the same as one of another class"
-            f"{few(_names(learned, across))}: one of the two is wrong."
+            f"nearly the same picture in two classes, of which one is wrong: {len(across)}"
+            f"{few(_names(learned, across))}"
         )
     if within := len(pairs) - len(across):
         inside = [pair for pair in pairs if pair not in across]
-        told.append(f"{within} pictures{few(_names(learned, inside))} are there twice, or nearly.")
+        told.append(f"there twice, or nearly: {within}{few(_names(learned, inside))}")
     both = [one for one, twins in enumerate(near(test.hashes, learned.hashes, own=False)) if twins]
     if both:
         names = [test.names[number] for number in both]
         told.append(
-            f"{len(both)} pictures to test on{few(names)} are nearly the same as one that was "
-            "learned from: the figures are too good."
+            f"to test on, but nearly the same as one that was learned from, so that the figures "
+            f"are too good: {len(both)}{few(names)}"
         )
     return told
 
