@@ -37,7 +37,7 @@ def learn(
     as_json: Json = False,
 ) -> None:
     """Writes NAME.onnx, its card NAME.toml, and NAME.html, a page of how good it is and what it
-    confuses. What the base network sees of each picture is kept, so the next time takes a second.
+    confuses. What the base network sees of each picture is kept, so the next time is quick.
 
     Example: opsin learn flowers --name flowers
     """
