@@ -129,3 +129,26 @@ def test_letters_that_a_terminal_lacks_are_not_needed(scans: Path, monkeypatch) 
 def test_a_model_that_does_not_classify_is_told_before_the_first(scans: Path, capsys) -> None:
     assert main(["classify", str(scans), "--model", "tiny"]) == 1
     assert "does not classify" in capsys.readouterr().err
+
+
+def test_a_cluster_names_them_too_and_goes_on_by_its_manifest(
+    scans: Path, tmp_path: Path, models: Path, capsys
+) -> None:
+    pytest.importorskip("distributed")
+    words = ["classify", str(scans), "-o", str(tmp_path / "names"), "--cluster", "local"]
+    words += ["--model", "shades", "--workers", "1", "--json"]
+    assert main(words) == 1  # one is broken
+    told = json.loads(capsys.readouterr().out)
+    names = {one["input"]: one["classes"][0]["name"] for one in told["files"] if "classes" in one}
+    assert names == {"n\u00e4cht.png": "dark", "tag.jpg": "bright"}
+    assert (told["done"], told["failed"]) == (2, 1)
+    write_tiny_classifier(models, "other")
+    again = [word if word != "shades" else "other" for word in words]
+    assert main(again) == 1  # other names are other work
+    assert json.loads(capsys.readouterr().out)["done"] == 2
+
+
+@pytest.mark.parametrize("more", [["--csv", "a.csv", "--cluster", "local"], ["-o", "names"]])
+def test_a_table_and_a_folder_do_not_go_together(scans: Path, more: list[str], capsys) -> None:
+    assert main(["classify", str(scans), "--model", "shades", *more]) == 2
+    assert "--cluster" in capsys.readouterr().err

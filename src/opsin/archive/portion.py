@@ -46,7 +46,9 @@ class Order:
 
     def manifest(self) -> Manifest:
         name = f"{type(self.work).__module__}.{type(self.work).__qualname__}"
-        facts = (open_store(self.source).address, name, self.picture, self.format, *self.extras)
+        # what makes no files knows by its manifest alone what is done, and with which options
+        options = repr(self.work) if self.picture is None else self.format
+        facts = (open_store(self.source).address, name, self.picture, options, *self.extras)
         return Manifest(open_store(self.target), key_of(*facts))
 
 

@@ -15,7 +15,8 @@ import typer
 from opsin.archive.jobs import plan
 from opsin.archive.result import Result, frame
 from opsin.cli.batch import Words, over
-from opsin.cli.options import Damaged, Device, Json, Model, PixelLimit, SecondLook, Workers
+from opsin.cli.cluster import on_cluster, order_of
+from opsin.cli.options import Cluster, Damaged, Device, Json, Model, PixelLimit, SecondLook, Workers
 from opsin.cli.screen import print_json
 from opsin.defaults import CLASSIFIER, PIXEL_LIMIT, TOP
 from opsin.errors import WrongCallError
@@ -44,6 +45,11 @@ def classify(
             help="Write a table; what is in it already is not done again.",
         ),
     ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="With --cluster: where names are kept."),
+    ] = None,
+    cluster: Cluster = None,
     pixel_limit: PixelLimit = PIXEL_LIMIT,
     damaged: Damaged = False,
     device: Device = "cpu",
@@ -66,6 +72,14 @@ def classify(
     if "-" in paths:
         _pipe(work, paths, csv, as_json=as_json)
         return
+    if cluster is not None:
+        if csv is not None:
+            raise WrongCallError("--csv: not with --cluster, whose manifest tells of each.")
+        order = order_of(work, paths, output, picture=None)
+        on_cluster(order, cluster, WORDS, workers=workers, dry_run=False, as_json=as_json)
+        return
+    if output is not None:
+        raise WrongCallError("-o goes with --cluster. For a table give --csv FILE.")
     jobs, unread = plan(paths, picture=None)
     known: list[Result] = []
     with _table(csv, top) or nullcontext() as table:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from opsin.archive.attempt import result_of
+from opsin.archive.jobs import NOTHING
 from opsin.archive.result import STATUSES, Result
 from opsin.cli import FAILED, STOPPED
 from opsin.cli.batch import Words, print_failure, print_plan
@@ -34,9 +35,10 @@ def order_of(
     paths: Sequence[str],
     output: str | None,
     *,
-    format: str | None,
-    extras: Mapping[str, str],
-    overwrite: bool,
+    picture: str | None = "color",
+    format: str | None = None,
+    extras: Mapping[str, str] = NOTHING,
+    overwrite: bool = False,
 ) -> Order:
     """What a cluster is to do; a `WrongCallError` for what it cannot."""
     from opsin.archive.jobs import format_of
@@ -47,7 +49,7 @@ def order_of(
     if overwrite:
         raise WrongCallError("--overwrite: not with --cluster. Give another folder with -o.")
     format = format_of(format) if format else None
-    return Order(work, paths[0], output, format=format, extras=extras)
+    return Order(work, paths[0], output, picture=picture, format=format, extras=extras)
 
 
 def on_cluster(
