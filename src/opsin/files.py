@@ -250,6 +250,15 @@ def shown(path: str | os.PathLike[str]) -> str:
     )
 
 
+def plain_text(text: str) -> str:
+    """Text that can be stored: bytes of a name that are no letters are spelled out.
+
+    >>> plain_text("caf\udce9")
+    'caf\\\\udce9'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def few(names: Sequence[str]) -> str:
     """The first of some names, in brackets; nothing where there are none.
 

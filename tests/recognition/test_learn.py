@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -241,6 +242,19 @@ def test_a_damaged_or_forbidden_cache_is_none(tmp_path: Path, cache: Path, monke
         assert database.execute("SELECT count(*) FROM features").fetchone() == (9,)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "set" / "cat" / "0.jpg"))
     assert all(one is not None for one in features.features_of(pictures, engine))
+
+
+def test_names_that_are_no_text_are_learned_from_too(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "set", 4)
+    os.rename(folder / "cat" / "0.jpg", os.fsencode(folder / "cat") + b"/caf\xe9.jpg")
+    found = learn(folder, tmp_path, name="mine").lesson
+    assert len(found.learned.color) + len(found.right) == 12
+
+
+@pytest.mark.parametrize("name", ["BAD/NAME", "../up", "", "x" * 65, "default.toml"])
+def test_names_that_no_model_can_have_are_told_first(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ModelError, match="a model cannot be called"):
+        learn(tmp_path / "nowhere", tmp_path, name=name)
 
 
 def test_a_base_without_features_is_refused(taught, models: Path, tmp_path: Path) -> None:

@@ -117,7 +117,9 @@ def test_without_timm_it_is_told_how_to_get_it(models, monkeypatch) -> None:
 
 def test_a_model_that_exists_stays(models: Path, timm) -> None:
     before = (models / "tiny.onnx").read_bytes()
-    with pytest.raises(ModelError, match=r"exists already\. Remove it first, or give another"):
+    with pytest.raises(ModelError, match="a model 'imagenet' exists already"):
+        get("timm:resnet50", called="imagenet")
+    with pytest.raises(ModelError, match="exists already"):
         get("timm:resnet50", called="tiny")
     assert (models / "tiny.onnx").read_bytes() == before
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.errors import ModelError
-from opsin.files import cache_folder
+from opsin.files import cache_folder, plain_text
 from opsin.formats import small
 from opsin.formats.vips import vips
 from opsin.machine import cores
@@ -95,7 +95,7 @@ def _look(picture: Picture, engine: Engine, gray: bool) -> Floats | None:
 def _key(picture: Picture, card: Card, gray: bool) -> str:
     table = table_of(card)
     how = f"{table.view} {table.crop} {'gray' if gray else 'color'}"
-    return "\n".join([card.sha256, how, *map(str, picture)])
+    return plain_text("\n".join([card.sha256, how, *map(str, picture)]))
 
 
 class _Kept:

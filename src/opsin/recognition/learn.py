@@ -8,6 +8,7 @@ Old photographs are gray. So half of what is learned from is gray, and the model
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,9 @@ from typing import Any, Final
 import numpy as np
 
 from opsin.defaults import CLASSIFIER
-from opsin.errors import DataError
+from opsin.errors import DataError, ModelError
 from opsin.files import shown
-from opsin.models.card import CardFigure
+from opsin.models.card import NAME, WORDS, CardFigure
 from opsin.models.engine import load_engine
 from opsin.models.store import find, refuse_existing
 from opsin.recognition import head as heads
@@ -29,7 +30,7 @@ from opsin.recognition.pipeline import softmax
 from opsin.recognition.survey import Survey, doubts_about, held_back, survey
 from opsin.sets.sources import Paths, listed
 
-REPORT: Final = "report.html"
+MOST_LETTERS: Final = 64  # of a model's name
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +122,8 @@ def learn(
     what happens, `on_picture` is called for each picture. Pictures that do not do are a `DataError`
     before any work, a model that exists is a `ModelError`.
     """
+    if not re.search(NAME, name) or len(name) > MOST_LETTERS:
+        raise ModelError(f"a model cannot be called '{shown(name)}': {WORDS[NAME]}.")
     folder = Path(folder)
     files = [f"{name}.onnx", f"{name}.html", f"{name}.toml"]
     refuse_existing(folder, files, advice="Take another --name, or remove it.")

@@ -24,6 +24,7 @@ from opsin.backbones.classifiers import PACKAGED, from_timm
 from opsin.backbones.efficientnet import EfficientNet, folded, imagenet_weights
 from opsin.errors import ModelError
 from opsin.files import shown
+from opsin.models import store
 from opsin.models.card import Card, Classify, Input, Output, check_card, write_card
 from opsin.models.store import Model, find, folder, publish, refuse_existing, staging
 from opsin.training.export import export_onnx, store_bytes, store_half
@@ -90,6 +91,8 @@ def get(
     model = called or "".join(
         letter if letter.isalnum() or letter in "._-" else "-" for letter in plain
     )
+    if to is None and model in store.names():
+        raise ModelError(f"a model '{model}' exists already. Give another --name.")
     place = folder() if to is None else to
     files = [f"{model}.onnx", f"{model}.toml"]
     refuse_existing(place, files, advice="Remove it first, or give another --name.")

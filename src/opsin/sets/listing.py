@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
 from opsin.errors import DataError, PhotoError
-from opsin.files import cache_folder, few, write_atomically
+from opsin.files import cache_folder, few, plain_text, write_atomically
 from opsin.formats import small
 from opsin.formats.vips import vips
 from opsin.interrupt import uninterrupted
@@ -210,10 +210,14 @@ def _cached_looks(path: Path, pictures: Sequence[Picture], pool: ProcessPoolExec
 
     Looks are kept by picture: by its name, its place, its size and when its file was changed.
     """
-    name = hashlib.sha256(f"{_CACHE_VERSION}:{path.resolve()}".encode()).hexdigest()[:32]
+    about = plain_text(f"{_CACHE_VERSION}:{path.resolve()}")
+    name = hashlib.sha256(about.encode()).hexdigest()[:32]
     file = cache_folder("looks") / f"{name}.json"
     known = _read_looks(file)
-    keys = [f"{one.path}:{one.name}:{one.offset}:{one.bytes}:{one.changed}" for one in pictures]
+    keys = [
+        plain_text(f"{one.path}:{one.name}:{one.offset}:{one.bytes}:{one.changed}")
+        for one in pictures
+    ]
     new = [index for index, key in enumerate(keys) if key not in known]
     if new:
         try:
