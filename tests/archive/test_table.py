@@ -82,3 +82,13 @@ def test_a_name_that_is_no_text_comes_back(tmp_path):
     assert b"caf\xe9.jpg" in path.read_bytes()
     with Table(path, ["name 1"]) as table:
         assert table.known == {"caf\udce9.jpg"}
+
+
+def test_two_runs_do_not_share_a_table(tmp_path):
+    with Table(path := tmp_path / "names.csv", ["name 1"]) as table:
+        table.add(DONE, ["cat"])
+        with pytest.raises(SaveError, match="another run is writing it"):
+            Table(path, ["name 1"])
+        table.add(Result("b.jpg", "done"), ["dog"])
+    with Table(path, ["name 1"]) as table:
+        assert table.known == {"a.jpg", "b.jpg"}

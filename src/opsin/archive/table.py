@@ -10,9 +10,10 @@ from __future__ import annotations
 import csv
 import io
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 from opsin.archive.result import Result
 from opsin.errors import SaveError
@@ -31,11 +32,11 @@ class Table:
         rows = self._read()
         self.known = frozenset(row[0] for row in rows)
         """The photographs that it tells of, as `Result.input`, but for those that failed."""
+        before = self._open() if os.path.exists(self.path) else None  # no other run may have it
         write_atomically(self.path, _text([self.header, *rows]))
-        try:
-            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115  # until __exit__
-        except OSError as error:
-            raise self._error(error) from error
+        self._file = self._open()
+        if before:
+            before.close()
 
     def __enter__(self) -> Self:
         return self
@@ -74,8 +75,34 @@ class Table:
         whole = rows[1:] if text.endswith("\n") else rows[1:-1]
         return [row for row in whole if len(row) == len(self.header) and not row[1]]
 
+    def _open(self) -> BinaryIO:
+        """The file to add to, which no other run adds to while it is open."""
+        try:
+            file = open(self.path, "ab", buffering=0)  # noqa: SIM115  # until __exit__
+        except OSError as error:
+            raise self._error(error) from error
+        try:
+            lock(file)
+        except OSError as error:
+            file.close()
+            raise SaveError(
+                f"{shown(self.path)}: another run is writing it. Wait for it, or give another name."
+            ) from error
+        return file
+
     def _error(self, error: OSError) -> SaveError:
         return SaveError(f"{shown(self.path)}: cannot be written ({error.strerror}).")
+
+
+def lock(file: BinaryIO) -> None:
+    """Keeps a file from other processes that ask, until it is closed; `OSError` if one has it.
+
+    Where a system has no such locks, nothing is kept.
+    """
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _text(rows: Sequence[Sequence[object]]) -> bytes:
