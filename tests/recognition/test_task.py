@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from skimage import data
 
 torch = pytest.importorskip("torch")
@@ -107,7 +108,9 @@ def test_a_run_becomes_a_model_that_answers(
 
 
 def test_what_is_learned_is_seen(pictures: Path, models: Path, tmp_path: Path, capsys) -> None:
-    wanted = recipe("first", steps=40, optimizer=Optimizer(rate=2e-3, ema=0.8))
+    small = {"size": 28, "validation_size": 28}  # as digits are
+    wanted = recipe("first", steps=40, optimizer=Optimizer(rate=2e-3, ema=0.8), data=small)
+    wanted = replace(wanted, network={"kind": "first_cnn"})
     train(wanted, pictures, tmp_path / "run")
     main(["export", str(tmp_path / "run"), "-o", str(tmp_path)])
     capsys.readouterr()
@@ -126,8 +129,6 @@ def test_what_is_learned_is_seen(pictures: Path, models: Path, tmp_path: Path, c
     ],
 )
 def test_tables_that_do_not_fit_are_refused(pictures, tmp_path, changes, message) -> None:
-    from msgspec.structs import replace
-
     wrong = recipe("first")
     for table, values in changes.items():
         wrong = replace(wrong, **{table: {**getattr(wrong, table), **values}})

@@ -169,7 +169,7 @@ class Card(_Table, frozen=True, kw_only=True):
     license: Text
     paper: Line
     training_data: Line
-    size: Annotated[int, Meta(ge=32, le=2048)]
+    size: Annotated[int, Meta(ge=8, le=2048)]
     multiple: Annotated[int, Meta(ge=1, le=512)] = 1
     labels: Annotated[tuple[Text, ...], Meta(max_length=20_000)] = ()
     inputs: Annotated[tuple[Input, ...], Meta(min_length=1, max_length=16)]
@@ -272,6 +272,7 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
     return card
 
 
+LEAST_SIZE: Final = 32  # of what a colorizer sees
 SHAPES: Final = {
     "light": '[1, 1, "H", "W"]',
     "hints": '[1, 3, "H", "W"], and be optional',
@@ -283,6 +284,8 @@ SHAPES: Final = {
 
 def _no_colorizer(card: Card, channels: int) -> str:
     """Why a network is none that colorizes, if so."""
+    if card.size < LEAST_SIZE:
+        return f"`size` must be {LEAST_SIZE} or more"
     if "light" not in card.input_names():
         return "`inputs` has no `light`"
     for entry in card.inputs:
