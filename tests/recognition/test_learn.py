@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from skimage import data
 
 pytest.importorskip("sklearn")
@@ -231,6 +232,18 @@ def test_features_are_kept_and_a_changed_picture_is_looked_at_again(
     assert not np.allclose(changed[0], first[0], atol=0.01)
 
 
+def test_features_of_another_network_or_another_view_are_others(tmp_path: Path) -> None:
+    [picture, *_] = survey(fill(tmp_path / "set", 3)).pictures
+    card = find("imagenet").card
+    others = [
+        replace(card, sha256="1" * 64),
+        replace(card, classify=replace(card.classify, crop=0.5)),
+        replace(card, classify=replace(card.classify, view="whole")),
+    ]
+    keys = {features._key(picture, one, gray) for one in (card, *others) for gray in (0, 1)}
+    assert len(keys) == 8
+
+
 def test_a_damaged_or_forbidden_cache_is_none(tmp_path: Path, cache: Path, monkeypatch) -> None:
     folder = fill(tmp_path / "set", 3)
     place = cache / "opsin" / "features"
@@ -270,11 +283,21 @@ def test_a_base_without_features_is_refused(taught, models: Path, tmp_path: Path
 def test_a_head_tells_groups_of_points_apart(classes: int, seed: int) -> None:
     chance = np.random.default_rng(seed)
     labels = np.repeat(np.arange(classes), 8)
-    middles = 6 * np.eye(classes, 5)
+    middles = 6 * np.eye(classes, 5) + 30  # far from 0, where the bias counts
     points = (middles[labels] + chance.normal(0, 0.5, (len(labels), 5))).astype(np.float32)
     found = head.fit(points, labels, np.arange(len(labels)))
     assert (found.logits(points).argmax(axis=1) == labels).mean() > 0.9
     assert found.weight.shape == (classes, 5)
+
+
+def test_a_picture_in_color_and_in_gray_is_never_in_two_folds() -> None:
+    chance = np.random.default_rng(0)
+    points = np.repeat(chance.normal(0, 1, (60, 40)).astype(np.float32), 2, axis=0)
+    labels = np.repeat(chance.integers(0, 2, 60), 2)  # nothing to learn but by heart
+    apart = head.fit(points, labels, np.repeat(np.arange(60), 2))
+    together = head.fit(points, labels, np.arange(120))
+    assert head.log_loss(apart.logits(points) / apart.temperature, labels) > 0.4
+    assert head.log_loss(together.logits(points) / together.temperature, labels) < 0.2
 
 
 def test_the_temperature_is_that_of_the_numbers() -> None:

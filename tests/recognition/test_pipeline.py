@@ -11,7 +11,8 @@ from skimage import data
 
 import opsin
 from opsin.errors import ModelError
-from opsin.recognition.pipeline import softmax
+from opsin.models.card import read_card
+from opsin.recognition.pipeline import picture_of, softmax
 
 DARK = np.full((60, 40, 3), 20, np.uint8)
 BRIGHT = 255 - DARK
@@ -58,6 +59,15 @@ def test_a_gray_photograph_is_looked_at_twice_unless_told_otherwise():
     color = data.coffee()
     same = opsin.classify(color, second_look=True).probabilities
     assert np.array_equal(same, opsin.classify(color, second_look=False).probabilities)
+
+
+def test_a_network_is_given_red_green_and_blue_or_gray_in_0_to_1(models):
+    red = np.zeros((40, 40, 3), np.uint8) + np.uint8([255, 51, 0])
+    for channels, expected in ((3, [1, 0.2, 0]), (1, [0.299 + 0.2 * 0.587])):
+        path = write_tiny_classifier(models, "seen", channels=channels)
+        planes = picture_of(red, read_card(path))
+        assert planes.shape == (1, channels, 32, 32)
+        assert planes.mean(axis=(0, 2, 3)) == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
