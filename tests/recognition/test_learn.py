@@ -296,8 +296,12 @@ def test_a_picture_in_color_and_in_gray_is_never_in_two_folds() -> None:
     labels = np.repeat(chance.integers(0, 2, 60), 2)  # nothing to learn but by heart
     apart = head.fit(points, labels, np.repeat(np.arange(60), 2))
     together = head.fit(points, labels, np.arange(120))
-    assert head.log_loss(apart.logits(points) / apart.temperature, labels) > 0.4
-    assert head.log_loss(together.logits(points) / together.temperature, labels) < 0.2
+    sure = [
+        head.log_loss(one.logits(points) / one.temperature, labels) for one in (apart, together)
+    ]
+    assert (
+        sure[0] > 1.5 * sure[1]
+    )  # who has seen a picture's twin believes what it learned by heart
 
 
 def test_the_temperature_is_that_of_the_numbers() -> None:
