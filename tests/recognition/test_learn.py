@@ -71,6 +71,8 @@ def test_a_model_knows_its_classes_in_color_and_in_gray(taught) -> None:
     assert [entry.name for entry in card.outputs] == ["logits", "features", "map"]
     assert card.figures[0].value == learned.lesson.right.mean()
     assert "Apache-2.0" in card.license
+    assert card.classify.temperature == learned.lesson.head.temperature
+    assert not card.classify.second_look  # it has learned from gray ones
 
 
 def test_the_file_answers_as_the_head_does_on_the_features(taught) -> None:
