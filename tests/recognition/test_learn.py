@@ -26,6 +26,7 @@ from opsin.models.engine import load_engine  # noqa: E402
 from opsin.models.store import find  # noqa: E402
 from opsin.recognition import features, head  # noqa: E402
 from opsin.recognition.learn import learn  # noqa: E402
+from opsin.recognition.lesson import activation  # noqa: E402
 from opsin.recognition.survey import held_back, near, survey  # noqa: E402
 
 CUPS_AND_CATS = {"cat": data.chelsea(), "cup/of coffee": data.coffee(), "rocket": data.rocket()}
@@ -96,6 +97,17 @@ def test_the_report_shows_figures_pictures_and_maps(taught) -> None:
     assert page.count("<img") >= 4
     assert not re.search(r'(src|href)="(?!data:)', page)  # nothing is fetched
     assert "<script" not in page
+
+
+def test_a_map_is_that_of_the_class_and_bright_where_it_was_found(taught) -> None:
+    _, learned = taught
+    both = np.concatenate([data.chelsea()[50:250, 100:300], data.coffee()[50:250, 100:300]], axis=1)
+    wide = np.concatenate([np.zeros((100, 400, 3), np.uint8), both, both[:100] * 0])
+    engine = load_engine("imagenet")
+    cat, cup = (activation(engine, wide, learned.lesson.head, label) for label in (0, 1))
+    assert cat.shape == (260, 260, 3)
+    lighter = cat.astype(int).mean(axis=2) - cup.astype(int).mean(axis=2)
+    assert lighter[80:180, :120].mean() > lighter[80:180, 140:].mean()
 
 
 def test_it_can_be_learned_from_a_model_that_was_learned(taught, tmp_path: Path) -> None:
