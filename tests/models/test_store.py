@@ -73,7 +73,7 @@ def test_a_model_elsewhere_is_not_removed(models, tmp_path):
 def test_a_folder_that_is_none_hides_no_packaged_model(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("OPSIN_MODELS", str(tmp_path / "file"))
-    assert store.names() == ["color-bins", "classifier-decoder", "imagenet"]
+    assert store.names() == ["color-bins", "classifier-decoder", "gender", "gender-small", "imagenet"]
     with pytest.raises(SaveError, match="OPSIN_MODELS in the environment names another"):
         add(write_tiny_model(tmp_path / "new"))
 
@@ -85,4 +85,4 @@ def test_without_a_home_there_are_the_packaged_models(monkeypatch):
     monkeypatch.delenv("OPSIN_MODELS", raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setattr(store.Path, "home", no_home)
-    assert store.names() == ["color-bins", "classifier-decoder", "imagenet"]
+    assert store.names() == ["color-bins", "classifier-decoder", "gender", "gender-small", "imagenet"]
