@@ -356,8 +356,9 @@ def test_a_broken_card_hides_no_other_model(models, capfd):
     assert main(["models", "remove", "broken"]) == 0
     assert not (models / "broken.toml").exists()
     assert capfd.readouterr().out == "broken: removed\n"
-    assert "Available: color-bins, classifier-decoder, gender, gender-small, imagenet, tiny. " in refused(
-        capfd, "models", "show", "no\x1bsuch"
+    assert (
+        "Available: color-bins, classifier-decoder, gender, gender-small, imagenet, tiny. "
+        in refused(capfd, "models", "show", "no\x1bsuch")
     )
 
 

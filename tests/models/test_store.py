@@ -5,6 +5,8 @@ from opsin.errors import ModelError, SaveError
 from opsin.models import store
 from opsin.models.trial import add
 
+PACKAGED = ["color-bins", "classifier-decoder", "gender", "gender-small", "imagenet"]
+
 
 def test_a_model_in_the_users_folder_is_found_by_name(models):
     assert "tiny" in store.names()
@@ -73,7 +75,7 @@ def test_a_model_elsewhere_is_not_removed(models, tmp_path):
 def test_a_folder_that_is_none_hides_no_packaged_model(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("OPSIN_MODELS", str(tmp_path / "file"))
-    assert store.names() == ["color-bins", "classifier-decoder", "gender", "gender-small", "imagenet"]
+    assert store.names() == PACKAGED
     with pytest.raises(SaveError, match="OPSIN_MODELS in the environment names another"):
         add(write_tiny_model(tmp_path / "new"))
 
@@ -85,4 +87,4 @@ def test_without_a_home_there_are_the_packaged_models(monkeypatch):
     monkeypatch.delenv("OPSIN_MODELS", raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setattr(store.Path, "home", no_home)
-    assert store.names() == ["color-bins", "classifier-decoder", "gender", "gender-small", "imagenet"]
+    assert store.names() == PACKAGED
