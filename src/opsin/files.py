@@ -251,10 +251,10 @@ def shown(path: str | os.PathLike[str]) -> str:
 
 
 def plain_text(text: str) -> str:
-    """Text that can be stored: bytes of a name that are no letters are spelled out.
+    r"""Text that can be stored: bytes of a name that are no letters are spelled out.
 
     >>> plain_text("caf\udce9")
-    'caf\\\\udce9'
+    'caf\\udce9'
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
