@@ -116,4 +116,5 @@ def test_one_answer_scores_what_it_is() -> None:
     found = scores_of(shares, 0)
     assert (found["top1"], found["top5"], found["truth"]) == (0, 0, 0)
     assert scores_of(shares, 4)["top5"] == 1
+    assert scores_of(shares, 5)["top5"] == 1  # the fifth
     assert found["gap 7"] == pytest.approx(0.5)

@@ -14,7 +14,7 @@ from torch import nn  # noqa: E402
 
 from opsin.errors import ModelError  # noqa: E402
 from opsin.models.engine import runtime  # noqa: E402
-from opsin.training.export import export_onnx, read_weights, store_bytes  # noqa: E402
+from opsin.training.export import export_onnx, read_weights, store_bytes, to_bytes  # noqa: E402
 
 FREE = {"light": {2: "H", 3: "W"}, "ab": {2: "H", 3: "W"}}
 
@@ -88,3 +88,10 @@ def test_a_network_may_give_several_tensors(tmp_path: Path) -> None:
     export_onnx(Two(), pictures(), path, output="ab", others=["double"], axes=FREE)
     session = runtime().InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     assert [one.name for one in session.get_outputs()] == ["ab", "double"]
+
+
+def test_each_channel_has_its_own_scale() -> None:
+    weights = np.random.default_rng(0).normal(0, 1, (2, 64)).astype(np.float32)
+    weights[0] /= 1000
+    rounded, scale = to_bytes(weights)
+    assert (np.abs(rounded * scale - weights).max(axis=1) < 0.1 * np.abs(weights).max(axis=1)).all()
