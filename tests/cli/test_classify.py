@@ -152,3 +152,31 @@ def test_a_cluster_names_them_too_and_goes_on_by_its_manifest(
 def test_a_table_and_a_folder_do_not_go_together(scans: Path, more: list[str], capsys) -> None:
     assert main(["classify", str(scans), "--model", "shades", *more]) == 2
     assert "--cluster" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("word", "count"), [("--second-look", 1), ("--no-second-look", 0)])
+def test_a_second_look_is_as_told(scans: Path, monkeypatch, capsys, word: str, count: int) -> None:
+    import opsin.colorization.pipeline as pipeline
+
+    looks, colorize = [], pipeline.colorize
+    monkeypatch.setattr(
+        pipeline, "colorize", lambda *one, **more: looks.append(1) or colorize(*one, **more)
+    )
+
+    class Stdin:
+        buffer = io.BytesIO((scans / "tag.jpg").read_bytes())
+
+    monkeypatch.setattr(sys, "stdin", Stdin)
+    assert main(["classify", "-", "--model", "shades", word]) == 0
+    assert len(looks) == count
+
+
+def test_a_damaged_photograph_is_named_if_asked_for(scans: Path, capsys) -> None:
+    path = scans / "cut.jpg"
+    noise = np.random.default_rng(0).integers(200, 255, (300, 300), np.uint8)
+    opsin.open(noise).save(path)
+    path.write_bytes(path.read_bytes()[:-3000])
+    words = ["classify", str(path), "--model", "shades"]
+    assert main(words) == 1
+    assert main([*words, "--damaged"]) == 0
+    assert "bright" in capsys.readouterr().out
