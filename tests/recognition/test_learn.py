@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -26,8 +27,10 @@ from opsin.models.engine import load_engine  # noqa: E402
 from opsin.models.store import find  # noqa: E402
 from opsin.recognition import features, head  # noqa: E402
 from opsin.recognition.learn import learn  # noqa: E402
-from opsin.recognition.lesson import activation  # noqa: E402
-from opsin.recognition.survey import held_back, near, survey  # noqa: E402
+from opsin.recognition.lesson import activation, page  # noqa: E402
+from opsin.recognition.pipeline import softmax  # noqa: E402
+from opsin.recognition.survey import doubts_about, held_back, near, survey  # noqa: E402
+from opsin.recognition.transplant import card_with_head  # noqa: E402
 
 CUPS_AND_CATS = {"cat": data.chelsea(), "cup/of coffee": data.coffee(), "rocket": data.rocket()}
 
@@ -331,3 +334,53 @@ def test_twice_as_many_is_told_only_where_it_helps() -> None:
     assert head.twice_as_many([(10, 0.5), (20, 0.6), (40, 0.55), (80, 0.5)]) is None
     assert head.twice_as_many([(10, 0.5)]) is None
     assert head.twice_as_many([(100, 0.6), (200, 0.8)]) == pytest.approx(0.9)
+
+
+def test_a_lesson_counts_by_what_pictures_show_and_what_they_were_called(taught) -> None:
+    _, learned = taught
+    lesson = learned.lesson
+    all_cats = np.tile(np.float32([0.8, 0.1, 0.1]), (len(lesson.right), 1))
+    wrong = dataclasses.replace(lesson, probabilities=all_cats)
+    counts = np.bincount(lesson.test.survey.labels)
+    assert wrong.confusion().tolist() == [[count, 0, 0] for count in counts]
+    assert wrong.recalls().tolist() == [1, 0, 0]
+    html = page(wrong, load_engine("imagenet"), title="things")
+    assert f"<td>100.0%<td>{counts[0] / counts.sum():.1%}\n" in html  # found, right when named
+
+
+def test_a_lesson_is_of_its_pictures_in_color_and_in_gray(taught) -> None:
+    _, learned = taught
+    lesson = learned.lesson
+    assert not np.allclose(lesson.learned.color, lesson.learned.gray, atol=0.1)
+    _, _, groups = lesson.learned.rows()
+    color, gray = np.split(groups, 2)
+    assert np.array_equal(color, gray)  # one picture
+    assert lesson.curve[-1][0] == len(lesson.learned.color)
+    logits = lesson.head.logits(lesson.test.color)
+    assert lesson.probabilities == pytest.approx(softmax(logits / lesson.head.temperature))
+    mirrored = replace(find("imagenet").card.classify, mirror=True)
+    base = replace(find("imagenet").card, classify=mirrored)
+    words = dict.fromkeys(("name", "license", "training_data"), "x")
+    card = card_with_head(base, lesson.head, **words, labels=lesson.classes, figures=())
+    assert not card.classify.mirror  # the temperature is that of one look
+
+
+def test_another_seed_holds_back_others(tmp_path: Path) -> None:
+    found = survey(fill(tmp_path / "set"))
+    assert len({tuple(held_back(found, seed=seed)[1].names) for seed in range(5)}) > 1
+
+
+def test_pictures_to_test_on_that_were_learned_from_are_a_doubt(tmp_path: Path) -> None:
+    found = survey(fill(tmp_path / "set", 3))
+    told = "\n".join(doubts_about(found, found))
+    assert "the same as one that was learned from, so that the figures are too good: 9" in told
+
+
+def test_the_temperature_is_that_of_the_strength_that_was_chosen(monkeypatch) -> None:
+    chance = np.random.default_rng(0)
+    labels = np.repeat(np.arange(2), 30)
+    points = (labels[:, None] * 0.5 + chance.normal(0, 1, (60, 20))).astype(np.float32)
+    first = head.fit(points, labels, np.arange(60))
+    monkeypatch.setattr(head, "STRENGTHS", head.STRENGTHS[::-1])
+    again = head.fit(points, labels, np.arange(60))
+    assert (again.strength, again.temperature) == (first.strength, first.temperature)

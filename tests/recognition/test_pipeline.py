@@ -90,6 +90,15 @@ def test_the_mirror_image_counts_half(models):
     assert found.probabilities == pytest.approx([0.5, 0.5], abs=0.01)
 
 
+def test_two_looks_are_the_mean_of_probabilities(models):
+    half = np.concatenate([DARK, DARK + 115], axis=1)[:40]
+    write_tiny_classifier(models)
+    write_tiny_classifier(models, "both", mirror=True)
+    looks = [opsin.classify(one, model="shades") for one in (half, half[:, ::-1].copy())]
+    found = opsin.classify(half, model="both").probabilities
+    assert found == pytest.approx(np.mean([one.probabilities for one in looks], axis=0), abs=1e-3)
+
+
 def test_the_temperature_makes_probabilities_milder_and_no_other_name(models):
     pixels = np.full((40, 40), 150, np.uint8)
     write_tiny_classifier(models)

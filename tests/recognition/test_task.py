@@ -19,6 +19,8 @@ import opsin  # noqa: E402
 from opsin.cli import main  # noqa: E402
 from opsin.errors import DataError, RecipeError  # noqa: E402
 from opsin.interrupt import Stopped  # noqa: E402
+from opsin.models.card import Classify  # noqa: E402
+from opsin.recognition.data import SquareData, crop_of  # noqa: E402
 from opsin.recognition.networks.bilinear import (  # noqa: E402
     SKETCH,
     Bilinear,
@@ -29,6 +31,7 @@ from opsin.recognition.networks.bilinear import (  # noqa: E402
 from opsin.recognition.networks.first import FirstCNN  # noqa: E402
 from opsin.recognition.networks.gender import Faces  # noqa: E402
 from opsin.recognition.objective import Naming, Settings  # noqa: E402
+from opsin.recognition.survey import survey  # noqa: E402
 from opsin.recognition.task import TASK  # noqa: E402
 from opsin.training import run  # noqa: E402
 from opsin.training.recipe import Optimizer, Recipe  # noqa: E402
@@ -204,3 +207,36 @@ def test_each_class_counts_the_same_when_balanced() -> None:
     assert naming._entropy(logits, label) == pytest.approx(float((low + high) / 2))
     naming.settings = Settings()
     assert naming._entropy(logits, label) == pytest.approx(float((3 * low + high) / 4))
+
+
+def test_crops_are_mirrored_only_where_photographs_may_be(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            side = np.repeat(np.uint8([[250] * 40 + [number] * 40]), 80, axis=0)
+            opsin.open(side).save(tmp_path / name / f"{number}.png")
+    picture, seen = survey(tmp_path).pictures[0], {}
+    for mirror in (False, True):
+        chances = map(np.random.default_rng, range(12))
+        crops = [crop_of(picture, 32, SquareData(), Classify(mirror=mirror), c) for c in chances]
+        seen[mirror] = {bool(one[:, :8].mean() > one[:, -8:].mean()) for one in crops}
+    assert seen == {False: {True}, True: {False, True}}
+
+
+def test_pictures_that_are_mixed_have_both_labels(monkeypatch) -> None:
+    class Sure(torch.nn.Module):
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            return torch.log(picture)
+
+    class Quarter:
+        def __init__(self, *_: float) -> None: ...
+        def sample(self) -> float:
+            return 0.25
+
+    monkeypatch.setattr(torch.distributions, "Beta", Quarter)
+    monkeypatch.setattr(torch, "randperm", lambda n, device: torch.arange(n).flip(0))
+    naming = Naming.__new__(Naming)
+    naming.settings = Settings(mixup=1.0)
+    batch = {"picture": torch.eye(2), "label": torch.tensor([0, 1])}
+    loss, _ = naming.loss(Sure(), batch)
+    assert float(loss) == pytest.approx(-0.25 * np.log(0.25) - 0.75 * np.log(0.75))
