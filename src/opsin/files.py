@@ -60,7 +60,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             _settle(file.fileno())
         os.replace(temporary, final)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
         if isinstance(error, OSError):
             raise _save_error(final, error) from error
         raise
@@ -88,7 +88,7 @@ def new_file(path: str | os.PathLike[str], *, parts: Path) -> Iterator[BinaryIO]
     except OSError as error:
         raise _save_error(final, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
 
 
 def read_regular(path: str | os.PathLike[str], *, most: int) -> bytes:
@@ -206,6 +206,15 @@ def _ends(file: BinaryIO) -> tuple[bytes, bytes]:
 
 def _part_name() -> str:
     return f".opsin-{_host()}-{os.getpid()}-{secrets.token_hex(8)}.part"
+
+
+def _discard(temporary: Path) -> None:
+    """Removes a file; what keeps it there, as a disk that may only be read, is no error of its own.
+
+    `clean` removes it later.
+    """
+    with suppress(OSError):
+        temporary.unlink()
 
 
 def _name(temporary: Path, final: Path) -> None:
