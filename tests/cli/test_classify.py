@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import sys
@@ -109,6 +110,8 @@ def test_a_photograph_through_a_pipe(scans: Path, monkeypatch, capsys) -> None:
     [
         (["-", "a.jpg"], "a pipe carries one photograph"),
         (["-", "--csv", "names.csv"], "--csv: not for a pipe"),
+        (["a.jpg", "--csv", ""], "--csv: give the name of a file"),
+        (["a.jpg", "--csv", "-"], "--csv: give the name of a file"),
         (["nowhere.jpg"], "no such file or folder"),
         ([""], "an empty name"),
     ],
@@ -180,3 +183,98 @@ def test_a_damaged_photograph_is_named_if_asked_for(scans: Path, capsys) -> None
     assert main(words) == 1
     assert main([*words, "--damaged"]) == 0
     assert "bright" in capsys.readouterr().out
+
+
+def save(path: Path, light: int = 20) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    opsin.open(np.full((40, 40), light, np.uint8)).save(path)
+    return path
+
+
+def test_two_photographs_of_one_name_are_two_lines(tmp_path: Path, monkeypatch, capsys) -> None:
+    table = tmp_path / "here" / "names.csv"
+    words = ["classify", "a.png", "--model", "shades", "--top", "1", "--csv", str(table)]
+    for folder, light in (("here", 20), ("there", 240)):
+        save(tmp_path / folder / "a.png", light)
+        monkeypatch.chdir(tmp_path / folder)
+        assert main(words) == 0
+    told = {row["input"]: row["name 1"] for row in rows(table)}
+    assert told == {"a.png": "dark", str(tmp_path / "there/a.png"): "bright"}
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert main([*words[:1], "here/../there/a.png", "here", *words[2:]]) == 0
+    assert "2 skipped, in the table already" in capsys.readouterr().err
+
+
+def test_names_that_are_formulas_or_break_lines_are_told_safely(tmp_path: Path, capsys) -> None:
+    names = ["=1+1.png", "-a.png", "@b.png", "c\rd.png", "e\nf.png", 'g",h.png', "\ri.png"]
+    for name in names:
+        save(tmp_path / name)
+    table = tmp_path / "names.csv"
+    words = ["classify", str(tmp_path), "--model", "shades", "--top", "1", "--csv", str(table)]
+    assert main(words) == 0
+    cells = [row["input"] for row in rows(table)]
+    assert sorted(Path(cell).name for cell in cells) == sorted(names)
+    assert not any(cell.startswith(("=", "-", "@", "\r")) for cell in cells)
+    assert b"\nc\rd" not in table.read_bytes()
+    capsys.readouterr()
+    assert main(words) == 0
+    assert f"{len(names)} skipped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [["--model", "other"], ["--model", "shades", "--second-look"]])
+def test_what_was_named_otherwise_needs_another_table(
+    scans: Path, tmp_path: Path, models: Path, more: list[str], capsys
+) -> None:
+    write_tiny_classifier(models, "other", labels=("dark", "bright", "never/at all"))
+    table = tmp_path / "names.csv"
+    words = ["classify", str(scans / "tag.jpg"), "--csv", str(table)]
+    assert main([*words, "--model", "shades"]) == 0
+    before = table.read_bytes()
+    assert main([*words, *more]) == 1
+    told = capsys.readouterr().err
+    assert "names.csv was made otherwise: by shades " in told
+    assert "Choose another name for the table." in told
+    assert table.read_bytes() == before
+
+
+def test_a_table_where_nothing_can_be_written_is_one_sentence(
+    scans: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    """As on a disk that may only be read: nothing is made there, and nothing removed."""
+
+    def refuse(self, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr("opsin.files.os.replace", refuse)
+    words = ["classify", str(scans / "tag.jpg"), "--model", "shades"]
+    assert main([*words, "--csv", str(tmp_path / "names.csv")]) == 1
+    assert "names.csv: no permission to write here" in capsys.readouterr().err
+    assert main([*words, "--csv", str(scans)]) == 1
+    assert "is no file of its own, but a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left")])
+def test_after_a_stop_as_many_are_told_as_are_in_the_table(
+    tmp_path: Path, monkeypatch, capsys, stop: BaseException
+) -> None:
+    from opsin.archive import table as tables
+
+    for number in range(12):
+        save(tmp_path / "in" / f"{number}.png")
+    append, lines = tables._append, []
+
+    def stopping(file, line: bytes) -> None:
+        lines.append(line)
+        if len(lines) == 2 or (len(lines) > 2 and isinstance(stop, OSError)):
+            raise stop
+        append(file, line)
+
+    monkeypatch.setattr(tables, "_append", stopping)
+    path = tmp_path / "names.csv"
+    words = ["classify", str(tmp_path / "in"), "--model", "shades", "--csv", str(path), "--json"]
+    assert main(words) != 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["done"] == len(rows(path)) < 12
+    assert told["left"] == 12 - told["done"]

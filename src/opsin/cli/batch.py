@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -19,7 +19,7 @@ from opsin.archive.result import Result, counts, frame
 from opsin.archive.resume import prepare, to_do
 from opsin.cli import FAILED, STOPPED
 from opsin.cli.screen import print_json, progress_bar
-from opsin.errors import SaveError
+from opsin.errors import OpsinError, SaveError
 from opsin.files import check_writable, shown
 from opsin.interrupt import as_interrupts
 from opsin.work import Work
@@ -37,6 +37,8 @@ class Words:
     """As "colorized"."""
     skipped: Mapping[str, str]
     """Why photographs are skipped, and how that is told."""
+    elsewhere: str = "give another folder with -o"
+    """What helps when the disk is full."""
 
 
 def over(
@@ -58,7 +60,8 @@ def over(
 
     `output` is where the files go, as the user named it; None is beside the photographs. `known`
     is what became of photographs that are no longer in the plan. `on_result` is called with each
-    result when it is there; if it prints them, `is_watched` is False, and no bar is drawn.
+    result when it is there, and keeps it: what it cannot keep counts as not done. If it prints
+    them, `is_watched` is False, and no bar is drawn.
     """
     jobs, unread = planned
     total = len(jobs) + len(unread) + len(known)
@@ -77,19 +80,37 @@ def over(
     known += refused
     for result in known:
         print_failure(result)
+    kept: set[int] = set()
+
+    def keep(result: Result) -> None:
+        if on_result:
+            on_result(result)
+        kept.add(id(result))
+
     with progress(len(todo), words, is_watched=is_watched) as advance:
 
         def take(result: Result) -> None:
             advance(result)
-            if on_result:
-                on_result(result)
+            keep(result)
             if page:
                 page.add(result)
 
         done = run(todo, work, workers=workers, overwrite=overwrite, on_result=take)
+    if on_result and done.stopped:
+        done = _settled(done, keep, kept)
     if page:
         _write(page, known, done)
     finish(known, done, total, words, as_json=as_json)
+
+
+def _settled(done: Run, keep: Callable[[Result], None], kept: Collection[int]) -> Run:
+    """A stopped run with those results alone that are kept; those that nobody has seen yet are kept
+    now, if there is room for them and nobody is in a hurry."""
+    with suppress(KeyboardInterrupt, OpsinError, OSError), as_interrupts():
+        for result in done.results:
+            if id(result) not in kept:
+                keep(result)
+    return replace(done, results=[one for one in done.results if id(one) in kept])
 
 
 def _write(page: Report, known: Sequence[Result], done: Run) -> None:
@@ -168,7 +189,7 @@ def finish(known: Sequence[Result], found: Run, total: int, words: Words, *, as_
     if found.stopped == "full disk":
         print(
             f"opsin: the disk is full; stopped after {finished} of {total}. "
-            f"Make room, or give another folder with -o; the same command again goes on there.",
+            f"Make room, or {words.elsewhere}; the same command again goes on there.",
             file=sys.stderr,
         )
         raise typer.Exit(FAILED)

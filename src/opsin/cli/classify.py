@@ -24,7 +24,10 @@ from opsin.files import shown
 from opsin.recognition.work import Classifying
 
 WORDS: Final = Words(
-    doing="classifying", done="classified", skipped={"in the table": "in the table already"}
+    doing="classifying",
+    done="classified",
+    skipped={"in the table": "in the table already"},
+    elsewhere="copy the table to another disk",
 )
 BAR: Final = 24  # letters that stand for 100 %
 EIGHTHS: Final = " ▏▎▍▌▋▊▉"
@@ -42,7 +45,8 @@ def classify(
         typer.Option(
             "--csv",
             metavar="FILE",
-            help="Write a table; what is in it already is not done again.",
+            help="Write a table, with paths counted from its folder; what is in it is not done "
+            "again. Another model needs another table.",
         ),
     ] = None,
     output: Annotated[
@@ -69,6 +73,8 @@ def classify(
         damaged=damaged,
         device=device,
     )
+    if csv in ("", "-"):
+        raise WrongCallError("--csv: give the name of a file. What is printed is --json.")
     if "-" in paths:
         _pipe(work, paths, csv, as_json=as_json)
         return
@@ -82,10 +88,10 @@ def classify(
         raise WrongCallError("-o goes with --cluster. For a table give --csv FILE.")
     jobs, unread = plan(paths, picture=None)
     known: list[Result] = []
-    with _table(csv, top) or nullcontext() as table:
+    with _table(csv, work) or nullcontext() as table:
         if table is not None:
-            there = [job for job in jobs if str(job.source) in table.known]
-            jobs = [job for job in jobs if str(job.source) not in table.known]
+            there = [job for job in jobs if job.source in table]
+            jobs = [job for job in jobs if job.source not in table]
             known = [Result(str(job.source), "skipped", notes=("in the table",)) for job in there]
 
         def take(result: Result) -> None:
@@ -136,13 +142,14 @@ def _can_show(letters: str) -> bool:
     return True
 
 
-def _table(csv: str | None, top: int) -> Any:
+def _table(csv: str | None, work: Classifying) -> Any:
     if csv is None:
         return None
     from opsin.archive.table import Table
 
-    columns = [f"{word} {rank + 1}" for rank in range(top) for word in ("name", "probability")]
-    return Table(csv, columns)
+    ranks = range(1, work.top + 1)
+    columns = [f"{word} {rank}" for rank in ranks for word in ("name", "probability")]
+    return Table(csv, columns, model=work.told())
 
 
 def _cells(result: Result) -> list[object]:

@@ -31,6 +31,22 @@ class Classifying:
         ]
         labels_of([engine.card for engine in engines])
 
+    def told(self) -> str:
+        """All that the names depend on, in words: the models, the beginning of the hash of each
+        one's file, and whether it looks twice at gray photographs."""
+        from opsin.models.store import find, members
+        from opsin.recognition.pipeline import labels_of, table_of
+
+        cards = [find(name).card for name in members(self.model)]
+        labels_of(cards)
+        words = []
+        for card in cards:
+            own = table_of(card).second_look
+            twice = own if self.second_look is None else self.second_look
+            look = " with a second look" if twice else ""
+            words.append(f"{card.name} {card.sha256[:8]}{look}")
+        return " and ".join(words)
+
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int
     ) -> Made:
