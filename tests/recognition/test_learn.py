@@ -384,3 +384,15 @@ def test_the_temperature_is_that_of_the_strength_that_was_chosen(monkeypatch) ->
     monkeypatch.setattr(head, "STRENGTHS", head.STRENGTHS[::-1])
     again = head.fit(points, labels, np.arange(60))
     assert (again.strength, again.temperature) == (first.strength, first.temperature)
+
+
+def test_a_folder_without_pictures_is_one_sentence(tmp_path: Path, capsys) -> None:
+    (tmp_path / "empty").mkdir()
+    words = ["learn", str(tmp_path / "empty"), "--name", "q", "-o", str(tmp_path)]
+    assert main(words) == 1
+    assert "empty: no picture in it. Name a folder" in capsys.readouterr().err
+    good = str(fill(tmp_path / "set", 3))
+    assert main(["learn", good, "--test", *words[1:]]) == 1
+    assert "empty: no picture in it. Name a folder" in capsys.readouterr().err
+    assert main(["learn", good + "s", *words[2:]]) == 1
+    assert "sets: no such file or folder." in capsys.readouterr().err

@@ -64,6 +64,11 @@ def survey(data: Paths, classes: Sequence[str] = ()) -> Survey:
         if strays := _strays(path):
             skipped.append(f"no pictures: {len(strays)}{few(strays)}")
     chosen = list(sources.chosen(paths, lambda place, why: skipped.append(f"{place}: {why}")))
+    if not any(numbers for _, numbers in chosen):
+        raise DataError(
+            f"{_told(paths)}: no picture in it{few(skipped)}. Name a folder with a folder of "
+            "pictures for each class."
+        )
     listing = look_at_all(chosen, classes=True, workers=cores())
     called = [plain(source.names[number]) for source, numbers in chosen for number in numbers]
     names = tuple(classes) or tuple(sorted(set(listing.class_names)))
