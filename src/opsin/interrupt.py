@@ -7,9 +7,11 @@ batch could not end its step.
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
@@ -19,6 +21,7 @@ SIGNALS: Final = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
     if hasattr(signal, name)
 )
+BUT_KILL: Final = tuple(number for number in SIGNALS if number != signal.SIGTERM)
 
 
 class Stopped(KeyboardInterrupt):  # as KeyboardInterrupt, it is no error
@@ -54,16 +57,28 @@ def as_interrupts() -> Iterator[None]:
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Processes that are started in the block ignore Ctrl-C; their parent decides when they end."""
+def uninterrupted(numbers: Sequence[int] = BUT_KILL) -> Iterator[None]:
+    """Processes that are started in the block ignore these signals; their parent decides when
+    they end. A pool of processes does that by SIGTERM, so that is not among them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, own in before.items():
+            signal.signal(number, own)
+
+
+def leave_to_parent() -> None:
+    """This process ignores all that would stop it; its parent does, and it ends without a word.
+
+    Destructors of native libraries may abort a process whose threads are not done.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    atexit.register(os._exit, 0)
 
 
 @contextmanager

@@ -213,7 +213,8 @@ def test_the_command_stops_politely_and_goes_on(scenes: Path, tmp_path: Path) ->
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in said
+    for word in ("Traceback", "Exception ignored", "terminate called"):
+        assert word not in said
     step = re.search(r"opsin: stopped; step (\d+) of 2000 is saved in", said)
     assert step is not None, said
     assert checkpoint(tmp_path / "run")["step"] == int(step[1]) >= 50

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +244,34 @@ def test_pictures_that_are_mixed_have_both_labels(monkeypatch) -> None:
     batch = {"picture": torch.eye(2), "label": torch.tensor([0, 1])}
     loss, _ = naming.loss(Sure(), batch)
     assert float(loss) == pytest.approx(-0.25 * np.log(0.25) - 0.75 * np.log(0.75))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_whole_group_that_is_stopped_saves_its_step(
+    number: int, pictures: Path, tmp_path: Path
+) -> None:
+    """As a terminal that is closed, or a scheduler, does it; processes that make batches too."""
+    file = tmp_path / "first.toml"
+    file.write_text(
+        'task = "classify"\nname = "mine"\nsteps = 20000\nvalidate_every = 20000\n'
+        'precision = "float32"\n[network]\nkind = "first_cnn"\nsize = 28\n'
+        "[data]\nsize = 28\nvalidation_size = 28\nbatch = 4\n"
+    )
+    words = [sys.executable, "-m", "opsin", "train", str(file), "--data", str(pictures)]
+    words += ["--out", str(tmp_path / "run"), "--workers", "2"]
+    with subprocess.Popen(
+        words, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        losses, limit = tmp_path / "run" / "losses.csv", time.monotonic() + 120
+        while not losses.exists() and time.monotonic() < limit and process.poll() is None:
+            time.sleep(0.05)
+        os.killpg(process.pid, number)
+        _, said = process.communicate(timeout=100)
+    assert process.returncode == 130, said
+    last = said.strip().splitlines()[-1]
+    step = re.fullmatch(r"opsin: stopped; step (\d+) of 20000 is saved in .*", last)
+    assert step is not None, said
+    saved = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    assert saved["step"] == int(step[1])
+    for word in ("Traceback", "Exception ignored", "terminate called"):
+        assert word not in said

@@ -168,7 +168,8 @@ def look_at_all(
     looks: list[Look] = []
     labels: list[NDArray[np.int32]] = []
     # Spawned, not forked: libvips and torch have threads. Its processes start with the first task.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    with uninterrupted():  # Python's process that counts its locks starts here
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
         for done, (source, chosen) in enumerate(found):
             wanted = [source.pictures[index] for index in chosen]

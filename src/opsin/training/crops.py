@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from opsin.errors import DataError, RecipeError
 from opsin.formats import small
 from opsin.formats.vips import vips
+from opsin.interrupt import leave_to_parent
 from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture, read
 from opsin.training.loop import Batch
@@ -111,6 +112,8 @@ class Crops(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
         start, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        if worker:  # torch has just given SIGTERM, which a whole group gets, a handler that dies
+            leave_to_parent()
         torch.set_num_threads(1)
         for number in range(self.first + start, self.last, step):
             yield self.batch(number)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from copy import deepcopy
 from dataclasses import dataclass, field
 from math import cos, pi
@@ -26,7 +26,7 @@ from torch.optim import AdamW, Optimizer
 
 from opsin.errors import DataError
 from opsin.files import whole_file
-from opsin.interrupt import Stopped, asked_to_stop, uninterrupted
+from opsin.interrupt import SIGNALS, Stopped, asked_to_stop, uninterrupted
 from opsin.training.checkpoint import read_state
 from opsin.training.recipe import Optimizer as Schedule
 from opsin.training.recipe import Recipe
@@ -173,9 +173,9 @@ def train(
         if state.step > log.last_validation and _is_due(state.step, recipe):
             log.validation(state.step, state.average)  # a stop came in between
     checkpoint, saved = out / "checkpoint.pt", time.monotonic()
-    with uninterrupted():
+    with uninterrupted(SIGNALS):
         batches = iter(batches)  # its processes start here
-    with asked_to_stop(on_message) as asked:
+    with asked_to_stop(on_message) as asked, closing(_Workers(batches)):
         for batch in batches:
             state.step += 1
             losses = _one_step(recipe, objective, state, batch)
@@ -195,6 +195,19 @@ def train(
                 log.validation(state.step, state.average)
             if state.step >= recipe.steps:
                 break
+
+
+class _Workers:
+    """The processes that make batches, if there are any: they end when they are told to."""
+
+    def __init__(self, batches: Any) -> None:
+        self._batches = batches
+
+    def close(self) -> None:
+        if end := getattr(self._batches, "_shutdown_workers", None):
+            end()
+            for worker in self._batches._workers:
+                worker.kill()  # one that waits for a disk hears of nothing else
 
 
 def _is_due(step: int, recipe: Recipe) -> bool:
