@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from opsin.errors import DataError, RecipeError  # noqa: E402
 from opsin.interrupt import Stopped  # noqa: E402
 from opsin.models.card import Classify  # noqa: E402
 from opsin.recognition.data import SquareData, crop_of  # noqa: E402
+from opsin.recognition.networks import bilinear, gender  # noqa: E402
 from opsin.recognition.networks.bilinear import (  # noqa: E402
     SKETCH,
     Bilinear,
@@ -34,6 +37,7 @@ from opsin.recognition.networks.bilinear import (  # noqa: E402
 )
 from opsin.recognition.networks.first import FirstCNN  # noqa: E402
 from opsin.recognition.networks.gender import Faces  # noqa: E402
+from opsin.recognition.networks.pretrained import Pretrained  # noqa: E402
 from opsin.recognition.objective import Naming, Settings  # noqa: E402
 from opsin.recognition.survey import survey  # noqa: E402
 from opsin.recognition.task import TASK  # noqa: E402
@@ -154,6 +158,8 @@ def test_networks_have_the_sizes_that_are_told() -> None:
     def count(network: torch.nn.Module) -> int:
         return sum(parameter.numel() for parameter in network.parameters())
 
+    assert "full      1,310,794" in gender.__doc__
+    assert "small        73,186" in gender.__doc__
     assert count(Faces(2)) == 1_310_794
     assert count(Faces(2, variant="small")) == 73_186
     assert count(FirstCNN(10)) == 421_642
@@ -192,8 +198,6 @@ def test_frozen_extractors_stay_and_others_learn_at_their_share() -> None:
     frozen = Bilinear(2, pooling="average", frozen=True)
     assert not any(p.requires_grad for p in frozen.extractors.parameters())
     assert all(p.requires_grad for p in frozen.last.parameters())
-    from types import SimpleNamespace
-
     seen = []
     stepper = SimpleNamespace(device="cpu", adamw=lambda groups: seen.append(groups))
     Naming(Bilinear(2, narrow=4), Settings(extractor_rate=0.1), stepper)
@@ -275,3 +279,61 @@ def test_a_whole_group_that_is_stopped_saves_its_step(
     assert saved["step"] == int(step[1])
     for word in ("Traceback", "Exception ignored", "terminate called"):
         assert word not in said
+
+
+def test_the_pretrained_layers_of_both_kinds_learn_at_their_share() -> None:
+    seen: list[Any] = []
+    stepper = SimpleNamespace(device="cpu", adamw=lambda groups: seen.append(groups))
+    network = Pretrained(2, backbone="lite0")
+    Naming(network, Settings(extractor_rate=0.1), stepper)
+    [(others, (pretrained, share))] = seen
+    assert share == 0.1
+    assert {id(one) for one in pretrained} == {id(one) for one in network.extractor.parameters()}
+    assert len(others[0]) == 2
+
+
+def test_both_of_two_extractors_are_used(monkeypatch) -> None:
+    class Constant(torch.nn.Module):
+        channels = 2
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.value = float(name)
+
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            return torch.full((1, 2, 1, 1), self.value)
+
+    monkeypatch.setattr(bilinear, "make_extractor", Constant)
+    monkeypatch.setattr(bilinear, "normalized", lambda pooled: pooled)
+    network = Bilinear(2, extractors=("2", "3"), narrow=0)
+    network.last = torch.nn.Identity()
+    assert network(torch.zeros(1, 3, 8, 8)).tolist() == [[6.0] * 4]
+
+
+def test_gray_to_train_on_is_that_of_the_answers(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            green = np.zeros((40, 40, 3), np.uint8) + np.uint8([0, 255, 0])
+            opsin.open(green).save(tmp_path / name / f"{number}.png")
+    picture = survey(tmp_path).pictures[0]
+    system = TASK.system({"kind": "first_cnn", "classes": ["a", "b"]})
+    chance = np.random.default_rng(0)
+    seen = system.crop(picture, 28, chance, settings=SquareData(), whole=False)["picture"]
+    assert seen.mean() == pytest.approx(0.587, abs=0.01)
+
+
+@pytest.mark.parametrize("counts", [(1, 1), (2, 1)])
+def test_too_few_pictures_of_a_class_are_told_before_training(
+    pictures: Path, tmp_path: Path, counts: tuple[int, int]
+) -> None:
+    for name, count in zip(("cat", "cup"), counts, strict=True):
+        (tmp_path / "few" / name).mkdir(parents=True)
+        for number in range(count):
+            source = pictures / name / f"{7 * number}.jpg"
+            shutil.copy(source, tmp_path / "few" / name / source.name)
+    with pytest.raises(
+        DataError, match=r"the class '(cat|cup)' has . to train on and . to validate"
+    ):
+        train(recipe("first"), tmp_path / "few", tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 from torch import nn
 
 from opsin.errors import DataError, RecipeError
+from opsin.files import shown
 from opsin.models.card import Card, Classify, Input, Output, Text, Word
 from opsin.recognition.data import SquareData, crop_of
 from opsin.recognition.networks.bilinear import Bilinear
@@ -30,10 +32,18 @@ from opsin.recognition.objective import Held, Naming, Settings
 from opsin.recognition.pipeline import LUMA
 from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture, classes_of
-from opsin.training.crops import Example
+from opsin.training.crops import Example, known_labels
 from opsin.training.loop import Stepper
 from opsin.training.recipe import Decay, PartialShare, Pixels, Recipe
 from opsin.training.task import Labels, System, Task, card_for
+
+LEAST: Final = 2  # pictures of a class to train on; another is held back
+
+
+def numbered(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64]:
+    """The classes' numbers of the pictures that are of one."""
+    found = known_labels(listing, classes)
+    return found[found >= 0]
 
 
 class ClassSystem(System, frozen=True, kw_only=True):
@@ -72,6 +82,19 @@ class ClassSystem(System, frozen=True, kw_only=True):
 
     def class_names(self) -> tuple[str, ...]:
         return self.classes
+
+    def check_pictures(self, training: Listing, held: Listing) -> None:
+        counts, others = (
+            np.bincount(numbered(one, self.classes), minlength=len(self.classes)).tolist()
+            for one in (training, held)
+        )
+        for name, count, other in zip(self.classes, counts, others, strict=True):
+            if count < LEAST:
+                raise DataError(
+                    f"too few pictures: the class '{shown(name)}' has {count} to train on and "
+                    f"{other} to validate on; {LEAST} to train on are the least. Add some, or "
+                    "leave the class out."
+                )
 
     def crop(
         self,

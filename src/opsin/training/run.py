@@ -65,6 +65,7 @@ def train(
     listing, held = pictures(
         recipe, settings, data, validation, on_message, classes=bool(system.class_names())
     )
+    system.check_pictures(listing, held)
     on_message(describe(listing))
 
     cache = system.cache(settings, listing, recipe.seed)

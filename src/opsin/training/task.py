@@ -136,6 +136,9 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """The classes that it learns to tell apart: names of the folders that pictures lie in."""
         return ()
 
+    def check_pictures(self, training: Listing, held: Listing) -> None:
+        """Refuses too few pictures to train on, by a `DataError`."""
+
     def crop(
         self, picture: Picture, size: int, rng: np.random.Generator, *, settings: Any, whole: bool
     ) -> Example:

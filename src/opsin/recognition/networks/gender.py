@@ -7,8 +7,8 @@ takes steps of 2, and the face comes in gray, so that black-and-white photograph
 case.
 
              parameters    convolutions    multiplications, 96 pixels
-    full      1,306,370    8               83 million
-    small        72,910    7               18 million
+    full      1,310,794    8               83 million
+    small        73,186    7               18 million
 
 Letters: B pictures, S the side of the square, C channels.
 """
