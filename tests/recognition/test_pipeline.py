@@ -161,6 +161,23 @@ def test_cards_that_fit_no_classifier_are_refused(tmp_path, change, message):
         write_tiny_classifier(tmp_path, **change)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("size = 32", "size = 64", r"`size` must be 32, the side of its input"),
+        ("sRGB, 0 to 1", "sRGB, 0 to 255", r"`unit` of `picture` must be 'sRGB, 0 to 1'"),
+        ("multiple = 1", "multiple = 32", r"`multiple` must be 1 or left out"),
+        ("[1, 3, 32, 32]", "[1, 3, 32, 64]", r"of the shape \[1, 3, S, S\]"),
+    ],
+)
+def test_a_card_that_says_what_nobody_does_is_refused(models, before, after, message):
+    path = write_tiny_classifier(models)
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+    with pytest.raises(ModelError, match=message):
+        opsin.classify(DARK, model="shades")
+
+
 def test_task_and_table_go_together(models):
     path = write_tiny_classifier(models)
     path.write_text(path.read_text().replace('task = "classify"', 'task = "brightness"'))

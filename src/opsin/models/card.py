@@ -272,6 +272,7 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
     return card
 
 
+PICTURE_UNIT: Final = "sRGB, 0 to 1"  # of what a classifier sees
 LEAST_SIZE: Final = 32  # of what a colorizer sees
 SHAPES: Final = {
     "light": '[1, 1, "H", "W"]',
@@ -307,6 +308,13 @@ def _no_classifier(card: Card) -> str:
         return "`labels` must be two or more names, each another"
     if card.input_names() != ("picture",) or not _is_square(card.inputs[0].shape):
         return "`inputs` must be one, `picture`, of the shape [1, 3, S, S] or [1, 1, S, S]"
+    picture = card.inputs[0]
+    if card.size != picture.shape[2]:
+        return f"`size` must be {picture.shape[2]}, the side of its input"
+    if picture.unit != PICTURE_UNIT:
+        return f"the `unit` of `picture` must be '{PICTURE_UNIT}': it is given nothing else"
+    if card.multiple != 1:
+        return "`multiple` must be 1 or left out: a classifier sees one size"
     if card.outputs[0].shape != (1, len(card.labels)):
         return f"the first of `outputs` must have the shape [1, {len(card.labels)}]"
     return ""
