@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -17,7 +18,8 @@ import opsin  # noqa: E402
 from opsin.cli import main  # noqa: E402
 from opsin.errors import DataError, ExtraMissingError, ModelError  # noqa: E402
 from opsin.models.store import find  # noqa: E402
-from opsin.recognition.pretrained import KERAS, get, labels  # noqa: E402
+from opsin.recognition.networks.bilinear import TimmExtractor  # noqa: E402
+from opsin.recognition.pretrained import KERAS, Normalized, get, labels  # noqa: E402
 
 
 class Stub(torch.nn.Module):
@@ -77,6 +79,32 @@ def test_a_network_of_timm_is_a_model_with_its_license(models: Path, timm, capsy
     bright, dark = (np.full((60, 60), light, np.uint8) for light in (230, 20))
     assert opsin.classify(bright, model=card.name).name == labels()[7]
     assert opsin.classify(dark, model=card.name).name == labels()[3]
+
+
+def test_the_command_at_the_end_works_as_it_stands(timm, models, tmp_path: Path, capsys) -> None:
+    assert main(["models", "get", "timm:resnet50", "-o", str(tmp_path / "a b")]) == 0
+    *_, called = shlex.split(capsys.readouterr().out)
+    assert find(called).card.name == "resnet50"
+
+
+def test_mean_and_std_are_each_what_they_are_called() -> None:
+    class Map(torch.nn.Module):
+        def forward_features(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+        def forward_head(self, x: torch.Tensor, pre_logits: bool = False) -> torch.Tensor:
+            return x
+
+    gray = torch.full((1, 3, 1, 1), 0.75)
+    found, _ = Normalized(Map(), (0.5, 0.25, 0.75), (0.25, 0.5, 0.125))(gray)
+    assert found.flatten().tolist() == [1, 1, 0]
+
+
+def test_an_extractor_of_timm_sees_what_timm_was_trained_on(timm) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stub, "num_features", 3, raising=False)
+        found = TimmExtractor("resnet50")(torch.full((1, 3, 48, 48), 0.5))
+    assert found.mean().item() == 0
 
 
 def test_weights_of_a_file_are_not_fetched(models: Path, timm, tmp_path: Path) -> None:

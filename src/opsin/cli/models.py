@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -123,7 +124,10 @@ def get(
     model = make(network, called=name, weights=weights, to=output, small=small)
     card = model.card
     print(f"{card.name}: in {shown(model.path.parent)}, {model.path.stat().st_size / 1e6:.1f} MB.")
-    print(f"License: {shown(card.license)}. Use it with: opsin classify PHOTO --model {card.name}")
+    called = card.name  # it is known by that only in one's own folder
+    if output is not None:
+        called = shlex.quote(shown(model.path.with_name(f"{card.name}.toml")))
+    print(f"License: {shown(card.license)}. Use it with: opsin classify PHOTO --model {called}")
 
 
 @models.command()
