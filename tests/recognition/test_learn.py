@@ -396,3 +396,52 @@ def test_a_folder_without_pictures_is_one_sentence(tmp_path: Path, capsys) -> No
     assert "empty: no picture in it. Name a folder" in capsys.readouterr().err
     assert main(["learn", good + "s", *words[2:]]) == 1
     assert "sets: no such file or folder." in capsys.readouterr().err
+
+
+def learn_wrongly(folder: Path, *more: str) -> int:
+    return main(["learn", str(folder), *more])
+
+
+def test_what_cannot_become_a_model_is_told_before_anything_is_learned(
+    tmp_path: Path, capsys, monkeypatch
+) -> None:
+    folder = fill(tmp_path / "set", 3)
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("something was learned")
+
+    monkeypatch.setattr("opsin.recognition.learn.features_of", never)
+    (tmp_path / "file").write_text("in its place")
+    for words, said in (
+        (["--name", "default"], "opsin itself has a model 'default'. Take another --name."),
+        (["--name", "imagenet"], "opsin itself has a model 'imagenet'."),
+        (["--name", "imagenet/all"], "The folder is named with -o."),
+        (["--name", "mine", "-o", str(tmp_path / "file")], "cannot make files in this folder"),
+    ):
+        assert learn_wrongly(folder, *words) == 1
+        assert said in capsys.readouterr().err
+    assert learn_wrongly(folder, "--name", "mine", "--seed", "9" * 20) == 2
+    (folder / "cat").rename(folder / "two\nlines")
+    assert learn_wrongly(folder, "--name", "mine", "-o", str(tmp_path / "out")) == 1
+    assert "its name must be one line of text" in capsys.readouterr().err
+    os.rename(folder / "two\nlines", os.fsencode(folder) + b"/caf\xe9")
+    assert learn_wrongly(folder, "--name", "mine", "-o", str(tmp_path / "out")) == 1
+    assert "its name must be one line of text" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_a_place_for_what_is_kept_it_goes_on_and_says_so(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
+    (tmp_path / "file").write_text("in its place")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    words = ["learn", str(fill(tmp_path / "set")), "--name", "mine", "-o", str(tmp_path / "out")]
+    assert main([*words, "--no-gray", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err.count("going on without what was kept") == 1
+    assert json.loads(out)["gray_accuracy"] is None
+
+
+def test_the_one_class_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"one class \(cat\)"):
+        survey(fill(tmp_path / "set", 3, ("cat",)))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from opsin.cli.options import Json
+from opsin.cli.options import SEEDS, Json
 from opsin.cli.screen import counting, print_json
 from opsin.defaults import CLASSIFIER
 from opsin.files import shown
@@ -20,7 +20,7 @@ def learn(
         list[Path],
         typer.Argument(metavar="DIR...", help="A folder with a folder for each class; or a tar."),
     ],
-    name: Annotated[str, typer.Option(help="What to call the model.")],
+    name: Annotated[str, typer.Option(help="What to call the model, in lower case.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where the model is written.")
     ] = Path(),
@@ -33,7 +33,7 @@ def learn(
         bool, typer.Option("--gray/--no-gray", help="Also learn from the pictures made gray.")
     ] = True,
     license: Annotated[str, typer.Option(help="Of the model, for its card.")] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Which pictures are held back.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=SEEDS, help="Which pictures are held back.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Writes NAME.onnx, its card NAME.toml, and NAME.html, a page of how good it is and what it

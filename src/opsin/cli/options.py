@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -47,6 +47,8 @@ SecondLook: TypeAlias = Annotated[
         help="Look at gray photographs also in color, which takes longer. [default: the model's]",
     ),
 ]
+SEEDS: Final = 2**32 - 1
+"""The largest seed; scikit-learn takes no larger one."""
 Quality: TypeAlias = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")]
 Overwrite: TypeAlias = Annotated[
     bool, typer.Option("--overwrite", help="Also do what is done already.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opsin.cli.options import Json
+from opsin.cli.options import SEEDS, Json
 from opsin.cli.screen import print_json, progress_bar
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def pack(
             help="Draw splits, as train=0.8,val=0.1,test=0.1. [default: as in the sources]",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=SEEDS, help="Of the draw.")] = 1,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the .tar if it exists.")
     ] = False,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -115,7 +115,7 @@ class _Kept:
 
     def write(self, new: dict[str, Floats]) -> None:
         rows = [(key, value.astype(np.float16).tobytes()) for key, value in new.items()]
-        with self._database:
+        with suppress(sqlite3.Error), self._database:  # a full or forbidden disk keeps none
             self._database.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", rows)
 
 

@@ -9,7 +9,7 @@ Old photographs are gray. So half of what is learned from is gray, and the model
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,11 +17,11 @@ from typing import Any, Final
 import numpy as np
 
 from opsin.defaults import CLASSIFIER
-from opsin.errors import DataError, ModelError
-from opsin.files import shown
-from opsin.models.card import NAME, WORDS, CardFigure
+from opsin.errors import DataError, ModelError, SaveError
+from opsin.files import cache_folder, check_writable, shown
+from opsin.models.card import LINE, NAME, WORDS, CardFigure
 from opsin.models.engine import load_engine
-from opsin.models.store import find, refuse_existing
+from opsin.models.store import PACKAGED, find, refuse_existing, staging
 from opsin.recognition import head as heads
 from opsin.recognition import transplant
 from opsin.recognition.features import check_base, features_of
@@ -123,13 +123,23 @@ def learn(
     before any work, a model that exists is a `ModelError`.
     """
     if not re.search(NAME, name) or len(name) > MOST_LETTERS:
-        raise ModelError(f"a model cannot be called '{shown(name)}': {WORDS[NAME]}.")
+        raise ModelError(
+            f"a model cannot be called '{shown(name)}': a name is {WORDS[NAME]}. The folder is "
+            "named with -o."
+        )
+    if name == "default" or (PACKAGED / f"{name}.toml").exists():
+        raise ModelError(f"opsin itself has a model '{name}'. Take another --name.")
     folder = Path(folder)
     files = [f"{name}.onnx", f"{name}.html", f"{name}.toml"]
     refuse_existing(folder, files, advice="Take another --name, or remove it.")
     model = find(base)
     check_base(model.card)
     found = survey(data)
+    _check_labels(found.classes)
+    with staging(folder):
+        pass  # so that a folder that cannot be written to is told before anything is learned
+    if trouble := _no_cache():
+        on_step(f"going on without what was kept: {trouble}")
     on_step(f"{len(found.pictures)} pictures of {len(found.classes)} classes")
     paths = listed(test)
     parts = (found, survey(paths, found.classes)) if paths else held_back(found, seed=seed)
@@ -187,3 +197,22 @@ def learn(
     html = page(lesson, engine, title=name).encode()
     path = transplant.write(card, network, {f"{name}.html": html}, folder)
     return Learned(path, folder / f"{name}.html", lesson)
+
+
+def _check_labels(classes: Sequence[str]) -> None:
+    for name in classes:
+        if not re.search(LINE, name):
+            raise DataError(
+                f"a class cannot be called '{shown(name)}': its name must be {WORDS[LINE]}. "
+                "Rename its folder."
+            )
+
+
+def _no_cache() -> str:
+    """Why nothing can be kept, if so."""
+    try:
+        for name in ("looks", "features"):
+            check_writable(cache_folder(name))
+    except SaveError as error:
+        return str(error)
+    return ""

@@ -16,7 +16,7 @@ from opsin.machine import cores
 from opsin.sets import sources
 from opsin.sets.listing import look_at_all
 from opsin.sets.sources import Paths, Picture
-from opsin.sets.splits import plain, split_of
+from opsin.sets.splits import first_folder, plain, split_of
 from opsin.sets.walk import is_picture
 
 Labels: TypeAlias = NDArray[np.int64]
@@ -73,6 +73,7 @@ def survey(data: Paths, classes: Sequence[str] = ()) -> Survey:
     called = [plain(source.names[number]) for source, numbers in chosen for number in numbers]
     names = tuple(classes) or tuple(sorted(set(listing.class_names)))
     if len(names) < 2:
+        names = names or tuple(sorted({first_folder(name) for name in called} - {""}))[:1]
         raise DataError(
             f"{_told(paths)}: {'one class' if names else 'no classes'}{few(names)}. Put the "
             "pictures of each class into a folder of its own, two folders or more."
@@ -173,9 +174,10 @@ def _check_counts(found: Survey, paths: Sequence[Path]) -> None:
     counts = np.bincount(found.labels, minlength=len(found.classes))
     for name, count in zip(found.classes, counts, strict=True):
         if count < LEAST:
+            pictures = "picture" if count == 1 else "pictures"
             raise DataError(
-                f"{_told(paths)}: the class '{shown(name)}' has {count} pictures that can be read, "
-                f"and {LEAST} are the least. Add some, or take its folder away."
+                f"{_told(paths)}: the class '{shown(name)}' has {count} {pictures} that can be "
+                f"read, and {LEAST} are the least. Add some, or take its folder away."
             )
     if counts.max() > UNEVEN * counts.min():
         most, least = (found.classes[int(n)] for n in (counts.argmax(), counts.argmin()))

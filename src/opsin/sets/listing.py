@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from importlib import resources
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
-from opsin.errors import DataError, PhotoError
+from opsin.errors import DataError, PhotoError, SaveError
 from opsin.files import cache_folder, few, plain_text, write_atomically
 from opsin.formats import small
 from opsin.formats.vips import vips
@@ -227,7 +228,8 @@ def _cached_looks(path: Path, pictures: Sequence[Picture], pool: ProcessPoolExec
             for index, one in zip(new, seen, strict=True):
                 known[keys[index]] = one
         finally:  # so that a stop loses no look
-            write_atomically(file, msgspec.json.encode(known))
+            with suppress(SaveError):  # where none can be kept, they are done again
+                write_atomically(file, msgspec.json.encode(known))
     return [known[key] for key in keys]
 
 
