@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
+from opsin.cli import main
 from opsin.errors import DataError
 from opsin.sets import listing as shards
 from opsin.sets.listing import difference_hash, list_pictures, look
@@ -271,3 +272,17 @@ def test_every_kind_that_is_read_is_learned_from(tmp_path, suffix):
     listing = list_pictures([tmp_path / "set"])
     assert (len(listing.pictures), listing.short_side.tolist()) == (1, [512])
     assert listing.chroma[0] > 5
+
+
+@pytest.mark.parametrize("more", [0, 100])
+def test_a_tar_that_is_cut_off_is_told(
+    tmp_path: Path, coffee: np.ndarray, more: int, capsys
+) -> None:
+    tar = write_tar(tmp_path / "s.tar", {f"{n}.jpg": jpeg(coffee) for n in range(3)})
+    assert list_pictures([tar]).unreadable == ()
+    with tarfile.open(tar) as archive:
+        last = archive.getmembers()[-1].offset
+    tar.write_bytes(tar.read_bytes()[: last + more])
+    assert list_pictures([tar]).unreadable == (str(tar),)
+    assert main(["evaluate", "colorize", str(tar), "--limit", "1"]) == 1
+    assert "s.tar: this tar is cut off or damaged after 2 pictures." in capsys.readouterr().err

@@ -7,6 +7,7 @@ and never unpacked. `SET:SPLIT` means one split of a set; see `splits`.
 from __future__ import annotations
 
 import os
+import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -66,9 +67,9 @@ def sources(path: Path, on_skip: OnSkip) -> Iterable[Source]:
     if path.is_dir():
         yield from _folder(path, on_skip)
         for tar in sorted(path.glob("*.tar")):
-            yield _tar(tar)
+            yield _tar(tar, on_skip)
     elif path.suffix.lower() == ".tar" and path.is_file():
-        yield _tar(path)
+        yield _tar(path, on_skip)
     elif path.exists():
         yield Source(path, path.stem, [_picture(path)], [path.name])
     else:
@@ -127,7 +128,7 @@ def _changed(status: os.stat_result) -> int:
     return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _tar(path: Path) -> Source:
+def _tar(path: Path, on_skip: OnSkip) -> Source:
     told = None
     pictures = []
     with splits.open_tar(path) as archive:
@@ -138,6 +139,17 @@ def _tar(path: Path) -> Source:
                 pictures.append(Picture(str(path), member.offset_data, size, member.name, changed))
             elif splits.plain(member.name) == splits.FILE:
                 told = splits.read_member(archive, member, path)
+        is_whole = _ends_as_it_must(path, archive.offset)
+    if not is_whole:
+        on_skip(path, f"this tar is cut off or damaged after {len(pictures)} pictures.")
     # SET-000.tar, SET-001.tar ... are one set
     group = path.stem.rstrip("0123456789").rstrip("-_") or path.stem
     return Source(path, group, pictures, [picture.name for picture in pictures], told)
+
+
+def _ends_as_it_must(path: Path, offset: int) -> bool:
+    """Whether an empty block ends the tar where its reader stopped: that also stops, without a
+    word, at the end of the file and at what is no head of a member."""
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
