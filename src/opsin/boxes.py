@@ -1,0 +1,134 @@
+"""Boxes around things in pictures: areas, overlap, the best of many, and what turning does to them.
+
+Boxes are (N, 4) float32: x1, y1, x2, y2 in pixels, with (0, 0) at the picture's upper left corner
+and (width, height) at its lower right one. Points are (..., 2): x, y on the same scale. A box
+whose second corner is not below and right of the first has no area.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float32]
+
+QUARTERS: Final = (0, 90, 180, 270)
+"""Degrees that a picture may be turned by, clockwise."""
+
+
+def as_boxes(boxes: Any) -> Floats:
+    """Anything like boxes as (N, 4) float32; another shape is a `ValueError`.
+
+    >>> as_boxes([]).shape
+    (0, 4)
+    """
+    found = np.asarray(boxes, np.float32)
+    if found.size == 0:
+        return np.zeros((0, 4), np.float32)
+    if found.ndim != 2 or found.shape[1] != 4:
+        hint = " For one box, pass boxes[None]." if found.shape == (4,) else ""
+        raise ValueError(f"boxes must have shape (N, 4), got {found.shape}.{hint}")
+    return found
+
+
+def area(boxes: Any) -> Floats:
+    """(N,) square pixels.
+
+    >>> area([[0, 0, 2, 3], [5, 5, 4, 9]]).tolist()
+    [6.0, 0.0]
+    """
+    sides = _sides(as_boxes(boxes))
+    return np.asarray(sides[:, 0] * sides[:, 1], np.float32)
+
+
+def iou(boxes: Any, others: Any) -> Floats:
+    """(N, M): what each two share of what both cover together (Jaccard), from 0 to 1.
+
+    >>> iou([[0, 0, 2, 2]], [[0, 0, 2, 2], [1, 0, 3, 2], [2, 2, 4, 4]]).round(3).tolist()
+    [[1.0, 0.333, 0.0]]
+    """
+    boxes, others = as_boxes(boxes), as_boxes(others)
+    first = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    last = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    sides = np.maximum(last - first, 0)
+    shared = sides[..., 0] * sides[..., 1]
+    covered = area(boxes)[:, None] + area(others)[None] - shared
+    found = np.divide(shared, covered, out=np.zeros_like(shared), where=covered > 0)
+    return np.asarray(found, np.float32)
+
+
+def nms(boxes: Any, scores: Any, *, most: float = 0.3) -> NDArray[np.intp]:
+    """Which boxes to keep, the best first: none of them shares more than `most` with a better one.
+
+    Greedy non-maximum suppression. `scores` are (N,); of equal ones the earlier is the better.
+
+    >>> nms([[0, 0, 9, 9], [0, 0, 9, 8], [20, 0, 29, 9]], [0.5, 0.9, 0.7]).tolist()
+    [1, 2]
+    """
+    boxes, scores = as_boxes(boxes), np.asarray(scores, np.float32)
+    if scores.shape != (len(boxes),):
+        raise ValueError(f"{len(boxes)} boxes need as many scores, got shape {scores.shape}.")
+    left = np.argsort(-scores, kind="stable")
+    kept = []
+    while left.size:  # a row of overlaps at a time: a crowd's whole matrix would be large
+        best, left = left[0], left[1:]
+        kept.append(best)
+        left = left[iou(boxes[best][None], boxes[left])[0] <= most]
+    return np.array(kept, np.intp)
+
+
+def clip(boxes: Any, height: float, width: float) -> Floats:
+    """The part of each box that lies in a picture of that size; of those outside, nothing.
+
+    >>> clip([[-5, 2, 8, 99]], 10, 6).tolist()
+    [[0.0, 2.0, 6.0, 10.0]]
+    """
+    most = np.array([width, height, width, height], np.float32)
+    return np.asarray(np.clip(as_boxes(boxes), 0, most), np.float32)
+
+
+def scale(boxes: Any, x: float, y: float | None = None) -> Floats:
+    """The boxes in a picture that is `x` times as wide and `y` times as high (`x` if not given).
+
+    >>> scale([[1, 2, 3, 4]], 2).tolist(), scale([[1, 2, 3, 4]], 1, 10).tolist()
+    ([[2.0, 4.0, 6.0, 8.0]], [[1.0, 20.0, 3.0, 40.0]])
+    """
+    y = x if y is None else y
+    return np.asarray(as_boxes(boxes) * np.array([x, y, x, y], np.float32), np.float32)
+
+
+def turn(boxes: Any, degrees: int, height: float, width: float) -> Floats:
+    """The boxes once their picture, of that size before, is turned clockwise by 90, 180 or 270.
+
+    >>> turn([[0, 0, 2, 1]], 90, height=10, width=20).tolist()
+    [[9.0, 0.0, 10.0, 2.0]]
+    """
+    corners = turn_points(as_boxes(boxes).reshape(-1, 2, 2), degrees, height, width)
+    ordered = np.sort(corners, axis=1) if degrees % 360 else corners
+    return np.asarray(ordered.reshape(-1, 4), np.float32)
+
+
+def turn_points(points: Any, degrees: int, height: float, width: float) -> Floats:
+    """Points (..., 2) once their picture, of that size before, is turned clockwise.
+
+    >>> turn_points([[0.0, 0.0]], 90, height=10, width=20).tolist()
+    [[10.0, 0.0]]
+    """
+    points = np.asarray(points, np.float32)
+    x, y = points[..., 0], points[..., 1]
+    turned = {
+        0: (x, y),
+        90: (height - y, x),
+        180: (width - x, height - y),
+        270: (y, width - x),
+    }
+    if degrees not in turned:
+        raise ValueError(f"degrees must be one of {', '.join(map(str, QUARTERS))}, got {degrees}.")
+    return np.stack(turned[degrees], axis=-1).astype(np.float32)
+
+
+def _sides(boxes: Floats) -> Floats:
+    """(N, 2): widths and heights, none below 0."""
+    return np.asarray(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), np.float32)
