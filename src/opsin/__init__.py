@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         TruncatedPhotoError,
         WrongCallError,
     )
+    from opsin.faces.pipeline import find_faces
     from opsin.photo import Photo, open
     from opsin.recognition.pipeline import classify
 
@@ -47,6 +48,7 @@ __all__ = [
     "classify",
     "colorize",
     "confidence",
+    "find_faces",
     "open",
 ]
 
@@ -58,6 +60,7 @@ _HOMES = {
     "classify": "opsin.recognition.pipeline",
     "colorize": "opsin.colorization.pipeline",
     "confidence": "opsin.colorization.pipeline",
+    "find_faces": "opsin.faces.pipeline",
 }
 
 

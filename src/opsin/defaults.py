@@ -27,3 +27,12 @@ CLASSIFIER: Final = "imagenet"
 
 TOP: Final = 5
 """How many names are told, the likeliest."""
+
+FINDER: Final = "yunet"
+"""The model that finds faces."""
+
+MIN_FACE: Final = 20
+"""Pixels of the photograph: narrower faces are not looked for."""
+
+CROP_MARGIN: Final = 0.3
+"""What a crop shows around a face on each side, as a share of the face's longer side."""

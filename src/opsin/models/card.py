@@ -42,6 +42,12 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     mirror = false                      # true: the mean with the answer to the mirror image
     second_look = false                 # true: of gray ones the mean with that to them in color
 
+    [faces]                             # what only this task needs; `size` is that of a tile
+    threshold = 0.6                     # the least score of a face, from 0 to 1
+    overlap = 0.3                       # two boxes that share more are one face
+    smallest = 15.0                     # pixels of a face, as the network sees it, that it finds
+    largest = 300.0
+
     [[figures]]
     name = "CIEDE2000, eval-diverse"
     value = 11.8
@@ -153,6 +159,14 @@ class Classify(_Table, frozen=True, kw_only=True):
     """Of a gray photograph they are the mean of those of it and of it in color."""
 
 
+class FaceTable(_Table, frozen=True, kw_only=True):
+    threshold: Annotated[float, Meta(ge=0.01, le=1)]
+    overlap: Annotated[float, Meta(ge=0.05, le=1)]
+    smallest: Annotated[float, Meta(ge=1, le=1000)]
+    """The short side of a face's box, in pixels of what the network sees."""
+    largest: Annotated[float, Meta(ge=1, le=10_000)]
+
+
 class CardFigure(_Table, frozen=True, kw_only=True):
     name: Text
     value: Finite
@@ -176,6 +190,7 @@ class Card(_Table, frozen=True, kw_only=True):
     outputs: Annotated[tuple[Output, ...], Meta(min_length=1, max_length=16)]
     colorize: Colorize | None = None
     classify: Classify | None = None
+    faces: FaceTable | None = None
     figures: Annotated[tuple[CardFigure, ...], Meta(max_length=100)] = ()
 
     def input_names(self) -> tuple[str, ...]:
@@ -262,12 +277,15 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
         raise _wrong(path, "`name` must not be 'default', that is an alias")
     if card.labels and not any(len(card.labels) in entry.shape[1:] for entry in card.outputs):
         raise _wrong(path, f"no output has {len(card.labels)} numbers, one for each of `labels`")
-    for task, table in (("colorize", card.colorize), ("classify", card.classify)):
+    tables = {"colorize": card.colorize, "classify": card.classify, "faces": card.faces}
+    for task, table in tables.items():
         if (card.task == task) != (table is not None):
             raise _wrong(path, f"task '{task}' and a table [{task}] go together")
     if card.colorize and (reason := _no_colorizer(card, CHANNELS[card.colorize.answer])):
         raise _wrong(path, reason)
     if card.classify and (reason := _no_classifier(card)):
+        raise _wrong(path, reason)
+    if card.faces and (reason := _no_finder(card, card.faces)):
         raise _wrong(path, reason)
     return card
 
@@ -317,6 +335,28 @@ def _no_classifier(card: Card) -> str:
         return "`multiple` must be 1 or left out: a classifier sees one size"
     if card.outputs[0].shape != (1, len(card.labels)):
         return f"the first of `outputs` must have the shape [1, {len(card.labels)}]"
+    return ""
+
+
+GRIDS: Final = (8, 16, 32)
+"""Pixels for a cell of each grid that a finder of faces answers for."""
+FACE: Final[Mapping[str, int]] = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
+"""What it says of a cell, and in how many numbers."""
+
+
+def _no_finder(card: Card, table: FaceTable) -> str:
+    """Why a network is none that finds faces as YuNet does, if so."""
+    if len(card.inputs) != 1 or card.inputs[0].shape != (1, 3, "H", "W"):
+        return '`inputs` must be one, of the shape [1, 3, "H", "W"]'
+    widths = {entry.name: (len(entry.shape), entry.shape[-1]) for entry in card.outputs}
+    for name, width in FACE.items():
+        for stride in GRIDS:
+            if widths.get(f"{name}_{stride}") != (3, width):
+                return f'`outputs` must have `{name}_{stride}` of the shape [1, "N", {width}]'
+    if card.multiple % GRIDS[-1] or card.size % card.multiple:
+        return f"`multiple` must be a multiple of {GRIDS[-1]}, and `size` one of `multiple`"
+    if table.smallest * 2 > table.largest or table.largest * 2 > card.size:
+        return "`largest` must be twice `smallest` or more, and half of `size` or less"
     return ""
 
 

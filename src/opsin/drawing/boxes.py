@@ -1,0 +1,55 @@
+"""Boxes drawn on pictures: frames with a dark rim, seen on light and on dark."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin.boxes import as_boxes
+from opsin.drawing.pixels import as_rgb
+
+COLOR: Final = (255, 210, 0)
+RIM: Final = (0, 0, 0)
+SHARE: Final = 1 / 300  # of the picture's longer side: how thick a line is
+
+
+def framed(pixels: NDArray[Any], boxes: Any, points: Any = ()) -> NDArray[np.uint8]:
+    """A copy (H, W, 3) of a picture (H, W, 1 or 3) with boxes (N, 4) and points (..., 2) on it.
+
+    >>> framed(np.zeros((20, 20, 1), np.uint8), [[2, 2, 12, 12]])[2, 5].tolist()
+    [255, 210, 0]
+    """
+    out = as_rgb(pixels).copy()
+    line = max(1, round(max(out.shape[:2]) * SHARE))
+    for box in np.rint(as_boxes(boxes)).astype(int):
+        for grow, color in ((line // 2 + 1, RIM), (0, COLOR)):
+            _frame(out, box, line, grow, color)
+    for x, y in np.rint(np.asarray(points, np.float64).reshape(-1, 2)).astype(int):
+        _fill(out, x - line, y - line, x + line, y + line, COLOR)
+    return out
+
+
+def _frame(
+    out: NDArray[np.uint8], box: NDArray[Any], line: int, grow: int, color: tuple[int, int, int]
+) -> None:
+    """The four sides of a box, `line` wide and `grow` wider on both sides."""
+    left, top, right, bottom = box
+    outer, inner = grow, line + grow
+    _fill(out, left - outer, top - outer, right + outer, top + inner, color)
+    _fill(out, left - outer, bottom - inner, right + outer, bottom + outer, color)
+    _fill(out, left - outer, top - outer, left + inner, bottom + outer, color)
+    _fill(out, right - inner, top - outer, right + outer, bottom + outer, color)
+
+
+def _fill(
+    out: NDArray[np.uint8],
+    left: int,
+    top: int,
+    right: int,
+    bottom: int,
+    color: tuple[int, int, int],
+) -> None:
+    """A rectangle; what does not fit is cut."""
+    out[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = color
