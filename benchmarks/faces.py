@@ -30,8 +30,9 @@ def main() -> None:
     parser.add_argument("--wide", type=float, help="pixels of the face in the middle")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    found, more, first = 0, 0, []
-    for count, (_, rgb) in enumerate(read(options.set, limit=options.limit), 1):
+    found, more, count, first = 0, 0, 0, []
+    for _, rgb in read(options.set, limit=options.limit):
+        count += 1
         first += [rgb] * (len(first) < 12)
         middle, others = look(rgb, options.threads)
         if middle is not None and options.wide:
