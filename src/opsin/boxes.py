@@ -46,8 +46,8 @@ def area(boxes: Any) -> Floats:
 def iou(boxes: Any, others: Any) -> Floats:
     """(N, M): what each two share of what both cover together (Jaccard), from 0 to 1.
 
-    >>> iou([[0, 0, 2, 2]], [[0, 0, 2, 2], [1, 0, 3, 2], [2, 2, 4, 4]]).round(3).tolist()
-    [[1.0, 0.333, 0.0]]
+    >>> iou([[0, 0, 3, 2]], [[0, 0, 3, 2], [1, 0, 4, 2], [3, 2, 4, 4]]).tolist()
+    [[1.0, 0.5, 0.0]]
     """
     boxes, others = as_boxes(boxes), as_boxes(others)
     first = np.maximum(boxes[:, None, :2], others[None, :, :2])
