@@ -10,6 +10,7 @@ import errno
 import os
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -61,7 +62,9 @@ def attempt(
     try:
         made = _made(work, job, store, overwrite, threads)
         for role, data in made.files.items():
-            store.write(job.outputs[role], data)
+            path = job.path(role)
+            if role in job.outputs or overwrite or not store.exists(path):
+                store.write(path, data)
     except (OpsinError, OSError) as error:
         if is_full_disk(error):
             raise
@@ -77,6 +80,12 @@ def attempt(
     if made.skipped is not None:
         return result_of(job, "skipped", notes=(made.skipped,), part=made.part)
     seconds = round(time.perf_counter() - began, 3)
+    there = {
+        role: path
+        for role, path in job.outputs.items()
+        if role in made.files or store.exists(path)  # no crop where there is no face
+    }
+    job = replace(job, outputs=there)
     return result_of(job, "done", seconds=seconds, notes=made.notes, part=made.part)
 
 

@@ -41,6 +41,18 @@ class Job:
         """Whether all of its files exist; a photograph of which none is made is never done."""
         return bool(self.outputs) and all(map(os.path.exists, self.outputs.values()))
 
+    def path(self, role: str) -> Path:
+        """Where a role's file goes. That of "crop 2" is beside that of "crop", NAME-1.
+
+        >>> Job(Path("a.jpg"), {"crop": Path("a-face-1.jpg")}).path("crop 2").name
+        'a-face-2.jpg'
+        """
+        if role in self.outputs:
+            return self.outputs[role]
+        name, _, number = role.rpartition(" ")
+        first = self.outputs[name]
+        return first.with_stem(first.stem.removesuffix("1") + number)
+
 
 def format_of(name: str) -> str:
     """The writable format called `name`, with or without a dot; jpg and tif are understood."""
@@ -87,6 +99,38 @@ def plan(
     jobs = _told_apart(jobs)
     _refuse_collisions(jobs)
     return jobs, unread
+
+
+def plan_into(
+    paths: Sequence[str],
+    folders: Mapping[str, str],
+    *,
+    words: Mapping[str, str],
+    formats: Mapping[str, str] = NOTHING,
+) -> tuple[list[Job], list[tuple[Path, str]]]:
+    """As `plan`, with a folder for each role; `words` are what the names of a role's files end
+    with, and `formats` what is not the photograph's own. What lies in these folders is none of the
+    photographs."""
+    places = [Path(folder).resolve() for folder in folders.values()]
+    jobs, unread = plan(paths, picture=None)
+    outputs: dict[Path, dict[str, Path]] = {
+        job.source: {}
+        for job in jobs
+        if not any(place in job.source.resolve().parents for place in places)
+    }
+    if not outputs and not unread:
+        raise WrongCallError("no photograph but in the folders that are written to.")
+    for role, folder in folders.items():
+        made, _ = plan(
+            paths,
+            output=os.path.join(folder, ""),
+            picture=words[role],
+            format=formats.get(role),
+        )
+        for job in made:
+            if job.source in outputs:
+                outputs[job.source][role] = job.outputs["output"]
+    return [Job(source, files) for source, files in outputs.items()], unread
 
 
 def job_by_name(

@@ -77,18 +77,18 @@ def _in_the_way(job: Job) -> Result | None:
 
 def _standing(job: Job) -> Result | None:
     """What is to be said of a photograph whose files exist, or None if there is work to do."""
-    picture = job.outputs.get("output")
-    if picture and os.path.exists(picture) and (error := _of_another(job.source, picture)):
-        return failed(job, error)
+    for role, picture in job.outputs.items():
+        if os.path.exists(picture) and (error := _of_another(job.source, picture, role)):
+            return failed(job, error)
     return result_of(job, "skipped", notes=("exists",)) if job.is_done() else None
 
 
-def _of_another(source: Path, picture: Path) -> str | None:
+def _of_another(source: Path, picture: Path, role: str) -> str | None:
     """Why an existing picture is not this photograph's; None if it is, or does not say."""
     from opsin.formats.xmp import ORIGIN
 
     origin = find_in_file(picture, ORIGIN)
-    if origin is None and not may_be_of(source, picture):
+    if role == "output" and origin is None and not may_be_of(source, picture):
         return (
             f"{shown(picture)} exists and is not this photograph in color. "
             "Choose another folder with -o, or replace it with --overwrite."

@@ -99,6 +99,29 @@ def with_provenance(
     return _written(root, prefixes)
 
 
+def with_origin(packet: bytes | None, origin: str | None) -> bytes:
+    """The packet of a picture that was made from a file: its `opsin.files.fingerprint`, and no
+    thumbnail, which would show the photograph as it was. A broken packet is replaced."""
+    try:
+        root, prefixes = _parse(packet) if packet else (_empty(), {})
+    except ValueError:
+        return with_origin(None, origin)
+    rdf = root if root.tag == _name(RDF, "RDF") else root.find(_name(RDF, "RDF"))
+    if rdf is None:
+        return with_origin(None, origin)
+    about = _name(RDF, "about")
+    subjects = [found.get(about, "") for found in rdf.iter(_name(RDF, "Description"))]
+    _take(rdf, XMP, "Thumbnails")
+    _take(rdf, OPSIN, "Origin")
+    target = ElementTree.SubElement(
+        rdf, _name(RDF, "Description"), {about: subjects[0] if subjects else ""}
+    )
+    if origin:
+        ElementTree.SubElement(target, _name(OPSIN, "Origin")).text = origin
+    _drop_empty(rdf, keep=target)
+    return _written(root, prefixes)
+
+
 def without_extension(packet: bytes) -> bytes:
     """The packet without its reference to another; as it is where it is broken."""
     try:

@@ -1,0 +1,141 @@
+"""`opsin faces`: where faces are on photographs; drawn, cut out, or made unrecognizable."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import typer
+
+from opsin.archive.jobs import plan_into
+from opsin.archive.result import Result, frame
+from opsin.cli.batch import Words, over
+from opsin.cli.options import Damaged, Device, DryRun, Json, Overwrite, PixelLimit, Quality, Workers
+from opsin.cli.screen import print_json
+from opsin.defaults import CROP_MARGIN, FINDER, MIN_FACE, PIXEL_LIMIT, QUALITY
+from opsin.errors import WrongCallError
+from opsin.faces.work import PICTURES, Finding
+from opsin.files import shown
+
+faces = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+WORDS: Final = Words(
+    doing="looking for faces",
+    done="looked at",
+    skipped={"exists": "done already (--overwrite does it again)"},
+)
+
+
+@faces.command("find")
+def find(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for a pipe.")
+    ],
+    detector: Annotated[
+        str, typer.Option(help="See opsin models list: a model whose task is faces.")
+    ] = FINDER,
+    min_size: Annotated[
+        float,
+        typer.Option(min=5, max=10_000, help="Pixels: narrower faces are not looked for."),
+    ] = MIN_FACE,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=1, help="The least score of a face. [default: the model's]"),
+    ] = None,
+    draw: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Write NAME-faces.jpg there, a frame around each face."),
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Write each face there: NAME-face-1, NAME-face-2 ..."),
+    ] = None,
+    margin: Annotated[
+        float,
+        typer.Option(min=0, max=10, help="Around a crop's face, as a share of its longer side."),
+    ] = CROP_MARGIN,
+    blur: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Write NAME-blurred there, all found faces unrecognizable."
+        ),
+    ] = None,
+    quality: Quality = QUALITY,
+    overwrite: Overwrite = False,
+    pixel_limit: PixelLimit = PIXEL_LIMIT,
+    damaged: Damaged = False,
+    device: Device = "cpu",
+    workers: Workers = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Boxes are in pixels of the photograph as it is shown upright. What was found is not all that
+    there is: look at blurred copies before you publish them.
+
+    Example: opsin faces find scans --draw framed
+    """
+    work = Finding(
+        model=detector,
+        threshold=threshold,
+        min_size=min_size,
+        margin=margin,
+        quality=quality,
+        pixel_limit=pixel_limit,
+        damaged=damaged,
+        device=device,
+    )
+    folders = {"draw": draw, "crop": crop, "blur": blur}
+    wanted = {role: folder for role, folder in folders.items() if folder is not None}
+    if "-" in paths:
+        _pipe(work, paths, [f"--{role}" for role in wanted], as_json=as_json)
+        return
+    if dry_run and not wanted:
+        raise WrongCallError("--dry-run: there is nothing to write. Add --draw, --crop or --blur.")
+    formats = {"draw": "jpeg"}
+    planned = plan_into(paths, wanted, words=PICTURES, formats=formats)
+
+    def take(result: Result) -> None:
+        if not as_json and result.status == "done":
+            print_faces(result.input, result.part)
+
+    over(
+        planned,
+        work,
+        WORDS,
+        workers=workers,
+        overwrite=overwrite,
+        dry_run=dry_run,
+        on_result=take,
+        is_watched=as_json or not sys.stdout.isatty(),
+        as_json=as_json,
+    )
+
+
+def print_faces(name: str, part: Mapping[str, Any]) -> None:
+    """How many faces a photograph has and, a line each, their place, size and score."""
+    count = len(part["faces"])
+    words = {0: "no face", 1: "1 face"}.get(count, f"{count} faces")
+    turn = f", upright once turned by {part['turned']} degrees" if part["turned"] else ""
+    print(f"{shown(name)}: {words}{turn}")
+    for face in part["faces"]:
+        x1, y1, x2, y2 = face["box"]
+        print(f"  {x1:.0f},{y1:.0f}  {x2 - x1:.0f} x {y2 - y1:.0f}  {face['score']:.2f}")
+
+
+def _pipe(work: Finding, paths: Sequence[str], given: Sequence[str], *, as_json: bool) -> None:
+    """The faces of the photograph that comes through a pipe."""
+    from opsin.archive.batch import shares
+
+    if len(paths) > 1:
+        raise WrongCallError("a pipe carries one photograph, but there are several paths.")
+    if given:
+        raise WrongCallError(f"{', '.join(given)}: not for a pipe, whose photograph has no name.")
+    _, threads = shares(None, 1)
+    made = work.do(sys.stdin.buffer, wanted={}, there={}, threads=threads)
+    if as_json:
+        print_json(frame([Result("-", "done", notes=made.notes, part=made.part)]))
+        return
+    print_faces("-", made.part)
+    for note in made.notes:
+        print(f"opsin: {note}", file=sys.stderr)
