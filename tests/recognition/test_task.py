@@ -38,10 +38,14 @@ from opsin.recognition.networks.bilinear import (  # noqa: E402
 from opsin.recognition.networks.first import FirstCNN  # noqa: E402
 from opsin.recognition.networks.gender import Faces  # noqa: E402
 from opsin.recognition.networks.pretrained import Pretrained  # noqa: E402
-from opsin.recognition.objective import Naming, Settings  # noqa: E402
+from opsin.recognition.objective import Held, Naming, Settings  # noqa: E402
 from opsin.recognition.survey import survey  # noqa: E402
 from opsin.recognition.task import TASK  # noqa: E402
+from opsin.sets import sources  # noqa: E402
+from opsin.sets.listing import look_at_all  # noqa: E402
 from opsin.training import run  # noqa: E402
+from opsin.training.finished import export  # noqa: E402
+from opsin.training.loop import make_stepper  # noqa: E402
 from opsin.training.recipe import Optimizer, Recipe  # noqa: E402
 
 SYSTEMS: dict[str, dict[str, Any]] = {
@@ -337,3 +341,32 @@ def test_too_few_pictures_of_a_class_are_told_before_training(
     ):
         train(recipe("first"), tmp_path / "few", tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_model_is_as_sure_as_its_run_was_right(pictures: Path, tmp_path: Path) -> None:
+    """A network that is far too sure gets a temperature above 1 at its export."""
+    train(recipe("first", steps=2), pictures, tmp_path / "run")
+    figures = tmp_path / "run" / "validation.csv"
+    head, *lines = figures.read_text().splitlines()
+    place = head.split(",").index("temperature")
+    assert 0.5 <= float(lines[-1].split(",")[place]) <= 5
+    figures.write_text(
+        f"{head}\n" + ",".join("2.5" if at == place else "2" for at in range(len(head.split(","))))
+    )
+    done = export(TASK, tmp_path / "run", tmp_path)
+    assert done.card.classify == Classify(mirror=False, temperature=2.5)
+
+
+def test_held_pictures_tell_how_sure_to_be(pictures: Path) -> None:
+    """Of answers that are certain and wrong every other time, probabilities are made even."""
+    chosen = list(sources.chosen([pictures], lambda *_: None))
+    listing = look_at_all(chosen, classes=True, workers=1)
+    network = FirstCNN(2, size=32)
+    objective = Naming(network, Settings(), make_stepper(recipe("first")))
+    seen = Held(objective, listing, ("cat", "cup"), side=32, channels=1, table=Classify())
+    with torch.no_grad():
+        network.last.weight.zero_()
+        network.last.bias.copy_(torch.tensor([30.0, 0.0]))
+    figures = seen(1, network)
+    assert figures["accuracy"] == 0.5
+    assert figures["temperature"] == 5

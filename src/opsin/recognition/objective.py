@@ -15,6 +15,7 @@ from opsin.errors import DataError
 from opsin.formats import small
 from opsin.formats.vips import vips
 from opsin.models.card import Classify
+from opsin.recognition.head import temperature_of
 from opsin.recognition.pipeline import planes_of
 from opsin.sets.listing import Listing
 from opsin.sets.sources import read
@@ -24,6 +25,7 @@ from opsin.training.objective import Loss, Objective
 from opsin.training.recipe import Share
 
 BATCH = 32
+TEMPERATURES = (0.5, 5.0)  # of a few pictures all of which are right, the best would be 0
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +120,7 @@ class Held:
             "loss": float(loss),
             "accuracy": float(right.mean()),
             "balanced": float(np.mean(recalls)),
+            "temperature": float(np.clip(temperature_of(logits, self.labels), *TEMPERATURES)),
         }
 
     @torch.no_grad()

@@ -80,6 +80,9 @@ class ClassSystem(System, frozen=True, kw_only=True):
                 key="network.classes",
             )
 
+    def reading(self, figures: Mapping[str, float]) -> dict[str, Any]:
+        return {"temperature": figures["temperature"]} if "temperature" in figures else {}
+
     def class_names(self) -> tuple[str, ...]:
         return self.classes
 
@@ -126,6 +129,7 @@ class ClassSystem(System, frozen=True, kw_only=True):
 
     def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:
         shape = (1, self.channels, self.size, self.size)
+        table = msgspec.structs.replace(self.table, temperature=decode.get("temperature", 1.0))
         card = card_for(
             "classify",
             self,
@@ -133,7 +137,7 @@ class ClassSystem(System, frozen=True, kw_only=True):
             inputs=(Input(name="picture", shape=shape, unit="sRGB, 0 to 1"),),
             outputs=(Output(name="logits", shape=(1, len(self.classes))),),
         )
-        return msgspec.structs.replace(card, labels=self.classes, classify=self.table)
+        return msgspec.structs.replace(card, labels=self.classes, classify=table)
 
 
 class GenderSystem(ClassSystem, frozen=True, kw_only=True):

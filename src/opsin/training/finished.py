@@ -20,6 +20,7 @@ from opsin.training.crops import seen_size
 from opsin.training.export import export_onnx
 from opsin.training.recipe import Recipe, recipe_of_run, section
 from opsin.training.run import CHECKPOINT, RECIPE
+from opsin.training.run_page import VALIDATION, columns
 from opsin.training.task import Graph, Labels, System, Task, load_start
 
 NO_LICENSE: Final = (
@@ -50,6 +51,8 @@ class Run(NamedTuple):
     others: dict[str, dict[str, Tensor]]
     """Of what was trained beside it, such as a discriminator."""
     step: int
+    figures: dict[str, float]
+    """Of the last validation."""
 
 
 def export(
@@ -96,7 +99,7 @@ def export(
     parts = {name: _part(system, name, weights, run) for name, weights in done.others.items()}
     if blend:
         _blend(network, system, blend)
-    card = system.card(network, labels, decode or {})
+    card = system.card(network, labels, system.reading(done.figures) | dict(decode or {}))
     check_card(card, folder / f"{card.name}.toml")
     return _write(system.graph(network, card), parts, card, folder, overwrite=overwrite)
 
@@ -124,7 +127,13 @@ def read_run(run: Path) -> Run:
         weights_of(state, "average", path=path),
         {str(name): weights_of(state, "others", name, path=path) for name in others},
         state["step"],
+        _last(run / VALIDATION),
     )
+
+
+def _last(path: Path) -> dict[str, float]:
+    """The last line of a CSV of numbers; {} if there is none."""
+    return {name: values[-1] for name, values in columns(path).items() if values}
 
 
 def _no_run(run: Path, error: FileNotFoundError) -> DataError:

@@ -13,7 +13,7 @@ from torch import nn
 
 from opsin.files import write_atomically
 from opsin.training import progress
-from opsin.training.run_page import write_report
+from opsin.training.run_page import VALIDATION, write_report
 
 EVERY = 50
 """Steps that one line of the log sums up."""
@@ -49,7 +49,7 @@ class RunLog:
         self.began = self.since = time.monotonic()
         self.first = first
         _drop_after(out / "losses.csv", first)
-        self.last_validation = _drop_after(out / "validation.csv", first)
+        self.last_validation = _drop_after(out / VALIDATION, first)
         _drop_sheets(out / "sheets", first)
 
     def step(self, step: int, rate: float, losses: dict[str, float], pictures: int) -> None:
@@ -81,7 +81,7 @@ class RunLog:
         """Runs the validation and puts its figures into validation.csv and onto the page."""
         self._keep_time(step)
         figures = self.validate(step, network)
-        _append(self.out / "validation.csv", {"step": step, **figures})
+        _append(self.out / VALIDATION, {"step": step, **figures})
         self.last_validation = step
         self.on_message(f"step {step}: " + "  ".join(f"{k} {v:.4g}" for k, v in figures.items()))
         device = next((str(tensor.device) for tensor in network.parameters()), "cpu")

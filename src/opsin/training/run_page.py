@@ -23,6 +23,7 @@ from opsin.training.progress import Progress
 from opsin.training.progress import read as read_progress
 
 FILE: Final = "report.html"
+VALIDATION: Final = "validation.csv"
 MOST_SHEETS: Final = 8
 SHEET_BYTES: Final = 3_300_000  # all of them together; a third more as text
 ASIDE: Final = ("rate", "pictures_per_second")
@@ -37,7 +38,7 @@ def write_report(out: Path) -> Path:
 def page(out: Path) -> str:
     """The page as text."""
     recipe, progress = _json(out / "recipe.json"), read_progress(out)
-    losses, held = columns(out / "losses.csv"), columns(out / "validation.csv")
+    losses, held = columns(out / "losses.csv"), columns(out / VALIDATION)
     name = str(recipe.get("name") or out.name)
     style = resources.files("opsin.training").joinpath("run_page.css").read_text("utf-8")
     sections = [

@@ -159,6 +159,10 @@ class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """Figures on held-back pictures, by step and averaged network; may write a sheet."""
         raise NotImplementedError
 
+    def reading(self, figures: Mapping[str, float]) -> dict[str, Any]:
+        """What the figures of the last validation tell `card` of how answers are read."""
+        return {}
+
     def card(self, network: Any, labels: Labels, decode: Mapping[str, Any]) -> Card:
         """The card of a network that is not yet written: without its hash."""
         raise NotImplementedError
