@@ -263,7 +263,7 @@ def test_small_pictures_have_their_share_of_the_batches(two_sets: Listing) -> No
     small = [batch for batch in batches if batch["light"].shape[-1] == 32]
     assert 0.15 < len(small) / 120 < 0.35
     assert {tuple(batch["light"].shape) for batch in batches} == {(3, 1, 32, 32), (8, 1, 64, 64)}
-    names = {two_sets.group_names[two_sets.groups[i]] for b in small for i in b["picture"].tolist()}
+    names = {two_sets.group_names[two_sets.groups[i]] for b in small for i in b["number"].tolist()}
     assert names == {"small"}
     assert all(batch["light"].shape[-1] == 64 for batch in drawn(two_sets, 20, small_share=0.0))
 
@@ -283,7 +283,7 @@ def test_a_set_is_drawn_by_its_size_to_a_power(
 ) -> None:
     """16 pictures against 4: as 4 to 1, as 1 to 1, and as 2 to 1."""
     batches = drawn(two_sets, 60, small_share=0.0, set_exponent=exponent)
-    chosen = torch.cat([batch["picture"] for batch in batches]).numpy()
+    chosen = torch.cat([batch["number"] for batch in batches]).numpy()
     many = two_sets.groups[chosen] == two_sets.group_names.index("many")
     assert many.mean() == pytest.approx(share, abs=0.08)
 

@@ -215,7 +215,7 @@ def test_variants_come_again_as_they_were(photographs: Path) -> None:
     for number in range(40):
         batch = crops.batch(number)
         for picture, variant, light in zip(
-            batch["picture"].tolist(), batch["variant"].tolist(), batch["light"], strict=True
+            batch["number"].tolist(), batch["variant"].tolist(), batch["light"], strict=True
         ):
             assert torch.equal(seen.setdefault((picture, variant), light), light)
     assert 30 < len(seen) <= 40  # 20 pictures, 2 variants, drawn 160 times
@@ -225,9 +225,9 @@ def test_each_picture_has_its_turn_in_each_epoch(photographs: Path) -> None:
     listing = list_pictures([photographs])
     crops = Crops(listing, Data(**DATA, order="epochs", variants=1), seed=1, first=0, last=10)
     for epoch in (0, 1):
-        seen = [crops.batch(5 * epoch + place)["picture"] for place in range(5)]
+        seen = [crops.batch(5 * epoch + place)["number"] for place in range(5)]
         assert sorted(torch.cat(seen).tolist()) == list(range(20))
-    assert not torch.equal(crops.batch(0)["picture"], crops.batch(5)["picture"])
+    assert not torch.equal(crops.batch(0)["number"], crops.batch(5)["number"])
 
 
 def test_labels_are_the_folders_names(scenes: Path) -> None:

@@ -31,6 +31,7 @@ from opsin.recognition.networks import bilinear, gender  # noqa: E402
 from opsin.recognition.networks.bilinear import (  # noqa: E402
     SKETCH,
     Bilinear,
+    Extractor,
     Sketch,
     normalized,
     products,
@@ -40,7 +41,7 @@ from opsin.recognition.networks.gender import Faces  # noqa: E402
 from opsin.recognition.networks.pretrained import Pretrained  # noqa: E402
 from opsin.recognition.objective import Held, Naming, Settings  # noqa: E402
 from opsin.recognition.survey import survey  # noqa: E402
-from opsin.recognition.task import TASK  # noqa: E402
+from opsin.recognition.task import TASK, ClassSystem  # noqa: E402
 from opsin.sets import sources  # noqa: E402
 from opsin.sets.listing import look_at_all  # noqa: E402
 from opsin.training import run  # noqa: E402
@@ -370,3 +371,43 @@ def test_held_pictures_tell_how_sure_to_be(pictures: Path) -> None:
     figures = seen(1, network)
     assert figures["accuracy"] == 0.5
     assert figures["temperature"] == 5
+
+
+@pytest.mark.parametrize("name", ["average, frozen", "bilinear", "pretrained"])
+def test_what_a_frozen_network_sees_is_kept(
+    name: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With fixed crops the extractor looks at each once, and learning is as without."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    looks = []
+    plain = Extractor.look
+
+    def count(self: Extractor, picture: torch.Tensor) -> torch.Tensor:
+        looks.append(len(picture))
+        return plain(self, picture)
+
+    monkeypatch.setattr(Extractor, "look", count)
+    one = recipe(name, steps=9, data={"variants": 1}, objective={"mixup": 0.0})
+    one = replace(one, network={**one.network, "frozen": True})
+    with_cache = train(one, pictures, tmp_path / "kept")
+    seen = sum(looks)
+    looks.clear()
+    again = train(one, pictures, tmp_path / "again")
+    assert sum(looks) < seen - 10  # only the validation's
+    monkeypatch.setattr(ClassSystem, "cache", lambda *_: None)
+    without = train(one, pictures, tmp_path / "plain")
+    for key, weight in without["average"].items():
+        assert torch.equal(with_cache["average"][key], again["average"][key])
+        assert torch.allclose(with_cache["average"][key], weight, atol=2e-3), key
+
+
+def test_pictures_are_not_mixed_whose_looks_are_kept(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="mixup = 0"):
+        train(recipe("average, frozen", data={"variants": 2}), pictures, tmp_path / "run")
+
+
+def test_pictures_smaller_than_the_network_sees_are_enlarged(
+    pictures: Path, tmp_path: Path
+) -> None:
+    one = recipe("average, frozen", steps=1, data={"size": 288, "validation_size": 288})
+    train(replace(one, network={**one.network, "size": 288}), pictures, tmp_path / "run")

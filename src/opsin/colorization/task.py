@@ -19,7 +19,6 @@ from msgspec import Meta
 from opsin.backbones import classifiers, efficientnet
 from opsin.colorization.data import Data, make_crop
 from opsin.colorization.export import DECODE, card_of, discriminator, graph_of
-from opsin.colorization.features import FeatureCache
 from opsin.colorization.networks import (
     classifier_decoder,
     color_bins,
@@ -38,6 +37,7 @@ from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture
 from opsin.training.checkpoint import load_weights, read_tensors
 from opsin.training.crops import Example, known_labels
+from opsin.training.features import FeatureCache
 from opsin.training.loop import Stepper
 from opsin.training.recipe import Decay
 from opsin.training.task import Graph, Labels, System, Task
@@ -113,7 +113,7 @@ class ColorSystem(System, frozen=True, kw_only=True):
             return None
         names = [f"{picture.name}:{picture.bytes}" for picture in listing.pictures]
         key = msgspec.json.encode([classifier, seed, settings, names]).decode()
-        return FeatureCache(key, pictures=len(names), variants=settings.variants)
+        return FeatureCache(key, pictures=len(names), variants=settings.variants, width=1000)
 
     def objective(
         self, network: Any, settings: Any, stepper: Stepper, cache: FeatureCache | None

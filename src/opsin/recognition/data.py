@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
@@ -20,6 +20,8 @@ Float = NDArray[np.float32]
 
 class SquareData(Data, frozen=True, forbid_unknown_fields=True):
     """The `[data]` table of classifiers."""
+
+    enlarged: ClassVar[bool] = True
 
     small_share: Share = 0.0
     least_area: PartialShare = 0.6

@@ -20,6 +20,7 @@ from opsin.recognition.pipeline import planes_of
 from opsin.sets.listing import Listing
 from opsin.sets.sources import read
 from opsin.training.crops import labels_of
+from opsin.training.features import FeatureCache
 from opsin.training.loop import Batch, Stepper
 from opsin.training.objective import Loss, Objective
 from opsin.training.recipe import Share
@@ -45,7 +46,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Naming(Objective):
     """Cross-entropy of the classes."""
 
-    def __init__(self, network: nn.Module, settings: Settings, stepper: Stepper) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: Settings,
+        stepper: Stepper,
+        cache: FeatureCache | None = None,
+    ) -> None:
+        """`cache` is where what a frozen network sees of the crops is kept."""
         pretrained = [
             parameter
             for name, parameter in network.named_parameters()
@@ -55,7 +63,7 @@ class Naming(Objective):
         others = [one for one in network.parameters() if id(one) not in known]
         groups = [(others, 1.0), (pretrained, settings.extractor_rate)]
         super().__init__(network, stepper, groups)
-        self.settings = settings
+        self.settings, self.cache = settings, cache
 
     def loss(self, network: Any, batch: Batch) -> Loss:
         """The loss on pictures of a known class; in training they may be mixed."""
@@ -67,10 +75,18 @@ class Naming(Objective):
             share = float(beta.sample())
             order = torch.randperm(len(label), device=label.device)
             picture, other = share * picture + (1 - share) * picture[order], label[order]
-        logits = network(picture).float()
+        seen = self._seen(batch)
+        given = (picture,) if seen is None else (picture, seen[known])
+        logits = network(*given).float()
         loss = share * self._entropy(logits, label) + (1 - share) * self._entropy(logits, other)
         right = (logits.argmax(dim=1) == label).float().mean()
         return loss, {"loss": loss.detach(), "accuracy": right}
+
+    def _seen(self, batch: Batch) -> Tensor | None:
+        if "variant" not in batch or self.cache is None:
+            return None
+        network: Any = self.network
+        return self.cache.answers(batch, lambda new: network.look(batch["picture"][new]))
 
     def _entropy(self, logits: Tensor, label: Tensor) -> Tensor:
         each = F.cross_entropy(

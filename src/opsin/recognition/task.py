@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 import numpy as np
+import torch
 from msgspec import Meta
 from numpy.typing import NDArray
 from torch import nn
@@ -33,6 +34,7 @@ from opsin.recognition.pipeline import LUMA
 from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture, classes_of
 from opsin.training.crops import Example, known_labels
+from opsin.training.features import FeatureCache
 from opsin.training.loop import Stepper
 from opsin.training.recipe import Decay, PartialShare, Pixels, Recipe
 from opsin.training.task import Labels, System, Task, card_for
@@ -74,6 +76,12 @@ class ClassSystem(System, frozen=True, kw_only=True):
                     f"network.size = {self.size}. Write {key} = {self.size}.",
                     key=f"data.{key}",
                 )
+        if objective.mixup and data.variants and self.eyes():
+            raise RecipeError(
+                "objective.mixup mixes pictures, but data.variants keeps what a network sees "
+                "of each. Write mixup = 0.",
+                key="objective.mixup",
+            )
         if len(set(self.classes)) < len(self.classes) or len(self.classes) == 1:
             raise RecipeError(
                 "network.classes must be two classes or more, each written once, or left out.",
@@ -112,10 +120,29 @@ class ClassSystem(System, frozen=True, kw_only=True):
         planes = (rgb @ LUMA)[None] if self.channels == 1 else rgb.transpose(2, 0, 1)
         return {"picture": np.ascontiguousarray(planes, np.float32)}
 
+    def cache(self, settings: SquareData, listing: Listing, seed: int) -> FeatureCache | None:
+        """Where what a frozen network sees is kept, for pictures that come again as they were."""
+        if not (settings.variants and self.eyes()):
+            return None
+        names = [f"{picture.name}:{picture.bytes}" for picture in listing.pictures]
+        about = [self.eyes(), self.size, self.table, seed, settings, names]
+        network: Any = self.build()
+        width = network.look(torch.zeros(1, 3, self.size, self.size)).shape[1]
+        return FeatureCache(
+            msgspec.json.encode(about).decode(),
+            pictures=len(names),
+            variants=settings.variants,
+            width=width,
+        )
+
+    def eyes(self) -> Sequence[str]:
+        """The pretrained networks that see the pictures, if they stay as they are."""
+        return ()
+
     def objective(
-        self, network: nn.Module, settings: Settings, stepper: Stepper, cache: None
+        self, network: nn.Module, settings: Settings, stepper: Stepper, cache: FeatureCache | None
     ) -> Naming:
-        return Naming(network, settings, stepper)
+        return Naming(network, settings, stepper, cache)
 
     def validation(self, objective: Naming, held: Listing, settings: Any, out: Path) -> Held:
         return Held(
@@ -169,6 +196,9 @@ class BilinearSystem(ClassSystem, frozen=True, kw_only=True):
     """The extractors stay as they are."""
     dropout: Decay = 0.0
 
+    def eyes(self) -> Sequence[str]:
+        return self.extractors if self.frozen else ()
+
     def build(self) -> Bilinear:
         return Bilinear(
             len(self.classes),
@@ -201,6 +231,9 @@ class PretrainedSystem(ClassSystem, frozen=True, kw_only=True):
     backbone: Literal["lite0", "lite2"] = "lite2"
     frozen: bool = False
     dropout: Decay = 0.2
+
+    def eyes(self) -> Sequence[str]:
+        return (self.backbone,) if self.frozen else ()
 
     def build(self) -> Pretrained:
         count = len(self.classes)

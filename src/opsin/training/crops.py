@@ -9,7 +9,7 @@ the task's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -36,6 +36,9 @@ Example = dict[str, NDArray[Any]]
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[data]` table that all tasks share."""
 
+    enlarged: ClassVar[bool] = False
+    """Whether pictures smaller than a crop are enlarged to it, as where only what they show counts."""
+
     size: Pixels = 128
     """Height and width of a crop."""
     batch: BatchSize = 32
@@ -51,7 +54,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order: Literal["drawn", "epochs"] = "drawn"
     """`drawn`: each batch anew, breadth before size; `epochs`: each picture once, then again."""
     variants: Annotated[int, Meta(ge=0, le=1000)] = 0
-    """How many fixed crops a picture has, so that what a classifier says of them can be kept;
+    """How many fixed crops a picture has, so that what a frozen network says of them can be kept;
     0: each crop is new."""
     set_exponent: Annotated[float, Meta(ge=0, le=2)] = 0.6
     """A set of n pictures is drawn in proportion to n to this power: 1 favors the large, 0 none."""
@@ -98,7 +101,7 @@ class Crops(IterableDataset[Batch]):
     ) -> None:
         self.listing, self.settings, self.crop, self.seed = listing, settings, crop, seed
         self.first, self.last, self.rank, self.ranks = first, last, rank, ranks
-        large = listing.short_side >= 0.8 * settings.size
+        large = settings.enlarged | (listing.short_side >= 0.8 * settings.size)
         self.pools = [np.flatnonzero(large), np.flatnonzero(~large)]
         if not len(self.pools[0]):
             raise DataError(
@@ -141,7 +144,7 @@ class Crops(IterableDataset[Batch]):
         if self.labels is not None:
             batch["label"] = torch.from_numpy(self.labels[chosen])
         if variants is not None:
-            batch["picture"] = torch.from_numpy(chosen.astype(np.int64))
+            batch["number"] = torch.from_numpy(chosen.astype(np.int64))
             batch["variant"] = torch.from_numpy(variants)
         return batch
 

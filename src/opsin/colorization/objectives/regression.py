@@ -25,12 +25,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from opsin.colorization.features import FeatureCache
 from opsin.colorization.networks.colorizer import Colorizer
 from opsin.colorization.networks.conditional_gan import Discriminator
 from opsin.colorization.networks.fusion import FusionWithClassifier
 from opsin.colorization.objectives import ColorObjective
 from opsin.colorization.objectives.adversary import Adversary, Smoothing
+from opsin.training.features import FeatureCache
 from opsin.training.loop import Batch, Stepper
 from opsin.training.objective import Loss, as_numbers
 from opsin.training.recipe import Weight
@@ -131,19 +131,15 @@ class RegressionObjective(ColorObjective):
             return enlarged(network.fusion.small(light, features), light), None
         return network.both(**network.given(light))
 
-    @torch.no_grad()
     def _features(self, network: FusionWithClassifier, batch: Batch) -> Tensor:
         """The classifier's answers on a batch, from the cache where they are in it."""
         assert self.cache is not None
-        pictures, variants = batch["picture"].cpu().numpy(), batch["variant"].cpu().numpy()
-        features, missing = self.cache.get(pictures, variants)
-        if missing.any():
-            light = batch["light"][torch.from_numpy(missing).to(batch["light"].device)]
-            found = network.classifier(network.given(light)["thumbnail"])
-            found = found.half().float().cpu().numpy()
-            features[missing] = found  # as the cache will give it, so that a run can be repeated
-            self.cache.put(pictures[missing], variants[missing], found)
-        return torch.from_numpy(features).to(batch["light"].device)
+
+        def ask(missing: Tensor) -> Tensor:
+            found: Tensor = network.classifier(network.given(batch["light"][missing])["thumbnail"])
+            return found
+
+        return self.cache.answers(batch, ask)
 
 
 def enlarged(small: Tensor, light: Tensor) -> Tensor:

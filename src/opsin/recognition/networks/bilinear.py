@@ -15,6 +15,7 @@ Letters: B pictures, H, W of a map, C and D the features of the two extractors, 
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import torch
@@ -69,9 +70,10 @@ class Bilinear(nn.Module):
             return SKETCH
         return wide * (wide + 1) // 2 if one else wide * wide
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, picture: Tensor, seen: Tensor | None = None) -> Tensor:
+        """`seen` is what `look` gave for the pictures, if that is kept."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            maps = [extractor(picture) for extractor in self.extractors]  # (B, C, H/32, W/32)
+            maps = self._maps(picture, seen)  # (B, C, H/32, W/32) each
         if self.narrow is not None:
             maps = [layer(one) for layer, one in zip(self.narrow, maps, strict=True)]
         if self.pooling == "average":
@@ -81,6 +83,23 @@ class Bilinear(nn.Module):
         else:
             pooled = normalized(products(maps[0], maps[-1], once=len(maps) == 1))
         return self.last(self.dropout(pooled))
+
+    def look(self, picture: Tensor) -> Tensor:
+        """What the extractors see, before what is quickly computed of it, as numbers (B, K)."""
+        return torch.cat([one.look(picture).flatten(1) for one in self._eyes()], dim=1)
+
+    def _eyes(self) -> list[Extractor | TimmExtractor]:
+        return list(self.extractors)  # type: ignore[arg-type]  # of which torch knows no type
+
+    def _maps(self, picture: Tensor, seen: Tensor | None) -> list[Tensor]:
+        if seen is None:
+            return [extractor(picture) for extractor in self.extractors]
+        cells = [one.cells(picture) for one in self._eyes()]
+        parts = torch.split(seen, [math.prod(each) for each in cells], dim=1)
+        return [
+            one.finish(part.view(-1, *each))
+            for one, part, each in zip(self._eyes(), parts, cells, strict=True)
+        ]
 
 
 def make_extractor(name: str) -> Extractor | TimmExtractor:
@@ -101,8 +120,19 @@ class Extractor(nn.Module):
         self.channels = self.head.out_channels
 
     def forward(self, picture: Tensor) -> Tensor:  # (B, 3, H, W) in 0..1
-        deepest = self.encoder(picture * 255)[-1] * self.encoder.spread[-1]
+        return self.finish(self.look(picture))
+
+    def look(self, picture: Tensor) -> Tensor:
+        """The encoder's deepest map, (B, C, H/32, W/32), a quarter of the features' numbers."""
+        return self.encoder(picture * 255)[-1] * self.encoder.spread[-1]
+
+    def finish(self, deepest: Tensor) -> Tensor:
         return F.relu6(self.head(deepest))  # (B, 1280, H/32, W/32)
+
+    def cells(self, picture: Tensor) -> tuple[int, int, int]:
+        """The shape of what `look` gives for each."""
+        height, width = (-(-int(side) // 32) for side in picture.shape[2:])
+        return self.head.in_channels, height, width
 
 
 class TimmExtractor(nn.Module):
@@ -120,6 +150,15 @@ class TimmExtractor(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:  # (B, 3, H, W) in 0..1
         return self.network.forward_features((picture - self.mean) / self.std)  # (B, C, h, w)
+
+    look = forward
+
+    def finish(self, maps: Tensor) -> Tensor:
+        return maps
+
+    def cells(self, picture: Tensor) -> tuple[int, int, int]:
+        with torch.no_grad():
+            return tuple(self(picture[:1]).shape[1:])
 
 
 class Sketch(nn.Module):

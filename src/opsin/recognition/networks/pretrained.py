@@ -22,7 +22,15 @@ class Pretrained(nn.Module):
         if frozen:
             self.extractor.requires_grad_(False)
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, picture: Tensor, seen: Tensor | None = None) -> Tensor:
+        """`seen` is what `look` gave for the pictures, if that is kept."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            features = self.extractor(picture).mean(dim=(2, 3))  # (B, 1280)
+            if seen is None:
+                seen = self.look(picture)
+            deepest = seen.view(-1, *self.extractor.cells(picture))
+            features = self.extractor.finish(deepest).mean(dim=(2, 3))  # (B, 1280)
         return self.last(self.dropout(features))
+
+    def look(self, picture: Tensor) -> Tensor:
+        """What the extractor sees, before what is quickly computed of it, as numbers (B, K)."""
+        return self.extractor.look(picture).flatten(1)
