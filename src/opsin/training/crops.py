@@ -37,7 +37,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The `[data]` table that all tasks share."""
 
     enlarged: ClassVar[bool] = False
-    """Whether pictures smaller than a crop are enlarged to it, as where only what they show counts."""
+    """Whether pictures that are smaller than a crop are enlarged to it."""
 
     size: Pixels = 128
     """Height and width of a crop."""
