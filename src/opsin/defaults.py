@@ -31,7 +31,7 @@ TOP: Final = 5
 FINDER: Final = "yunet"
 """The model that finds faces."""
 
-MIN_FACE: Final = 20
+MIN_FACE: Final = 15
 """Pixels of the photograph: narrower faces are not looked for."""
 
 CROP_MARGIN: Final = 0.3

@@ -38,7 +38,9 @@ GOOD: Final = 0.9
 reach 0.895, and of 100 upright ones 95 have 0.915."""
 LARGE: Final = 0.06
 """Of the photograph's longer side: on narrower faces dots would hide what they show."""
-FAIR: Final = 0.8
+COARSE: Final = 1 / 32
+"""Of the photograph's longer side: a turn is chosen by the faces that are at least so wide."""
+FAIR: Final = 0.85
 """A turn needs a face of this score to be believed."""
 
 
@@ -211,14 +213,30 @@ def turned_by(pixels: Any, degrees: int) -> Any:
 def _best_turn(
     photo: Photo, engine: Engine, threshold: float, min_size: float
 ) -> tuple[Found, int]:
-    """What is found at the turn with the best sum of scores, on the photograph as it is."""
-    best, turn = search(photo.pixels, engine, threshold=threshold, min_size=min_size), 0
-    if best.scores.max(initial=0) >= GOOD:
-        return best, turn
-    for degrees in QUARTERS[1:]:
-        seen = turned_by(photo.pixels, degrees)
-        found = search(seen, engine, threshold=threshold, min_size=min_size)
-        if found.scores.max(initial=0) >= FAIR and found.scores.sum() > best.scores.sum():
-            height, width = seen.shape[:2]
-            best, turn = found.turned(-degrees % 360, height, width), degrees
-    return best, turn
+    """What is found at the turn with the best sum of scores, on the photograph as it is.
+
+    The other turns are chosen among by their larger faces, which takes a fraction of the time.
+    """
+    upright = search(photo.pixels, engine, threshold=threshold, min_size=min_size)
+    if upright.scores.max(initial=0) >= GOOD:
+        return upright, 0
+    coarse = max(min_size, max(photo.height, photo.width) * COARSE)
+    looks = {
+        degrees: search(
+            turned_by(photo.pixels, degrees), engine, threshold=threshold, min_size=coarse
+        )
+        for degrees in QUARTERS[1:]
+    }
+    sums = {
+        degrees: float(found.scores.sum())
+        for degrees, found in looks.items()
+        if found.scores.max(initial=0) >= FAIR
+    }
+    if not sums:
+        return upright, 0
+    degrees = max(sums, key=lambda one: sums[one])
+    seen = turned_by(photo.pixels, degrees)
+    found = search(seen, engine, threshold=threshold, min_size=min_size)
+    if found.scores.sum() <= upright.scores.sum():
+        return upright, 0
+    return found.turned(-degrees % 360, *seen.shape[:2]), degrees
