@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from opsin.archive.gender import gender
     from opsin.colorization.again import again
     from opsin.colorization.pipeline import colorize, confidence
     from opsin.errors import (
@@ -49,6 +50,7 @@ __all__ = [
     "colorize",
     "confidence",
     "find_faces",
+    "gender",
     "open",
 ]
 
@@ -61,6 +63,7 @@ _HOMES = {
     "colorize": "opsin.colorization.pipeline",
     "confidence": "opsin.colorization.pipeline",
     "find_faces": "opsin.faces.pipeline",
+    "gender": "opsin.archive.gender",
 }
 
 

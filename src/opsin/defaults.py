@@ -36,3 +36,6 @@ MIN_FACE: Final = 15
 
 CROP_MARGIN: Final = 0.3
 """What a crop shows around a face on each side, as a share of the face's longer side."""
+
+GENDER: Final = "gender"
+"""The model that tells gender from a face."""

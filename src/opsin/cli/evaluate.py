@@ -110,6 +110,9 @@ def _classify(
         ),
     ] = "color",
     second_look: SecondLook = None,
+    faces: Annotated[
+        bool, typer.Option("--faces", help="Classify the face nearest to the middle of each.")
+    ] = False,
     limit: Limit = None,
     each: Each = False,
     as_json: Json = False,
@@ -118,7 +121,11 @@ def _classify(
 
     Example: opsin evaluate classify pictures.tar --seen color,gray
     """
-    own = {"seen": [way.strip() for way in seen.split(",")], "second_look": second_look}
+    own = {
+        "seen": [way.strip() for way in seen.split(",")],
+        "second_look": second_look,
+        "faces": faces,
+    }
     _run("classify", data, own, model=model, limit=limit, each=each, as_json=as_json)
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin.archive.gender import face_in_the_middle
 from opsin.colorization.pipeline import colorize
 from opsin.defaults import CLASSIFIER
 from opsin.drawing.pixels import as_rgb
@@ -86,6 +87,7 @@ def evaluate(
     model: str | Sequence[str] = CLASSIFIER,
     seen: Sequence[str] = ("color",),
     second_look: bool | None = None,
+    faces: bool = False,
     limit: int | None = None,
     on_picture: Callable[[Any], None] | None = None,
     on_skip: Callable[[str], None] | None = None,
@@ -94,7 +96,8 @@ def evaluate(
 
     A picture's class is the folder that it lies in; one that is no label of a model is a
     `DataError`. `model` are names, `seen` ways of `SEEN`. A row is a model, or a model and a way.
-    `second_look` is as for `opsin.classify`.
+    `second_look` is as for `opsin.classify`. With `faces`, what is classified of each picture is the
+    face nearest to its middle; where none is found, the answer is wrong.
     """
     if unknown := [way for way in seen if way not in SEEN]:
         raise WrongCallError(f"'{shown(unknown[0])}' is none of {', '.join(SEEN)}.")
@@ -112,9 +115,15 @@ def evaluate(
             truth = truth_of(name, labels[model])
             pixels = SEEN[way](rgb, name)
             began = time.perf_counter()
-            found = classify_pixels(pixels, engines[model], second_look=second_look, threads=1)
+            face = face_in_the_middle(pixels, threads=1) if faces else pixels
+            if face is None:
+                found = _wrong(truth, len(labels[model]))
+            else:
+                found = classify_pixels(
+                    face, engines[model], second_look=second_look, threads=1
+                ).probabilities
             taken = time.perf_counter() - began
-            scores[row] = {**scores_of(found.probabilities, truth), "milliseconds": 1000 * taken}
+            scores[row] = {**scores_of(found, truth), "milliseconds": 1000 * taken}
         return name, scores, name
 
     found = report(work, read(data, limit=limit, on_skip=on_skip), [TOP1], on_item=on_picture)
@@ -133,6 +142,13 @@ def truth_of(name: str, labels: Sequence[str]) -> int:
             f"{shown(name)}: {where}, and no label of the model{few(labels)} is called so."
         )
     return number
+
+
+def _wrong(truth: int, count: int) -> Floats:
+    """(n,): what counts as an answer where there is none."""
+    found = np.ones(count)
+    found[truth] = 0
+    return found / (count - 1)
 
 
 def scores_of(probabilities: Floats, truth: int) -> dict[str, float]:

@@ -1,0 +1,99 @@
+"""`opsin gender`: what the faces on photographs seem to show, with probabilities."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import typer
+
+from opsin.archive.gender import Gendering
+from opsin.archive.jobs import plan
+from opsin.archive.result import Result, frame
+from opsin.cli.batch import Words, over
+from opsin.cli.options import Damaged, Device, Json, Model, PixelLimit, Workers
+from opsin.cli.screen import print_json
+from opsin.defaults import GENDER, MIN_FACE, PIXEL_LIMIT
+from opsin.errors import WrongCallError
+from opsin.files import shown
+
+WORDS: Final = Words(doing="looking at faces", done="looked at", skipped={})
+
+
+def gender(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for a pipe.")
+    ],
+    model: Model = GENDER,
+    min_size: Annotated[
+        float,
+        typer.Option(min=5, max=10_000, help="Pixels: narrower faces are not looked for."),
+    ] = MIN_FACE,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=1, help="The least score of a face. [default: the model's]"),
+    ] = None,
+    pixel_limit: PixelLimit = PIXEL_LIMIT,
+    damaged: Damaged = False,
+    device: Device = "cpu",
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """A line for each face: where it is, its size in pixels, and the likelier of two labels with
+    its probability. The labels say what a face seemed to show to somebody, nothing of a person:
+    do not decide anything about anybody by them (opsin models show gender says more).
+
+    Example: opsin gender photo.jpg
+    """
+    work = Gendering(
+        model=model,
+        threshold=threshold,
+        min_size=min_size,
+        pixel_limit=pixel_limit,
+        damaged=damaged,
+        device=device,
+    )
+    if "-" in paths:
+        _pipe(work, paths, as_json=as_json)
+        return
+
+    def take(result: Result) -> None:
+        if not as_json and result.status == "done":
+            print_faces(result.input, result.part)
+
+    over(
+        plan(paths, picture=None),
+        work,
+        WORDS,
+        on_result=take,
+        workers=workers,
+        is_watched=as_json or not sys.stdout.isatty(),
+        as_json=as_json,
+    )
+
+
+def print_faces(name: str, part: Mapping[str, Any]) -> None:
+    """The faces of a photograph, a line each."""
+    print(f"{shown(name)}{'' if part['faces'] else ': no face'}")
+    for face in part["faces"]:
+        x1, y1, x2, y2 = face["box"]
+        best = face["classes"][0]
+        where = f"{x1:.0f},{y1:.0f}  {x2 - x1:.0f} x {y2 - y1:.0f}"
+        print(f"  {where:22}  {shown(best['name'])} {best['probability']:.1%}")
+
+
+def _pipe(work: Gendering, paths: Sequence[str], *, as_json: bool) -> None:
+    """The faces of the photograph that comes through a pipe."""
+    from opsin.archive.batch import shares
+
+    if len(paths) > 1:
+        raise WrongCallError("a pipe carries one photograph, but there are several paths.")
+    _, threads = shares(None, 1)
+    made = work.do(sys.stdin.buffer, wanted={}, there={}, threads=threads)
+    if as_json:
+        print_json(frame([Result("-", "done", notes=made.notes, part=made.part)]))
+        return
+    print_faces("-", made.part)
+    for note in made.notes:
+        print(f"opsin: {note}", file=sys.stderr)

@@ -1,0 +1,59 @@
+"""Gender from faces: found, cut as the networks learned them, and told with its probability."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage import data
+
+import opsin
+from opsin.archive.gender import FRAME, face_in_the_middle
+from opsin.errors import ModelError
+from opsin.faces.around import square_around
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+@pytest.mark.parametrize("model", ["gender", "gender-small", "gender,gender-small"])
+def test_a_face_gets_its_label_however_the_scan_lies(model: str, degrees: int) -> None:
+    photo = np.ascontiguousarray(np.rot90(data.astronaut(), degrees // 90))
+    [one] = opsin.gender(photo, model=model)
+    assert one.classes.name == "female"
+    assert one.classes.top(1)[0][1] > 0.8
+    assert one.document()["classes"][0]["name"] == "female"
+    assert one.document()["box"] == opsin.find_faces(photo)[0].document()["box"]
+
+
+def test_gray_is_no_special_case() -> None:
+    gray = (data.astronaut() @ [0.299, 0.587, 0.114]).astype(np.uint8)
+    [color], [plain] = opsin.gender(data.astronaut()), opsin.gender(gray)
+    found = [one.classes.probabilities[0] for one in (color, plain)]
+    assert found[0] == pytest.approx(found[1], abs=0.03)
+
+
+def test_each_face_has_its_own() -> None:
+    both = np.concatenate([data.astronaut()[:300, 100:400], data.astronaut()[:300, 100:400]], 1)
+    found = opsin.gender(both)
+    assert [one.classes.name for one in found] == ["female", "female"]
+    assert abs(found[0].face.box[0] - found[1].face.box[0]) == pytest.approx(300, abs=3)
+
+
+def test_a_model_that_is_no_classifier_is_told() -> None:
+    with pytest.raises(ModelError, match="does not classify"):
+        opsin.gender(data.astronaut(), model="default")
+
+
+def test_the_square_is_that_of_the_face_in_the_middle() -> None:
+    """Half of its side is the face; beyond the border the border goes on."""
+    photo = data.astronaut()
+    faces = opsin.find_faces(photo)
+    square = square_around(faces, faces[0], FRAME)
+    x1, y1, x2, y2 = faces[0].box
+    assert square.shape == (round(FRAME * (y2 - y1)),) * 2 + (3,)
+    left, top = (round(float(a + b) / 2 - len(square) / 2) for a, b in ((x1, x2), (y1, y2)))
+    assert np.array_equal(square, photo[top : top + len(square), left : left + len(square)])
+    assert np.array_equal(face_in_the_middle(photo), square)
+    cut = photo[round(y1) :]
+    faces = opsin.find_faces(cut)
+    square = square_around(faces, faces[0], 3)
+    assert np.array_equal(square[0], square[5])
+    assert face_in_the_middle(np.zeros((60, 60), np.uint8)) is None
