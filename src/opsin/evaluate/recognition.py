@@ -96,8 +96,8 @@ def evaluate(
 
     A picture's class is the folder that it lies in; one that is no label of a model is a
     `DataError`. `model` are names, `seen` ways of `SEEN`. A row is a model, or a model and a way.
-    `second_look` is as for `opsin.classify`. With `faces`, what is classified of each picture is the
-    face nearest to its middle; where none is found, the answer is wrong.
+    `second_look` is as for `opsin.classify`. With `faces`, the face nearest to the middle of each
+    picture is classified; where none is found, the answer is wrong.
     """
     if unknown := [way for way in seen if way not in SEEN]:
         raise WrongCallError(f"'{shown(unknown[0])}' is none of {', '.join(SEEN)}.")
