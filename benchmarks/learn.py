@@ -2,6 +2,7 @@
 
     python benchmarks/learn.py cats-dogs.tar --each 100
     python benchmarks/learn.py flowers.tar --each 60 [--no-gray]
+    python benchmarks/learn.py flowers.tar --each 60 --method finetune --seeds 1
 
 The pictures are drawn from the set's `train` and judged on its `test`. Seconds are those of the
 whole command's work, with nothing kept from before.
@@ -42,6 +43,8 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=100)
     parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--base", default="imagenet")
+    parser.add_argument("--method", default="fast")
+    parser.add_argument("--epochs", type=int)
     parser.add_argument("--no-gray", dest="gray", action="store_false")
     given = parser.parse_args()
     rows = []
@@ -58,6 +61,9 @@ def main() -> None:
                 test=f"{given.data}:test",
                 base=given.base,
                 gray=given.gray,
+                method=given.method,
+                epochs=given.epochs,
+                on_step=lambda text: print(f"  {text}", flush=True),
             ).lesson
             seconds = time.perf_counter() - began
         rows.append((float(found.right.mean()), found.gray_accuracy() or np.nan, seconds))

@@ -57,8 +57,8 @@ class Toy:
 class Listener:
     """A log that keeps what it is told; asks the run to stop at a step."""
 
-    def __init__(self, stop_at: int = 0) -> None:
-        self.stop_at = stop_at
+    def __init__(self, stop_at: int = 0, enough_at: int = -1) -> None:
+        self.stop_at, self.enough_at = stop_at, enough_at
         self.last_validation = 0
         self.sums: dict[str, tuple[float, int]] = {}
         self.rates: list[float] = []
@@ -74,9 +74,10 @@ class Listener:
         if step == self.stop_at:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    def validation(self, step: int, network: nn.Module, *rest: object) -> None:
+    def validation(self, step: int, network: nn.Module, *rest: object) -> bool:
         self.validated.append(step)
         self.networks.append(network)
+        return step == self.enough_at
 
 
 def run(
@@ -84,6 +85,7 @@ def run(
     steps: int,
     *,
     validate_every: int = 1000,
+    patience: int = 0,
     seed: int = 1,
     told: Listener | None = None,
     **schedule: float,
@@ -96,6 +98,7 @@ def run(
         steps=steps,
         seed=seed,
         validate_every=validate_every,
+        patience=patience,
         optimizer=Optimizer(**schedule),
     )
     state = loop.State(loop.start_average(toy.network))
@@ -277,3 +280,20 @@ def test_a_validation_that_a_stop_prevented_is_made_up_for(tmp_path: Path) -> No
         run(tmp_path, 6, validate_every=3, told=Listener(stop_at=3))
     _, later, _ = run(tmp_path, 6, validate_every=3)
     assert later.validated == [3, 6]
+
+
+def test_a_run_with_patience_ends_when_it_is_told_that_it_is_enough(tmp_path: Path) -> None:
+    options = {"validate_every": 2, "patience": 1}
+    toy, told, _ = run(tmp_path, 9, told=Listener(enough_at=4), **options)
+    assert (len(toy.path), told.validated) == (4, [0, 2, 4])  # what it began with counts, too
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 4
+    without, told, _ = run(tmp_path / "without", 5, validate_every=2, told=Listener(enough_at=4))
+    assert (len(without.path), told.validated) == (5, [2, 4, 5])
+
+
+def test_enough_is_found_after_a_stop_just_before_its_validation(tmp_path: Path) -> None:
+    options = {"validate_every": 2, "patience": 1}
+    with pytest.raises(Stopped):
+        run(tmp_path, 9, told=Listener(stop_at=4), **options)
+    rest, told, _ = run(tmp_path, 9, told=Listener(enough_at=4), **options)
+    assert (rest.path, told.validated) == ([], [4])

@@ -17,6 +17,7 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from opsin.drawing.curves import Curve, draw, ticks  # noqa: E402
+from opsin.training import best  # noqa: E402
 from opsin.training.progress import read  # noqa: E402
 from opsin.training.run_log import RunLog  # noqa: E402
 from opsin.training.run_page import columns, page, write_report  # noqa: E402
@@ -266,3 +267,29 @@ def test_a_recipe_is_shown_as_toml() -> None:
         **RECIPE,
         "network": {"kind": "x", "widths": [1, 2]},
     }
+
+
+def test_the_best_weights_are_those_of_the_lowest_loss_and_patience_ends(tmp_path: Path) -> None:
+    losses = iter([0.9, float("nan"), 0.5, 0.5, 0.6, 0.4])
+    log = RunLog(
+        tmp_path,
+        steps=9,
+        first=0,
+        validate=lambda step, network: {"loss": next(losses)},
+        on_message=lambda text: None,
+        on_step=lambda step, text: None,
+        patience=2,
+    )
+    (tmp_path / "recipe.json").write_text(json.dumps(RECIPE))
+    network = torch.nn.Linear(1, 1)
+    enough, kept = [], []
+    for step in range(5):
+        torch.nn.init.constant_(network.weight, step)
+        enough.append(log.validation(step, network))
+        state = torch.load(tmp_path / "best.pt", weights_only=True)
+        kept.append((state["step"], state["average"]["weight"].item()))
+    assert enough == [False, False, False, False, True]
+    assert kept == [(0, 0.0), (0, 0.0), (2, 2.0), (2, 2.0), (2, 2.0)]
+    assert best.is_enough(tmp_path, 2)
+    assert not best.is_enough(tmp_path, 3)
+    assert not best.is_enough(tmp_path, 0)

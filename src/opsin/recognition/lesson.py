@@ -84,10 +84,11 @@ def _summary(lesson: Lesson) -> str:
     gray = lesson.gray_accuracy()
     if gray is not None:
         lines.append(f"The same pictures made gray: {gray:.1%}.")
-    steps = ", ".join(f"{n:,} pictures {one:.1%}" for n, one in lesson.curve)
-    more = twice_as_many(lesson.curve)
-    expected = "more pictures gave nothing here" if more is None else f"about {more:.1%} to expect"
-    lines.append(f"By how many it learned from: {steps}. Of twice as many: {expected}.")
+    if lesson.curve:
+        steps = ", ".join(f"{n:,} pictures {one:.1%}" for n, one in lesson.curve)
+        more = twice_as_many(lesson.curve)
+        expected = "more gave nothing here" if more is None else f"about {more:.1%} to expect"
+        lines.append(f"By how many it learned from: {steps}. Of twice as many: {expected}.")
     return "".join(f"<p>{line}</p>\n" for line in lines)
 
 

@@ -28,7 +28,7 @@ from opsin.recognition.data import SquareData, crop_of
 from opsin.recognition.networks.bilinear import Bilinear
 from opsin.recognition.networks.first import FirstCNN
 from opsin.recognition.networks.gender import HALVED, Faces
-from opsin.recognition.networks.pretrained import Pretrained
+from opsin.recognition.networks.pretrained import Pretrained, Told
 from opsin.recognition.objective import Held, Naming, Settings
 from opsin.recognition.pipeline import LUMA
 from opsin.sets.listing import Listing
@@ -37,7 +37,7 @@ from opsin.training.crops import Example, known_labels
 from opsin.training.features import FeatureCache
 from opsin.training.loop import Stepper
 from opsin.training.recipe import Decay, PartialShare, Pixels, Recipe
-from opsin.training.task import Labels, System, Task, card_for
+from opsin.training.task import Graph, Labels, System, Task, card_for
 
 LEAST: Final = 2  # pictures of a class to train on; another is held back
 
@@ -238,6 +238,17 @@ class PretrainedSystem(ClassSystem, frozen=True, kw_only=True):
     def build(self) -> Pretrained:
         count = len(self.classes)
         return Pretrained(count, backbone=self.backbone, frozen=self.frozen, dropout=self.dropout)
+
+    def card(self, network: Any, labels: Labels, decode: Mapping[str, Any]) -> Card:
+        card = super().card(network, labels, decode)
+        with torch.no_grad():
+            answers = Told(network).eval()(torch.zeros(1, self.channels, self.size, self.size))
+        ports = zip(("logits", "features", "map"), answers, strict=True)
+        outputs = tuple(Output(name=name, shape=tuple(one.shape)) for name, one in ports)
+        return msgspec.structs.replace(card, outputs=outputs)
+
+    def graph(self, network: Any, card: Card) -> Graph:
+        return super().graph(Told(network), card)
 
 
 def complete(recipe: Recipe, data: Sequence[Path]) -> Recipe:

@@ -67,6 +67,7 @@ def card_with_head(
     license: str,
     training_data: str,
     figures: tuple[CardFigure, ...],
+    how: str = "new head",
 ) -> Card:
     """The card of such a model, without its hash; how photographs are seen is the base's."""
     assert base.classify is not None
@@ -78,7 +79,7 @@ def card_with_head(
         base,
         name=name,
         version="1",
-        network=f"{base.network[:50]}, new head",
+        network=f"{base.network[:40]}, {how}",
         file=f"{name}.onnx",
         sha256="0" * 64,
         license=license,

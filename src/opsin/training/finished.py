@@ -15,6 +15,7 @@ from opsin.errors import DataError, ModelError, RecipeError
 from opsin.files import shown
 from opsin.models.card import Card, check_card, write_card
 from opsin.models.store import publish, refuse_existing, staging
+from opsin.training import best
 from opsin.training.checkpoint import load_weights, read_state, weights_of
 from opsin.training.crops import seen_size
 from opsin.training.export import export_onnx
@@ -52,7 +53,7 @@ class Run(NamedTuple):
     """Of what was trained beside it, such as a discriminator."""
     step: int
     figures: dict[str, float]
-    """Of the last validation."""
+    """Of the last validation, or of the best where its weights are taken."""
 
 
 def export(
@@ -113,22 +114,23 @@ def recipe_of(run: Path) -> Recipe:
 
 
 def read_run(run: Path) -> Run:
-    """The recipe and the checkpoint of a run's folder."""
+    """The recipe and the checkpoint of a run's folder; of one with patience, its best weights."""
     path, recipe = run / CHECKPOINT, recipe_of(run)
     try:
         state = read_state(path)
     except FileNotFoundError as error:
         raise _no_run(run, error) from None
     others = state.get("others", {})
-    if not isinstance(others, dict) or not isinstance(state.get("step"), int):
+    if not isinstance(others, dict):
         raise DataError(f"{shown(path)}: holds no state of a run. Was it made by opsin train?")
-    return Run(
-        recipe,
-        weights_of(state, "average", path=path),
-        {str(name): weights_of(state, "others", name, path=path) for name in others},
-        state["step"],
-        _last(run / VALIDATION),
-    )
+    parts = {str(name): weights_of(state, "others", name, path=path) for name in others}
+    if recipe.patience and (run / best.BEST).exists():
+        path = run / best.BEST
+        state = read_state(path)
+    if not isinstance(step := state.get("step"), int):
+        raise DataError(f"{shown(path)}: holds no state of a run. Was it made by opsin train?")
+    figures = best.figures_of(run, step) if recipe.patience else _last(run / VALIDATION)
+    return Run(recipe, weights_of(state, "average", path=path), parts, step, figures)
 
 
 def _last(path: Path) -> dict[str, float]:
@@ -164,7 +166,14 @@ def _write(
 
 
 def _onnx(graph: Graph, path: Path) -> Any:
-    return export_onnx(graph.network, graph.examples, path, output=graph.output, axes=graph.axes)
+    return export_onnx(
+        graph.network,
+        graph.examples,
+        path,
+        output=graph.output,
+        axes=graph.axes,
+        others=graph.others,
+    )
 
 
 def _network(run: Run, system: System, path: Path) -> nn.Module:

@@ -130,7 +130,9 @@ class Log(Protocol):
 
     def step(self, step: int, rate: float, losses: dict[str, float], pictures: int) -> None: ...
 
-    def validation(self, step: int, network: nn.Module) -> None: ...
+    def validation(self, step: int, network: nn.Module) -> bool:
+        """Whether the run is to end here, as it learns no more that holds."""
+        ...
 
 
 @dataclass
@@ -161,17 +163,21 @@ def train(
     on_message: Callable[[str], None] = lambda text: None,
     checkpoint_minutes: float = 3.0,
 ) -> None:
-    """Runs the steps from `state` to the recipe's last.
+    """Runs the steps from `state` to the recipe's last, or until the log says that it is enough.
 
     `log` is None in processes that write nothing. Asked to stop (see `interrupt`), the run ends
     its step, saves and raises `Stopped`.
     """
     for network in (objective.network, *objective.others.values()):
         network.train()
+    enough = False
     if log:
         log.sums = state.sums
-        if state.step > log.last_validation and _is_due(state.step, recipe):
-            log.validation(state.step, state.average)  # a stop came in between
+        late = state.step > log.last_validation and _is_due(state.step, recipe)  # after a stop
+        if late or (recipe.patience and state.step == 0):  # what it begins with may be the best
+            enough = log.validation(state.step, state.average)
+    if recipe.patience and _anybody(enough):
+        return
     checkpoint, saved = out / "checkpoint.pt", time.monotonic()
     with uninterrupted(SIGNALS):
         batches = iter(batches)  # its processes start here
@@ -191,9 +197,8 @@ def train(
                 saved = time.monotonic()
             if stop:
                 raise Stopped(f"step {state.step} of {recipe.steps} is saved in {checkpoint}")
-            if log and due:
-                log.validation(state.step, state.average)
-            if state.step >= recipe.steps:
+            enough = bool(log and due and log.validation(state.step, state.average))
+            if state.step >= recipe.steps or (recipe.patience and due and _anybody(enough)):
                 break
 
 

@@ -73,6 +73,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of the products; weights are float32. By itself bfloat16 where the device has it."""
     validate_every: Steps = 1000
     """Steps between two validations; each writes a line, a sheet and the report."""
+    patience: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """Validations without a lower loss after which the run ends; the weights of the lowest are then
+    what it is exported with. 0: it goes to its last step, and those are taken."""
     license: Line = ""
     """Of the model that comes of it; empty: `opsin export` asks for it."""
     network: dict[str, Any] = {}

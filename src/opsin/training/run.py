@@ -17,7 +17,7 @@ from opsin.files import few, write_atomically
 from opsin.machine import cores
 from opsin.sets import splits
 from opsin.sets.listing import Listing, list_pictures
-from opsin.training import loop
+from opsin.training import best, loop
 from opsin.training.crops import Crops, Data, check_sizes, loader
 from opsin.training.recipe import Recipe, recipe_of_run
 from opsin.training.run_log import RunLog
@@ -26,7 +26,7 @@ from opsin.training.task import Tables, Task, start_network
 VALIDATION_PICTURES: Final = 192
 RECIPE: Final = "recipe.json"
 CHECKPOINT: Final = "checkpoint.pt"
-MAY_CHANGE: Final = ("steps", "validate_every", "license")
+MAY_CHANGE: Final = ("steps", "validate_every", "patience", "license")
 """What a run that goes on may have changed: how long it is, how often it is looked at, and what
 `opsin export` writes on the card."""
 
@@ -54,6 +54,30 @@ def train(
     """
     task.tables(recipe)  # before the pictures are looked at
     recipe = task.complete(recipe, data)
+
+    def find(settings: Data, classes: bool) -> tuple[Listing, Listing]:
+        return pictures(recipe, settings, data, validation, on_message, classes=classes)
+
+    return train_on(
+        task, recipe, find, out, workers=workers, on_message=on_message, on_step=on_step
+    )
+
+
+def train_on(
+    task: Task,
+    recipe: Recipe,
+    find: Callable[[Data, bool], tuple[Listing, Listing]],
+    out: Path,
+    *,
+    workers: int | None = None,
+    on_message: Callable[[str], None] = lambda text: None,
+    on_step: Callable[[int, str], None] = lambda step, text: None,
+) -> Path:
+    """As `train`, on what `find` gives: the pictures to train on and those to validate on.
+
+    It is called with the `[data]` table and whether pictures are to have labels, when the recipe
+    and the folder are known to be sound.
+    """
     tables = task.tables(recipe)
     system, settings = tables.system, tables.data
     checkpoint, changed = out / CHECKPOINT, _check_run(recipe, out)
@@ -62,9 +86,7 @@ def train(
     torch.manual_seed(recipe.seed)
     network = start_network(system)
     check_sizes(settings, multiple=system.multiple(network))
-    listing, held = pictures(
-        recipe, settings, data, validation, on_message, classes=bool(system.class_names())
-    )
+    listing, held = find(settings, bool(system.class_names()))
     system.check_pictures(listing, held)
     on_message(describe(listing))
 
@@ -75,6 +97,9 @@ def train(
         state = loop.load_checkpoint(checkpoint, objective)
         if state.step >= recipe.steps and not changed:
             on_message(f"{out}: this run is finished, all {recipe.steps} steps are done.")
+            return checkpoint
+        if best.is_enough(out, recipe.patience):
+            on_message(f"{out}: this run is finished, it learned no more after {state.step} steps.")
             return checkpoint
         on_message(f"going on after step {state.step} of {recipe.steps}")
     batches = _batches(recipe, tables, listing, state.step, stepper.device.type, workers)
@@ -91,6 +116,7 @@ def train(
             on_message=on_message,
             on_step=on_step,
             about=about | ({"sheets": system.sheets} if system.sheets else {}),
+            patience=recipe.patience,
         )
     loop.train(recipe, objective, batches, state, out=out, log=log, on_message=on_message)
     if dist.is_initialized():

@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from opsin.files import write_atomically
-from opsin.training import progress
+from opsin.training import best, progress
 from opsin.training.run_page import VALIDATION, write_report
 
 EVERY = 50
@@ -26,7 +26,8 @@ class RunLog:
 
     `validate` is given the step and the averaged network, and gives figures by name; it may write
     pictures of its own. `about` says in words what the run is made of, for its page: the data,
-    above all. `first` is the step after which a resumed run goes on.
+    above all. `first` is the step after which a resumed run goes on. With `patience`, the weights
+    of the lowest loss are kept too, see `opsin.training.best`.
     """
 
     def __init__(
@@ -39,8 +40,9 @@ class RunLog:
         on_message: Callable[[str], None],
         on_step: Callable[[int, str], None],
         about: Mapping[str, str] | None = None,
+        patience: int = 0,
     ) -> None:
-        self.out, self.steps = out, steps
+        self.out, self.steps, self.patience = out, steps, patience
         self.validate, self.on_message, self.on_step = validate, on_message, on_step
         self.sums: dict[str, tuple[float, int]] = {}
         self.pictures = 0
@@ -49,7 +51,7 @@ class RunLog:
         self.began = self.since = time.monotonic()
         self.first = first
         _drop_after(out / "losses.csv", first)
-        self.last_validation = _drop_after(out / VALIDATION, first)
+        self.last_validation = _drop_after(out / VALIDATION, first or -1)
         _drop_sheets(out / "sheets", first)
 
     def step(self, step: int, rate: float, losses: dict[str, float], pictures: int) -> None:
@@ -77,8 +79,9 @@ class RunLog:
         left = f"{minutes / 60:.1f} hours" if minutes > 90 else f"{minutes:.0f} minutes"
         return f"{self.pictures / seconds:.0f} pictures/s, about {left} to go"
 
-    def validation(self, step: int, network: nn.Module) -> None:
-        """Runs the validation and puts its figures into validation.csv and onto the page."""
+    def validation(self, step: int, network: nn.Module) -> bool:
+        """Runs the validation and puts its figures into validation.csv and onto the page; whether
+        the patience is at its end."""
         self._keep_time(step)
         figures = self.validate(step, network)
         _append(self.out / VALIDATION, {"step": step, **figures})
@@ -89,7 +92,13 @@ class RunLog:
         self.since = time.monotonic()
         self._keep_time(step)
         write_report(self.out)
+        enough = False
+        if self.patience:
+            if best.step_of(self.out) == step:
+                best.keep(self.out, network, step)
+            enough = best.is_enough(self.out, self.patience)
         self.since = time.monotonic()
+        return enough
 
     def _keep_time(self, step: int) -> None:
         """Adds the time since the last record to the run's, and writes it down."""

@@ -49,6 +49,8 @@ class Graph(NamedTuple):
     output: str
     axes: Mapping[str, Mapping[int, str]]
     """The axes of inputs and output that are free, by number, and their names."""
+    others: Sequence[str] = ()
+    """What else the network gives, after `output`, by name."""
     difference: Callable[[Pairs], float] = mean_difference
     """How far the stored file's answers are from torch's, in a unit that tells people something."""
 
@@ -100,7 +102,8 @@ def graph_for(
     """The graph that a card promises."""
     ports: list[Port] = [*card.inputs, card.outputs[0]]
     axes = {port.name: port.free_axes() for port in ports}
-    return Graph(network, examples, card.outputs[0].name, axes, difference)
+    others = [port.name for port in card.outputs[1:]]
+    return Graph(network, examples, card.outputs[0].name, axes, others, difference)
 
 
 class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

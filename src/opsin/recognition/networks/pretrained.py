@@ -34,3 +34,17 @@ class Pretrained(nn.Module):
     def look(self, picture: Tensor) -> Tensor:
         """What the extractor sees, before what is quickly computed of it, as numbers (B, K)."""
         return self.extractor.look(picture).flatten(1)
+
+
+class Told(nn.Module):
+    """The same with all that it knows, as it is exported: what can be learned from, and seen."""
+
+    def __init__(self, network: Pretrained) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (B, n), features (B, 1280), and the map (B, 1280, h, w) that they are means of."""
+        found = self.network.extractor(picture)
+        features = found.mean(dim=(2, 3))
+        return self.network.last(features), features, found
