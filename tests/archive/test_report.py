@@ -85,7 +85,7 @@ def test_a_later_run_shows_what_was_done_before(folder, scan):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("a.png", "end the name with .html"), ("mine.html", "is no report of a run")],
+    [("a.png", "end the name with .html"), ("mine.html", "is no such report")],
 )
 def test_a_page_replaces_nothing_else(folder, scan, capsys, name, message):
     scan.save("a.png")

@@ -17,9 +17,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from opsin.archive.result import Result, Status
-from opsin.drawing.page import duration, head, picture
-from opsin.errors import WrongCallError
-from opsin.files import check_writable, shown, write_atomically
+from opsin.drawing.page import check_page, duration, head, picture
+from opsin.files import shown, write_atomically
 
 MOST_ROWS: Final = 2_000  # with pictures, about 10 KB each
 MOST_FAILURES: Final = 5_000
@@ -39,7 +38,7 @@ class Report:
         self._rows: dict[str, tuple[str, str]] = {}  # the photograph: its tone, its row
         self._failures: dict[str, str] = {}
         self._left_out: dict[str, Status] = {}
-        _check(self.path)
+        check_page(self.path, maker=MAKER)
 
     def add(self, result: Result) -> None:
         """A row for a photograph; one that has a row already gets no other."""
@@ -116,22 +115,6 @@ class Report:
             place = os.path.relpath(name, self.path.parent)
             return f'href="{html.escape(quote(os.fsencode(Path(place).as_posix())))}"'
         return ""
-
-
-def _check(path: Path) -> None:
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise WrongCallError(f"--report {shown(path)}: end the name with .html.")
-    check_writable(path.parent)
-    if not os.path.lexists(path):
-        return
-    with suppress(OSError):
-        if path.is_file():
-            with path.open("rb") as file:
-                if MAKER.encode() in file.read(500):
-                    return
-    raise WrongCallError(
-        f"--report {shown(path)}: it exists and is no report of a run. Choose another name."
-    )
 
 
 def _more(number: int) -> str:

@@ -113,18 +113,27 @@ def _classify(
     faces: Annotated[
         bool, typer.Option("--faces", help="Classify the face nearest to the middle of each.")
     ] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE.html",
+            help="Also write a page: confusions, ROC curve, how sure to be of its probabilities.",
+        ),
+    ] = None,
     limit: Limit = None,
     each: Each = False,
     as_json: Json = False,
 ) -> None:
     """Compare classifiers, on pictures in folders that are named after their classes.
 
-    Example: opsin evaluate classify pictures.tar --seen color,gray
+    Example: opsin evaluate classify pictures.tar --report page.html
     """
     own = {
         "seen": [way.strip() for way in seen.split(",")],
         "second_look": second_look,
         "faces": faces,
+        "page": page,
     }
     _run("classify", data, own, model=model, limit=limit, each=each, as_json=as_json)
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import base64
 import html
+import os
+from contextlib import suppress
 from importlib import resources
+from pathlib import Path
+
+from opsin.errors import WrongCallError
+from opsin.files import check_writable, shown
 
 
 def head(title: str, *, style: str = "", maker: str = "opsin") -> str:
@@ -18,6 +24,24 @@ def head(title: str, *, style: str = "", maker: str = "opsin") -> str:
         f'<meta name=generator content="{html.escape(maker)}">\n'
         f'<meta name=viewport content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>{common}{style}</style>\n"
+    )
+
+
+def check_page(path: Path, *, maker: str) -> None:
+    """Refuses a place for a page before anything is done: a file that is no page of this maker is a
+    `WrongCallError`, a folder where nothing can be written a `SaveError`."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise WrongCallError(f"--report {shown(path)}: end the name with .html.")
+    check_writable(path.parent)
+    if not os.path.lexists(path):
+        return
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                if f'content="{html.escape(maker)}"'.encode() in file.read(500):
+                    return
+    raise WrongCallError(
+        f"--report {shown(path)}: it exists and is no such report. Choose another name."
     )
 
 

@@ -14,7 +14,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -23,8 +23,10 @@ from numpy.typing import NDArray
 from opsin.archive.gender import face_in_the_middle
 from opsin.colorization.pipeline import colorize
 from opsin.defaults import CLASSIFIER
+from opsin.drawing.page import check_page
 from opsin.drawing.pixels import as_rgb
 from opsin.errors import DataError, WrongCallError
+from opsin.evaluate import recognition_page
 from opsin.evaluate.bootstrap import Doubles
 from opsin.evaluate.report import (
     Means,
@@ -36,7 +38,7 @@ from opsin.evaluate.report import (
     report,
     summarize,
 )
-from opsin.files import few, shown
+from opsin.files import few, shown, write_atomically
 from opsin.models.engine import load_engine
 from opsin.models.store import members
 from opsin.recognition.pipeline import classify_pixels, labels_of
@@ -88,6 +90,7 @@ def evaluate(
     seen: Sequence[str] = ("color",),
     second_look: bool | None = None,
     faces: bool = False,
+    page: str | Path | None = None,
     limit: int | None = None,
     on_picture: Callable[[Any], None] | None = None,
     on_skip: Callable[[str], None] | None = None,
@@ -97,10 +100,13 @@ def evaluate(
     A picture's class is the folder that it lies in; one that is no label of a model is a
     `DataError`. `model` are names, `seen` ways of `SEEN`. A row is a model, or a model and a way.
     `second_look` is as for `opsin.classify`. With `faces`, the face nearest to the middle of each
-    picture is classified; where none is found, the answer is wrong.
+    picture is classified; where none is found, the answer is wrong. `page` is an HTML
+    file to write, with what was confused and how sure to be.
     """
     if unknown := [way for way in seen if way not in SEEN]:
         raise WrongCallError(f"'{shown(unknown[0])}' is none of {', '.join(SEEN)}.")
+    if page is not None:
+        check_page(Path(page), maker=recognition_page.MAKER)
     models = [model] if isinstance(model, str) else list(model)
     engines = {name: [load_engine(one, threads=1) for one in members(name)] for name in models}
     labels = {name: labels_of([one.card for one in found]) for name, found in engines.items()}
@@ -129,7 +135,10 @@ def evaluate(
     found = report(work, read(data, limit=limit, on_skip=on_skip), [TOP1], on_item=on_picture)
     cards = [one.card for several in engines.values() for one in several]
     about = provenance(cards, data=[str(path) for path in listed(data)], seen=list(seen))
-    return replace(_summarized(found, labels[models[0]]), provenance=about)
+    found = replace(_summarized(found, labels[models[0]]), provenance=about)
+    if page is not None:
+        write_atomically(Path(page), recognition_page.page(found, labels[models[0]]).encode())
+    return found
 
 
 def truth_of(name: str, labels: Sequence[str]) -> int:
@@ -157,8 +166,15 @@ def scores_of(probabilities: Floats, truth: int) -> dict[str, float]:
     confidence, right = float(probabilities[order[0]]), float(order[0] == truth)
     gaps = dict.fromkeys((f"gap {number}" for number in range(BINS)), 0.0)
     gaps[f"gap {min(BINS - 1, int(confidence * BINS))}"] = confidence - right
-    second = float(probabilities[1])
-    return {"top1": right, "top5": float(truth in order[:5]), "truth": truth, "p": second, **gaps}
+    return {
+        "top1": right,
+        "top5": float(truth in order[:5]),
+        "truth": truth,
+        "called": int(order[0]),
+        "confidence": confidence,
+        "p": float(probabilities[1]),
+        **gaps,
+    }
 
 
 def area(scores: Floats, truths: NDArray[np.bool_]) -> float:

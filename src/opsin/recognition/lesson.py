@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from opsin.drawing.page import head as page_head
 from opsin.drawing.page import picture
 from opsin.drawing.pixels import fitted, resized
+from opsin.drawing.shares import confusion_table
 from opsin.files import shown
 from opsin.formats.vips import vips
 from opsin.models.engine import Engine
@@ -118,20 +119,9 @@ def _classes(lesson: Lesson) -> str:
 def _confusion(lesson: Lesson) -> str:
     if len(lesson.classes) > MOST_CELLS:
         return ""
-    table = lesson.confusion()
-    shares = table / np.maximum(1, table.sum(axis=1, keepdims=True))
-    names = [html.escape(shown(name)) for name in lesson.classes]
-    heads = "".join(f"<th scope=col><span>{name}</span>" for name in names)
-    rows = []
-    for name, counts, row in zip(names, table, shares, strict=True):
-        cells = "".join(
-            f'<td style="--share:{share:.2f}">{count or ""}'
-            for count, share in zip(counts, row, strict=True)
-        )
-        rows.append(f"<tr><th scope=row>{name}{cells}\n")
     return (
         "<h2>What was named what</h2>\n<p>Rows are what pictures show, columns what they were "
-        f"called.</p>\n<table class=confusion>\n<tr><td>{heads}\n{''.join(rows)}</table>\n"
+        f"called.</p>\n{confusion_table(lesson.classes, lesson.confusion())}"
     )
 
 
