@@ -12,11 +12,21 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from opsin.archive.jobs import plan
+from opsin.archive.jobs import plan, plan_into
 from opsin.archive.result import Result, frame
 from opsin.cli.batch import Words, over
 from opsin.cli.cluster import on_cluster, order_of
-from opsin.cli.options import Cluster, Damaged, Device, Json, Model, PixelLimit, SecondLook, Workers
+from opsin.cli.options import (
+    Cluster,
+    Damaged,
+    Device,
+    Json,
+    Model,
+    Overwrite,
+    PixelLimit,
+    SecondLook,
+    Workers,
+)
 from opsin.cli.screen import print_json
 from opsin.defaults import CLASSIFIER, PIXEL_LIMIT, TOP
 from opsin.errors import WrongCallError
@@ -26,7 +36,10 @@ from opsin.recognition.work import Classifying
 WORDS: Final = Words(
     doing="classifying",
     done="classified",
-    skipped={"in the table": "in the table already"},
+    skipped={
+        "in the table": "in the table already",
+        "exists": "explained already (--overwrite does it again)",
+    },
     elsewhere="copy the table to another disk",
 )
 BAR: Final = 24  # letters that stand for 100 %
@@ -49,6 +62,13 @@ def classify(
             "again. Another model needs another table.",
         ),
     ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Write NAME-explained.png there: where the network looked."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", metavar="DIR", help="With --cluster: where names are kept."),
@@ -75,6 +95,10 @@ def classify(
     )
     if csv in ("", "-"):
         raise WrongCallError("--csv: give the name of a file. What is printed is --json.")
+    if explain is not None:
+        _refuse_beside_explain({"--csv": csv, "--cluster": cluster, "a pipe": "-" in paths or None})
+    elif overwrite:
+        raise WrongCallError("--overwrite goes with --explain: nothing else is written twice.")
     if "-" in paths:
         _pipe(work, paths, csv, as_json=as_json)
         return
@@ -86,7 +110,11 @@ def classify(
         return
     if output is not None:
         raise WrongCallError("-o goes with --cluster. For a table give --csv FILE.")
-    jobs, unread = plan(paths, picture=None)
+    if explain is None:
+        jobs, unread = plan(paths, picture=None)
+    else:
+        words, formats = {"explain": "explained"}, {"explain": "png"}
+        jobs, unread = plan_into(paths, {"explain": explain}, words=words, formats=formats)
     known: list[Result] = []
     with _table(csv, work) or nullcontext() as table:
         if table is not None:
@@ -106,10 +134,17 @@ def classify(
             WORDS,
             known=known,
             on_result=take,
+            overwrite=overwrite,
             workers=workers,
             is_watched=table is not None or as_json or not sys.stdout.isatty(),
             as_json=as_json,
         )
+
+
+def _refuse_beside_explain(given: Mapping[str, object]) -> None:
+    for word, value in given.items():
+        if value is not None:
+            raise WrongCallError(f"--explain: not with {word}. Call it once more for the pictures.")
 
 
 def print_classes(name: str, classes: Sequence[Mapping[str, Any]]) -> None:

@@ -1,7 +1,6 @@
 """A page of what was learned: how good, what is confused, where the network looked.
 
-Class activation maps are those of Zhou et al. 2016 (arXiv 1512.04150, section 2): the weights of a
-class on the maps whose means are the features.
+Where it looked are class activation maps, see `explain`.
 """
 
 from __future__ import annotations
@@ -16,14 +15,15 @@ from numpy.typing import NDArray
 
 from opsin.drawing.page import head as page_head
 from opsin.drawing.page import picture
-from opsin.drawing.pixels import fitted, resized
+from opsin.drawing.pixels import fitted
 from opsin.drawing.shares import confusion_table
 from opsin.files import shown
 from opsin.formats.vips import vips
 from opsin.models.engine import Engine
+from opsin.recognition.explain import MAP, class_map, enlarged, lit
 from opsin.recognition.features import pixels_of
 from opsin.recognition.head import Head, twice_as_many
-from opsin.recognition.pipeline import planes_of, table_of
+from opsin.recognition.pipeline import picture_of
 
 if TYPE_CHECKING:
     from opsin.recognition.learn import Lesson
@@ -33,7 +33,6 @@ Pixels = NDArray[np.uint8]
 SIDE: Final = 150  # pixels of a picture on the page
 PAIRS, EACH, MAPS = 6, 4, 8
 MOST_CELLS: Final = 40  # classes in a table of confusions
-MAP: Final = "map"
 
 
 def page(lesson: Lesson, engine: Engine, *, title: str) -> str:
@@ -60,16 +59,10 @@ def activation(engine: Engine, rgb: Pixels, head: Head, label: int) -> Pixels | 
     """
     if MAP not in engine.card.output_names():
         return None
-    channels, side = (int(axis) for axis in engine.card.inputs[0].shape[1:3])
-    planes = planes_of(rgb, side, channels, table_of(engine.card))
-    maps = engine.run({"picture": planes[None]})[MAP][0]  # (D, h, w)
-    heat = np.tensordot(head.weight[label], maps, 1)
-    heat = (heat - heat.min()) / max(1e-6, float(np.ptp(heat)))
-    large = resized(heat[..., None].astype(np.float32), side, side, kernel="cubic").clip(0, 1)
-    seen = planes.transpose(1, 2, 0) if channels == 3 else np.repeat(planes[0][..., None], 3, 2)
-    lit = seen * (0.25 + 0.75 * large) + np.array([0.25, 0.1, 0.0], np.float32) * large
-    drawn: Pixels = (lit.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    return drawn
+    picture = picture_of(rgb, engine.card)
+    heat = class_map(engine, picture, head.weight[label])
+    seen = np.broadcast_to(picture[0].transpose(1, 2, 0), (*picture.shape[2:], 3))
+    return lit(seen, enlarged(heat, *seen.shape[:2]))
 
 
 def _summary(lesson: Lesson) -> str:

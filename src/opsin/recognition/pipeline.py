@@ -134,6 +134,19 @@ def planes_of(rgb: Pixels, side: int, channels: int, table: Classify) -> Floats:
     return np.ascontiguousarray(planes, np.float32)
 
 
+def seen_part(height: int, width: int, table: Classify) -> tuple[slice, slice]:
+    """Which rows and columns of a picture a network sees.
+
+    >>> seen_part(4, 6, Classify(crop=0.5))
+    (slice(1, 3, None), slice(2, 4, None))
+    """
+    if table.view == "whole":
+        return slice(0, height), slice(0, width)
+    side = max(1, round(min(height, width) * table.crop))
+    top, left = (height - side) // 2, (width - side) // 2
+    return slice(top, top + side), slice(left, left + side)
+
+
 def softmax(logits: Floats) -> Floats:
     """Numbers (..., n) as shares that sum to 1.
 
@@ -182,9 +195,6 @@ def _mean(shares: Sequence[Floats]) -> Floats:
 
 def _square(pixels: Pixels, table: Classify) -> Pixels:
     """What a network sees of pixels (H, W, C), not yet of its size."""
-    if table.view == "whole":
-        return pixels
     height, width = pixels.shape[:2]
-    side = max(1, round(min(height, width) * table.crop))
-    top, left = (height - side) // 2, (width - side) // 2
-    return pixels[top : top + side, left : left + side]
+    rows, columns = seen_part(height, width, table)
+    return pixels[rows, columns]

@@ -50,7 +50,8 @@ class Classifying:
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int
     ) -> Made:
-        """Makes no file: its part is {"classes": [{"name", "probability"}, ...]}."""
+        """Its part is {"classes": [{"name", "probability"}, ...]}; its one file is "explain", see
+        `opsin.recognition.explain`."""
         from opsin.photo import open as open_photo
         from opsin.recognition.pipeline import classify
 
@@ -62,4 +63,10 @@ class Classifying:
             threads=threads,
             device=self.device,
         )
-        return Made(notes=photo.metadata.notes, part={"classes": found.document(self.top)})
+        files: dict[str, bytes] = {}
+        if "explain" in wanted:
+            from opsin.recognition.explain import explained
+
+            drawn = explained(photo, found, model=self.model, threads=threads, device=self.device)
+            files["explain"] = drawn.encode("png")
+        return Made(files, photo.metadata.notes, {"classes": found.document(self.top)})
