@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skimage import data
 
 import opsin
-from opsin.errors import ModelError
+from opsin.errors import ModelError, WrongCallError
 from opsin.models.card import read_card
 from opsin.recognition.pipeline import picture_of, softmax
 
@@ -196,3 +196,11 @@ def test_softmax_keeps_the_order_and_does_not_mind_a_shift(logits, shift):
     assert (np.diff(shares[np.argsort(logits)]) >= -1e-7).all()
     shifted = softmax(np.array(logits, np.float32) + np.float32(shift))
     assert shifted == pytest.approx(shares, abs=1e-4)
+
+
+def test_a_wrong_call_is_told() -> None:
+    scan = np.zeros((40, 40), np.uint8)
+    with pytest.raises(ValueError, match="count must be 1 or more"):
+        opsin.classify(scan).top(0)
+    with pytest.raises(WrongCallError, match="by its name, got NoneType"):
+        opsin.classify(scan, model=None)

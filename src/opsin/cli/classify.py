@@ -43,6 +43,7 @@ WORDS: Final = Words(
     elsewhere="copy the table to another disk",
 )
 BAR: Final = 24  # letters that stand for 100 %
+WIDEST: Final = 40  # letters of a name
 EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
@@ -147,14 +148,24 @@ def _refuse_beside_explain(given: Mapping[str, object]) -> None:
             raise WrongCallError(f"--explain: not with {word}. Call it once more for the pictures.")
 
 
-def print_classes(name: str, classes: Sequence[Mapping[str, Any]]) -> None:
+def print_classes(photo: str, classes: Sequence[Mapping[str, Any]]) -> None:
     """A photograph's names with their probabilities, as bars."""
     plain = not _can_show("█▏")
-    print(shown(name))
-    wide = max(len(one["name"]) for one in classes)
-    for one in classes:
+    print(shown(photo))
+    names = [shortened(shown(one["name"])) for one in classes]
+    wide = max(map(len, names))
+    for name, one in zip(names, classes, strict=True):
         share = one["probability"]
-        print(f"  {shown(one['name']):{wide}}  {bar(share, plain=plain):{BAR}} {share:6.1%}")
+        print(f"  {name:{wide}}  {bar(share, plain=plain):{BAR}} {share:6.1%}")
+
+
+def shortened(name: str) -> str:
+    """A name that leaves room for its bar; whole in the table and in JSON.
+
+    >>> len(shortened("a" * 200)), shortened("tripod")
+    (40, 'tripod')
+    """
+    return name if len(name) <= WIDEST else name[: WIDEST - 3] + "..."
 
 
 def bar(share: float, *, plain: bool = False) -> str:

@@ -12,9 +12,10 @@ import time
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -42,7 +43,7 @@ from opsin.files import few, shown, write_atomically
 from opsin.models.engine import load_engine
 from opsin.models.store import members
 from opsin.recognition.pipeline import classify_pixels, labels_of
-from opsin.sets.pictures import read
+from opsin.sets.pictures import read_labeled
 from opsin.sets.sources import Paths, listed
 from opsin.training.augment import film_gray, luminance_gray, wear
 
@@ -97,8 +98,9 @@ def evaluate(
 ) -> Report:
     """The report on classifiers over the pictures in `data`: folders, tar files or their splits.
 
-    A picture's class is the folder that it lies in; one that is no label of a model is a
-    `DataError`. `model` are names, `seen` ways of `SEEN`. A row is a model, or a model and a way.
+    A picture's class is the first folder of its name in its set, as for `opsin learn`. Those of no
+    class of the models are left out and told; a `DataError` if no other is there. `model` are
+    names, `seen` ways of `SEEN`. A row is a model, or a model and a way.
     `second_look` is as for `opsin.classify`. With `faces`, the face nearest to the middle of each
     picture is classified; where none is found, the answer is wrong. `page` is an HTML
     file to write, with what was confused and how sure to be.
@@ -114,11 +116,12 @@ def evaluate(
         (name, way): f"{name}, {way}" if len(seen) > 1 else name for name in models for way in seen
     }
 
-    def work(picture: tuple[str, Pixels]) -> tuple[str, Mapping[str, Scores], str]:
-        name, rgb = picture
+    def work(picture: tuple[str, str, Pixels]) -> tuple[str, Mapping[str, Scores], str]:
+        name, label, rgb = picture
         scores = {}
         for (model, way), row in rows.items():
-            truth = truth_of(name, labels[model])
+            truth = number_of(label, labels[model])
+            assert truth is not None
             pixels = SEEN[way](rgb, name)
             began = time.perf_counter()
             face = face_in_the_middle(pixels, threads=1) if faces else pixels
@@ -132,25 +135,40 @@ def evaluate(
             scores[row] = {**scores_of(found, truth), "milliseconds": 1000 * taken}
         return name, scores, name
 
-    found = report(work, read(data, limit=limit, on_skip=on_skip), [TOP1], on_item=on_picture)
+    strays: list[str] = []
+
+    def known() -> Iterator[tuple[str, str, Pixels]]:
+        for name, label, rgb in read_labeled(data, on_skip=on_skip):
+            if label is None or any(number_of(label, one) is None for one in labels.values()):
+                strays.append(name)
+            else:
+                yield name, label, rgb
+
+    pictures = islice(known(), limit)
+    first = next(pictures, None)
+    if first is None:
+        raise DataError(_stray_words(strays, labels[models[0]]))
+    found = report(work, chain([first], pictures), [TOP1], on_item=on_picture)
     cards = [one.card for several in engines.values() for one in several]
     about = provenance(cards, data=[str(path) for path in listed(data)], seen=list(seen))
-    found = replace(_summarized(found, labels[models[0]]), provenance=about)
+    warnings = (_stray_words(strays, labels[models[0]]),) if strays else ()
+    found = replace(_summarized(found, labels[models[0]]), provenance=about, warnings=warnings)
     if page is not None:
         write_atomically(Path(page), recognition_page.page(found, labels[models[0]]).encode())
     return found
 
 
-def truth_of(name: str, labels: Sequence[str]) -> int:
-    """Which label is that of a picture: the folder that it lies in."""
-    folder = PurePosixPath(name).parent.name
-    number = _numbers(tuple(labels)).get(_plain(folder))
-    if number is None:
-        where = f"lies in the folder '{shown(folder)}'" if folder else "lies in no folder"
-        raise DataError(
-            f"{shown(name)}: {where}, and no label of the model{few(labels)} is called so."
-        )
-    return number
+def number_of(name: str, labels: Sequence[str]) -> int | None:
+    """Which label a class is, as folders can be called: a slash is none there."""
+    return _numbers(tuple(labels)).get(_plain(name))
+
+
+def _stray_words(strays: Sequence[str], labels: Sequence[str]) -> str:
+    return (
+        f"{len(strays)} pictures lie in no folder that is called as a label of the model"
+        f"{few(labels)}, and were left out{few(strays)}. Give the folder that holds the folders of "
+        "the classes."
+    )
 
 
 def _wrong(truth: int, count: int) -> Floats:

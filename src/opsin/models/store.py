@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from opsin.errors import ModelError, SaveError
+from opsin.errors import ModelError, SaveError, WrongCallError
 from opsin.files import read_regular, shown
 from opsin.models.card import NAME, Card, read_card
 
@@ -117,6 +117,8 @@ def members(model: str) -> list[str]:
     >>> members("default"), members("default,mine.toml")
     (['default'], ['default', 'mine.toml'])
     """
+    if not isinstance(model, str):
+        raise WrongCallError(f"a model is called by its name, got {type(model).__name__}.")
     if "," not in model or Path(model).is_file():
         return [model]
     return [name.strip() for name in model.split(",")]

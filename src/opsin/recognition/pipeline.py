@@ -54,7 +54,9 @@ class Classes:
         return self.labels[int(self.probabilities.argmax())]
 
     def top(self, count: int = TOP) -> list[tuple[str, float]]:
-        """The likeliest names with their probabilities, in order."""
+        """The likeliest names with their probabilities, in order; `count` is 1 or more."""
+        if count < 1:
+            raise ValueError(f"count must be 1 or more, got {count}.")
         order = np.argsort(-self.probabilities, kind="stable")[:count]
         return [(self.labels[at], float(self.probabilities[at])) for at in order]
 

@@ -35,6 +35,14 @@ def read(
         yield name, as_rgb(photo.pixels)
 
 
+def read_labeled(
+    paths: Paths, *, on_skip: Callable[[str], None] | None = None
+) -> Iterator[tuple[str, str | None, Pixels]]:
+    """As `read`, with what each picture shows (`Source.class_of`) in the middle."""
+    for name, label, photo in _photos(paths, on_skip):
+        yield name, label, as_rgb(photo.pixels)
+
+
 def photos(
     paths: Paths, *, on_skip: Callable[[str], None] | None = None
 ) -> Iterator[tuple[str, Photo]]:
@@ -43,6 +51,12 @@ def photos(
     One that cannot be read is passed over if `on_skip` is there to be told, else it is an error, as
     it is if none can be read.
     """
+    return ((name, photo) for name, _, photo in _photos(paths, on_skip))
+
+
+def _photos(
+    paths: Paths, on_skip: Callable[[str], None] | None
+) -> Iterator[tuple[str, str | None, Photo]]:
     failures: list[str] = []
     found = opened = 0
 
@@ -54,7 +68,7 @@ def photos(
 
     for path in listed(paths):
         before = found
-        for name, picture in _ordered(path, lambda place, why: skip(f"{place}: {why}")):
+        for name, label, picture in _ordered(path, lambda place, why: skip(f"{place}: {why}")):
             found += 1
             try:
                 photo = _opened(picture)
@@ -64,18 +78,18 @@ def photos(
                 skip(f"{path}: {name} cannot be read ({why})", error)
             else:
                 opened += 1
-                yield name, photo
+                yield name, label, photo
         if found == before:
             raise DataError(f"{path}: no pictures in it. Kinds: {' '.join(sorted(READ))}.")
     if not opened:
         raise DataError(f"none of the photographs can be read, as {failures[0]}")
 
 
-def _ordered(path: str | Path, on_skip: OnSkip) -> Iterator[tuple[str, Picture]]:
+def _ordered(path: str | Path, on_skip: OnSkip) -> Iterator[tuple[str, str | None, Picture]]:
     for source, numbers in chosen(path, on_skip):
         names = {number: splits.plain(source.names[number]) for number in numbers}
         for number in sorted(numbers, key=lambda number: names[number].split("/")):
-            yield names[number], source.pictures[number]
+            yield names[number], source.class_of(number), source.pictures[number]
 
 
 def _opened(picture: Picture) -> Photo:

@@ -45,6 +45,14 @@ class Source(NamedTuple):
     splits: splits.Splits | None = None
     """What its splits.json says."""
 
+    def class_of(self, number: int) -> str | None:
+        """What a picture shows: what splits.json calls the first folder of its name; without one,
+        that folder."""
+        name = self.names[number]
+        if self.splits and self.splits.classes:
+            return splits.class_of(name, self.splits.classes)
+        return splits.first_folder(name) or None
+
     def chosen(self, split: str | None) -> list[int]:
         """Which of its pictures, by number, are in a split; all of them where there is none."""
         return splits.choose(self.names, self.path, split, self.splits)

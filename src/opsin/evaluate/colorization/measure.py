@@ -224,6 +224,6 @@ def _overall(
         found[FRECHET] = Distances(load(features))
     if discriminator:
         found[JUDGED] = Judge(discriminator)
-    if classifier:
+    if classifier is not None:
         found[RECOGNIZED] = Recognized(classifier)
     return found
