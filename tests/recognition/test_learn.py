@@ -274,6 +274,27 @@ def test_a_damaged_or_forbidden_cache_is_none(tmp_path: Path, cache: Path, monke
     assert all(one is not None for one in features.features_of(pictures, engine))
 
 
+def test_kept_features_that_are_damaged_within_are_made_anew(tmp_path: Path, cache: Path) -> None:
+    folder = fill(tmp_path / "set", 3)
+    engine, pictures = load_engine("imagenet"), survey(folder).pictures
+    first = features.features_of(pictures, engine)
+    kept = cache / "opsin" / "features" / "features.sqlite"
+    pages = bytearray(kept.read_bytes())
+    pages[4096:] = b"\xa5" * (len(pages) - 4096)
+    kept.write_bytes(pages)
+    again = features.features_of(pictures, engine)
+    assert np.array(again) == pytest.approx(np.array(first), abs=0.01)
+
+
+def test_classes_that_are_one_to_a_person_and_links_are_told(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "set", 3, ("cat", "Cat ", "rocket"))
+    (folder / "ball").symlink_to(folder / "rocket", target_is_directory=True)
+    found = survey(folder)
+    assert found.classes == ("Cat ", "cat", "rocket")
+    assert "classes that may be one, but for case or blanks: ('Cat ' and 'cat')" in found.doubts
+    assert "passed over, links to folders, put the folders there: 1 (ball)" in found.doubts
+
+
 def test_names_that_are_no_text_are_learned_from_too(tmp_path: Path) -> None:
     folder = fill(tmp_path / "set", 4)
     os.rename(folder / "cat" / "0.jpg", os.fsencode(folder / "cat") + b"/caf\xe9.jpg")
@@ -333,6 +354,7 @@ def test_the_temperature_is_that_of_the_numbers() -> None:
 def test_twice_as_many_is_told_only_where_it_helps() -> None:
     assert head.twice_as_many([(10, 0.5), (20, 0.6), (40, 0.55), (80, 0.5)]) is None
     assert head.twice_as_many([(10, 0.5)]) is None
+    assert head.twice_as_many([(6, 0.5), (6, 0.6), (6, 0.7)]) is None  # as of very few pictures
     assert head.twice_as_many([(100, 0.6), (200, 0.8)]) == pytest.approx(0.9)
 
 

@@ -136,6 +136,8 @@ def _opened(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=30)
     try:
         _Kept(database)
+        if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("its pages are damaged")
     except sqlite3.DatabaseError:
         database.close()
         path.unlink(missing_ok=True)

@@ -128,7 +128,7 @@ def twice_as_many(points: Sequence[tuple[int, float]]) -> float | None:
     0.975
     """
     last = [(n, max(1 - right, 1e-3)) for n, right in points[-3:]]
-    if len(last) < 2:
+    if len({n for n, _ in last}) < 2:  # of few pictures, a half may be as many as all
         return None
     slope, level = np.polyfit(np.log([n for n, _ in last]), np.log([e for _, e in last]), 1)
     if slope >= 0:

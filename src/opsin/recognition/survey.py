@@ -63,6 +63,8 @@ def survey(data: Paths, classes: Sequence[str] = ()) -> Survey:
     for path in paths:
         if strays := _strays(path):
             skipped.append(f"no pictures: {len(strays)}{few(strays)}")
+        if links := _links(path):
+            skipped.append(f"links to folders, put the folders there: {len(links)}{few(links)}")
     chosen = list(sources.chosen(paths, lambda place, why: skipped.append(f"{place}: {why}")))
     if not any(numbers for _, numbers in chosen):
         raise DataError(
@@ -102,6 +104,7 @@ def survey(data: Paths, classes: Sequence[str] = ()) -> Survey:
     found.doubts.extend(f"passed over, {one}" for one in skipped)
     if not classes:
         _check_counts(found, paths)
+        found.doubts.extend(_alike(names))
         tiny = [called[n] for n in keep if listing.short_side[n] < SMALL]
         if tiny:
             found.doubts.append(f"smaller than {SMALL} pixels: {len(tiny)}{few(tiny)}")
@@ -187,6 +190,25 @@ def _check_counts(found: Survey, paths: Sequence[Path]) -> None:
         )
 
 
+def _alike(names: Sequence[str]) -> list[str]:
+    """Classes that are one to a person: their names differ in case or in blanks around them."""
+    told: dict[str, list[str]] = {}
+    for name in names:
+        told.setdefault(name.strip().casefold(), []).append(f"'{name}'")
+    groups = [" and ".join(same) for same in told.values() if len(same) > 1]
+    return [f"classes that may be one, but for case or blanks: {few(groups).strip()}"] * bool(
+        groups
+    )
+
+
+def _links(path: Path) -> list[str]:
+    """Links to folders among the classes: a set is what lies in its own folder."""
+    place, split = split_of(path)
+    if split is not None or not place.is_dir():
+        return []
+    return sorted(one.name for one in place.iterdir() if one.is_symlink() and one.is_dir())
+
+
 def _strays(path: Path) -> list[str]:
     """Files in a folder of classes that are no pictures. A class without any picture is a
     `DataError`: it is a mistake, not a class that does not exist."""
@@ -194,7 +216,8 @@ def _strays(path: Path) -> list[str]:
     if split is not None or not place.is_dir():
         return []
     strays: list[str] = []
-    for folder in sorted(one for one in place.iterdir() if one.is_dir() and one.name[0] != "."):
+    inside = (one for one in place.iterdir() if one.is_dir() and not one.is_symlink())
+    for folder in sorted(one for one in inside if one.name[0] != "."):
         names = [file.name for file in folder.rglob("*") if file.is_file()]
         others = [name for name in names if not is_picture(name) and name[0] != "."]
         if len(others) == len(names):
