@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import opsin
 from opsin.cli import main
 from opsin.errors import DataError, WrongCallError
-from opsin.evaluate.recognition import area, evaluate, number_of, scores_of
+from opsin.evaluate.recognition import evaluate, number_of, scores_of
+from opsin.evaluate.roc import area
 
 
 @pytest.fixture

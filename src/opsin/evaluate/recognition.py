@@ -1,7 +1,6 @@
 """How good a classifier is, on pictures that lie in folders named after their classes.
 
-Old photographs are gray, so each picture may be seen in several ways (`SEEN`): as it is, gray,
-gray and worn as a century does it, and gray and then colored by the default colorizer.
+Old photographs are gray, so each picture may be seen in several ways, see `seen`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import functools
 import re
 import time
 import unicodedata
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,11 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.archive.gender import face_in_the_middle
-from opsin.colorization.pipeline import colorize
 from opsin.defaults import CLASSIFIER
 from opsin.drawing.page import check_page
-from opsin.drawing.pixels import as_rgb
-from opsin.errors import DataError, WrongCallError
+from opsin.errors import DataError
 from opsin.evaluate import recognition_page
 from opsin.evaluate.bootstrap import Doubles
 from opsin.evaluate.report import (
@@ -39,13 +35,14 @@ from opsin.evaluate.report import (
     report,
     summarize,
 )
+from opsin.evaluate.roc import area
+from opsin.evaluate.seen import SEEN, check
 from opsin.files import few, shown, write_atomically
 from opsin.models.engine import load_engine
 from opsin.models.store import members
 from opsin.recognition.pipeline import classify_pixels, labels_of
 from opsin.sets.pictures import read_labeled
 from opsin.sets.sources import Paths, listed
-from opsin.training.augment import film_gray, luminance_gray, wear
 
 Floats: TypeAlias = NDArray[Any]
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -105,8 +102,7 @@ def evaluate(
     picture is classified; where none is found, the answer is wrong. `page` is an HTML
     file to write, with what was confused and how sure to be.
     """
-    if unknown := [way for way in seen if way not in SEEN]:
-        raise WrongCallError(f"'{shown(unknown[0])}' is none of {', '.join(SEEN)}.")
+    check(seen)
     if page is not None:
         check_page(Path(page), maker=recognition_page.MAKER)
     models = [model] if isinstance(model, str) else list(model)
@@ -195,19 +191,6 @@ def scores_of(probabilities: Floats, truth: int) -> dict[str, float]:
     }
 
 
-def area(scores: Floats, truths: NDArray[np.bool_]) -> float:
-    """The area below the ROC curve: how often a true one scores higher than a false one.
-
-    >>> area(np.array([0.1, 0.4, 0.4, 0.9]), np.array([False, False, True, True]))
-    0.875
-    """
-    true, false = scores[truths], np.sort(scores[~truths])
-    if not len(true) or not len(false):
-        return float("nan")
-    below, upto = np.searchsorted(false, true), np.searchsorted(false, true, "right")
-    return float((below + upto).mean() / 2 / len(false))
-
-
 def _summarized(found: Report, labels: Sequence[str]) -> Report:
     """The report with all figures, of which some need to know how many pictures a class has."""
     counts = Counter(int(one["truth"]) for one in found.rows[0].scores)
@@ -249,34 +232,3 @@ def _numbers(labels: tuple[str, ...]) -> dict[str, int]:
 def _plain(name: str) -> str:
     """Names as folders may have them: a slash is none there, and a blank often an underscore."""
     return re.sub(r"[\s_/\\]+", " ", unicodedata.normalize("NFC", name)).strip().casefold()
-
-
-def _gray(rgb: Pixels, name: str) -> Pixels:
-    return _of_gray(luminance_gray(_unit(rgb)))
-
-
-def _worn(rgb: Pixels, name: str) -> Pixels:
-    """The same wear for one picture each time, of the kinds that the colorizers learn from."""
-    rng = np.random.default_rng(zlib.crc32(name.encode(errors="surrogateescape")))
-    return _of_gray(wear(film_gray(_unit(rgb), rng), rng))
-
-
-def _unit(rgb: Pixels) -> NDArray[np.float32]:
-    return np.divide(rgb, 255, dtype=np.float32)
-
-
-def _of_gray(gray: Floats) -> Pixels:
-    return np.repeat((gray.clip(0, 1) * 255 + 0.5).astype(np.uint8)[..., None], 3, axis=2)
-
-
-def _colorized(rgb: Pixels, name: str) -> Pixels:
-    return as_rgb(colorize(np.ascontiguousarray(_gray(rgb, name)[..., 0]), threads=1).pixels)
-
-
-SEEN: Final[Mapping[str, Callable[[Pixels, str], Pixels]]] = {
-    "color": lambda rgb, name: rgb,
-    "gray": _gray,
-    "worn": _worn,
-    "colorized": _colorized,
-}
-"""Ways to see a picture, given its sRGB pixels and its name."""
