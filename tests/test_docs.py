@@ -84,6 +84,18 @@ def stand_ins(tmp_path_factory):
         for number in range(6):
             part = photo[20 * number : 20 * number + 180, 30 * number : 30 * number + 180]
             opsin.open(part.copy()).save(place / "things" / folder / f"{number}.jpg")
+    for name in ("astronaut", "admiral"):
+        (place / "people" / name).mkdir(parents=True)
+        for number in (1, 2):
+            file = place / "people" / name / f"{name}_000{number}.jpg"
+            shutil.copy(ROOT / "samples" / f"{name}.jpg", file)
+    pairs = [
+        "admiral\t1\t2",
+        "admiral\t1\tastronaut\t1",
+        "astronaut\t1\t2",
+        "admiral\t2\tastronaut\t2",
+    ]
+    (place / "people" / "pairs.txt").write_text("\n".join(["2\t1", *pairs]))
     for name in ("grandmother.jpg", "photo.jpg", "old.jpg", "scan.tif"):
         opsin.open(ROOT / "samples" / "admiral.jpg").save(place / name)
     whole = (ROOT / "samples" / "astronaut.jpg").read_bytes()

@@ -31,6 +31,9 @@ TOP: Final = 5
 FINDER: Final = "yunet"
 """The model that finds faces."""
 
+RECOGNIZER: Final = "face-reid"
+"""The model that tells faces apart."""
+
 MIN_FACE: Final = 15
 """Pixels of the photograph: narrower faces are not looked for."""
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from opsin.defaults import CLASSIFIER
+from opsin.defaults import CLASSIFIER, RECOGNIZER
 from opsin.errors import OpsinError, RecipeError, WrongCallError, needs_extra
 from opsin.files import shown
 
@@ -27,7 +27,7 @@ class Room(NamedTuple):
     """Where a task's doors are, each as "module:name"."""
 
     training: str
-    """An `opsin.training.task.Task`; its module may import torch."""
+    """An `opsin.training.task.Task`; its module may import torch. "" if nothing is trained."""
     evaluation: str
     """What `opsin evaluate TASK` calls: from pictures, and the keywords `model` (names), `limit`
     and `on_picture` (called for each), to an `opsin.evaluate.report.Report`. Imports no torch."""
@@ -42,6 +42,7 @@ ROOMS: Final[dict[str, Room]] = {
     "classify": Room(
         "opsin.recognition.task:TASK", "opsin.evaluate.recognition:evaluate", CLASSIFIER
     ),
+    "faces": Room("", "opsin.evaluate.faces:evaluate", RECOGNIZER),
 }
 
 
@@ -63,14 +64,11 @@ def room_of(name: str) -> Room:
 
 
 def task_of(name: str) -> Task:
-    """What a recipe's `task` names, with torch; a `RecipeError` if there is none of that name."""
-    try:
-        room = room_of(name)
-    except WrongCallError as error:
-        known = ", ".join(f'"{one}"' for one in names())
-        raise RecipeError(
-            f'task = "{shown(name)}", but it must be one of {known}.', key="task"
-        ) from error
+    """What a recipe's `task` names, with torch; a `RecipeError` if none of that name is trained."""
+    room = room_of(name) if name in names() else None
+    if room is None or not room.training:
+        known = ", ".join(f'"{one}"' for one in names() if one not in ROOMS or ROOMS[one].training)
+        raise RecipeError(f'task = "{shown(name)}", but it must be one of {known}.', key="task")
     with needs_extra("training", "train"):
         task: Task = load(room.training)
     return task

@@ -9,14 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import write_tiny_classifier
-from hypothesis import given
-from hypothesis import strategies as st
 
 import opsin
 from opsin.cli import main
 from opsin.errors import DataError, WrongCallError
 from opsin.evaluate.recognition import evaluate, number_of, scores_of
-from opsin.evaluate.roc import area
 
 
 @pytest.fixture
@@ -101,18 +98,6 @@ def test_folders_may_be_called_as_folders_can_be() -> None:
     assert [
         number_of(name, labels) for name in ("Ram C_V Cargo Van", "Tiger_Cat", "A\u0308ra")
     ] == [0, 1, 2]
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=20))
-def test_the_area_is_the_share_of_pairs_in_order(pairs: list[tuple[int, bool]]) -> None:
-    scores, truths = np.array([s for s, _ in pairs], float), np.array([t for _, t in pairs])
-    true, false = scores[truths], scores[~truths]
-    found = area(scores, truths)
-    if not len(true) or not len(false):
-        assert np.isnan(found)
-    else:
-        wins = [(a > b) + (a == b) / 2 for a in true for b in false]
-        assert found == pytest.approx(np.mean(wins))
 
 
 def test_one_answer_scores_what_it_is() -> None:

@@ -5,7 +5,15 @@ from opsin.errors import ModelError, SaveError
 from opsin.models import store
 from opsin.models.trial import add
 
-PACKAGED = ["color-bins", "classifier-decoder", "gender", "gender-small", "imagenet", "yunet"]
+PACKAGED = [
+    "color-bins",
+    "classifier-decoder",
+    "face-reid",
+    "gender",
+    "gender-small",
+    "imagenet",
+    "yunet",
+]
 
 
 def test_a_model_in_the_users_folder_is_found_by_name(models):

@@ -30,7 +30,7 @@ from opsin.errors import RecipeError
 from opsin.training.recipe import Recipe, section
 
 TABLES = {"": Recipe}
-for task in map(tasks.task_of, tasks.ROOMS):
+for task in (tasks.task_of(name) for name, room in tasks.ROOMS.items() if room.training):
     TABLES[f"{task.name} data"] = task.data
     for name, system in task.systems.items():
         TABLES[f"{task.name} network.{name}"] = system

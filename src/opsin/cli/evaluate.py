@@ -35,6 +35,15 @@ class Tasks(TyperGroup):
         return own or _plain(name)
 
 
+Ways: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--seen",
+        metavar="WAYS",
+        help="color, gray, worn, colorized: how pictures are shown to them.",
+    ),
+]
+
 evaluate = typer.Typer(cls=Tasks, no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -103,12 +112,7 @@ def _colorize(
 def _classify(
     data: Data,
     model: Models = None,
-    seen: Annotated[
-        str,
-        typer.Option(
-            metavar="WAYS", help="color, gray, worn, colorized: how pictures are shown to them."
-        ),
-    ] = "color",
+    seen: Ways = "color",
     second_look: SecondLook = None,
     faces: Annotated[
         bool, typer.Option("--faces", help="Classify the face nearest to the middle of each.")
@@ -130,12 +134,38 @@ def _classify(
     Example: opsin evaluate classify pictures.tar --report page.html
     """
     own = {
-        "seen": [way.strip() for way in seen.split(",")],
+        "seen": _ways(seen),
         "second_look": second_look,
         "faces": faces,
         "page": page,
     }
     _run("classify", data, own, model=model, limit=limit, each=each, as_json=as_json)
+
+
+@evaluate.command("faces")
+def _faces(
+    data: Data,
+    model: Models = None,
+    protocol: Annotated[
+        str, typer.Option(metavar="NAME", help="pairs: are two pictures of one person?")
+    ] = "pairs",
+    seen: Ways = "color",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many pairs, spread over all.")
+    ] = None,
+    each: Each = False,
+    as_json: Json = False,
+) -> None:
+    """Measure how well faces are told apart, on a set like Labeled Faces in the Wild.
+
+    Example: opsin evaluate faces lfw.tar --protocol pairs --seen color,gray,worn
+    """
+    own = {"protocol": protocol, "seen": _ways(seen)}
+    _run("faces", data, own, model=model, limit=limit, each=each, as_json=as_json)
+
+
+def _ways(text: str) -> list[str]:
+    return [way.strip() for way in text.split(",")]
 
 
 def _plain(task: str) -> Any:

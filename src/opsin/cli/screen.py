@@ -78,7 +78,7 @@ def print_report(report: Report) -> None:
     for note in report.notes:
         console().print(note, highlight=False)
     explain(report.metrics)
-    console().print(f"{len(report.pictures)} pictures; dim: {INTERVAL}.", highlight=False)
+    console().print(f"{len(report.pictures)} {report.unit}; dim: {INTERVAL}.", highlight=False)
 
 
 def explain(metrics: Sequence[Metric]) -> None:

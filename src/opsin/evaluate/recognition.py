@@ -37,7 +37,7 @@ from opsin.evaluate.report import (
 )
 from opsin.evaluate.roc import area
 from opsin.evaluate.seen import SEEN, check
-from opsin.files import few, shown, write_atomically
+from opsin.files import few, write_atomically
 from opsin.models.engine import load_engine
 from opsin.models.store import members
 from opsin.recognition.pipeline import classify_pixels, labels_of

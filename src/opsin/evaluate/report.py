@@ -66,6 +66,8 @@ class Report:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """Why its figures may not say what they seem to."""
+    unit: str = "pictures"
+    """What scores are of: pictures, or pairs of them."""
 
     def __getitem__(self, system: str) -> Row:
         return by_name(system, self.rows)
@@ -88,7 +90,7 @@ class Report:
             for row in systems:
                 del row["scores"]
         names = {"names": list(self.pictures)} if each else {}
-        whole = {**self.provenance, "interval": INTERVAL, "pictures": len(self.pictures)}
+        whole = {**self.provenance, "interval": INTERVAL, self.unit: len(self.pictures)}
         plain: dict[str, Any] = _without_nan({**whole, **names, "systems": systems})
         return plain
 
@@ -109,7 +111,7 @@ def report(
     """
     names: list[str] = []
     columns: dict[str, list[Scores]] = {}
-    for name, scores, seen in _in_order(work, items, threads or cores()):
+    for name, scores, seen in in_order(work, items, threads or cores()):
         names.append(name)
         for system, one in scores.items():
             columns.setdefault(system, []).append(one)
@@ -162,6 +164,14 @@ def provenance(cards: Iterable[Card], **options: Any) -> dict[str, Any]:
     return {"opsin": __version__, "models": models, **options}
 
 
+def in_order(work: Callable[[P], S], items: Iterable[P], threads: int) -> Iterator[S]:
+    """`work` done on each item by a few threads, never with more than a batch in memory."""
+    source = iter(items)
+    with ThreadPoolExecutor(threads) as pool:
+        while batch := list(islice(source, BATCH * threads)):
+            yield from pool.map(work, batch)
+
+
 class Named(Protocol):
     """What is told of one system."""
 
@@ -178,14 +188,6 @@ def by_name(system: str, rows: Sequence[N]) -> N:
         if row.system == system:
             return row
     raise KeyError(f"no system {system!r}. There are: {', '.join(row.system for row in rows)}")
-
-
-def _in_order(work: Callable[[P], S], items: Iterable[P], threads: int) -> Iterator[S]:
-    """`work` done on each item by a few threads, never with more than a batch in memory."""
-    source = iter(items)
-    with ThreadPoolExecutor(threads) as pool:
-        while batch := list(islice(source, BATCH * threads)):
-            yield from pool.map(work, batch)
 
 
 def _without_nan(value: Any) -> Any:

@@ -48,6 +48,14 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     smallest = 15.0                     # pixels of a face, as the network sees it, that it finds
     largest = 300.0
 
+    [recognize]                         # what only this task needs; `size` is the side of a face
+    places = [[0.32, 0.46], ...]        # where its five landmarks go, in units of the side: the
+                                        # person's right eye, left eye, nose, corners of the mouth
+    channels = "bgr"                    # or "rgb", from 0 to 255
+    thresholds = [[0.01, 0.2], [0.001, 0.3]]
+                                        # how many pairs of strangers pass for one person, of 1, if
+                                        # that similarity is asked for; the most first
+
     [[figures]]
     name = "CIEDE2000, eval-diverse"
     value = 11.8
@@ -167,6 +175,19 @@ class FaceTable(_Table, frozen=True, kw_only=True):
     largest: Annotated[float, Meta(ge=1, le=10_000)]
 
 
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class RecognizeTable(_Table, frozen=True, kw_only=True):
+    places: Annotated[tuple[tuple[Share, Share], ...], Meta(min_length=5, max_length=5)]
+    """Right eye, left eye, nose, right and left corner of the mouth: x, y in units of `size`."""
+    channels: Literal["bgr", "rgb"]
+    thresholds: Annotated[
+        tuple[tuple[Share, Annotated[float, Meta(ge=-1, le=1)]], ...], Meta(max_length=20)
+    ] = ()
+    """False-accept rates, and the least similarity that keeps to each; the highest rate first."""
+
+
 class CardFigure(_Table, frozen=True, kw_only=True):
     name: Text
     value: Finite
@@ -191,6 +212,7 @@ class Card(_Table, frozen=True, kw_only=True):
     colorize: Colorize | None = None
     classify: Classify | None = None
     faces: FaceTable | None = None
+    recognize: RecognizeTable | None = None
     figures: Annotated[tuple[CardFigure, ...], Meta(max_length=100)] = ()
 
     def input_names(self) -> tuple[str, ...]:
@@ -277,7 +299,12 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
         raise _wrong(path, "`name` must not be 'default', that is an alias")
     if card.labels and not any(len(card.labels) in entry.shape[1:] for entry in card.outputs):
         raise _wrong(path, f"no output has {len(card.labels)} numbers, one for each of `labels`")
-    tables = {"colorize": card.colorize, "classify": card.classify, "faces": card.faces}
+    tables = {
+        "colorize": card.colorize,
+        "classify": card.classify,
+        "faces": card.faces,
+        "recognize": card.recognize,
+    }
     for task, table in tables.items():
         if (card.task == task) != (table is not None):
             raise _wrong(path, f"task '{task}' and a table [{task}] go together")
@@ -286,6 +313,8 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
     if card.classify and (reason := _no_classifier(card)):
         raise _wrong(path, reason)
     if card.faces and (reason := _no_finder(card, card.faces)):
+        raise _wrong(path, reason)
+    if card.recognize and (reason := _no_recognizer(card, card.recognize)):
         raise _wrong(path, reason)
     return card
 
@@ -357,6 +386,31 @@ def _no_finder(card: Card, table: FaceTable) -> str:
         return f"`multiple` must be a multiple of {GRIDS[-1]}, and `size` one of `multiple`"
     if table.smallest * 2 > table.largest or table.largest * 2 > card.size:
         return "`largest` must be twice `smallest` or more, and half of `size` or less"
+    return ""
+
+
+LEAST_NUMBERS: Final = 2
+"""Fewer than these tell nobody from anybody."""
+
+
+def _no_recognizer(card: Card, table: RecognizeTable) -> str:
+    """Why a network is none that recognizes faces, if so."""
+    first, *picture = card.inputs[0].shape
+    side = card.size
+    if len(card.inputs) != 1 or picture != [3, side, side] or first not in (1, "N"):
+        return f'`inputs` must be one, of the shape ["N", 3, {side}, {side}], as `size` says'
+    if card.multiple != 1:
+        return "`multiple` must be 1 or left out: faces are all of one size"
+    shape = card.outputs[0].shape
+    numbers = shape[-1]
+    if len(shape) != 2 or shape[0] != first or not isinstance(numbers, int):
+        return f'the first of `outputs` must have the shape ["{first}", 256], or other numbers'
+    if numbers < LEAST_NUMBERS:
+        return f"the first of `outputs` must have {LEAST_NUMBERS} numbers or more for a face"
+    if len(set(table.places)) < len(table.places):
+        return "`places` must be five different ones"
+    if list(table.thresholds) != sorted(table.thresholds, key=lambda one: (-one[0], one[1])):
+        return "`thresholds` must have the highest rate first, and the similarities must rise"
     return ""
 
 

@@ -24,14 +24,19 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 
 def read(
-    paths: Paths, *, limit: int | None = None, on_skip: Callable[[str], None] | None = None
+    paths: Paths,
+    *,
+    limit: int | None = None,
+    on_skip: Callable[[str], None] | None = None,
+    only: Callable[[str], bool] | None = None,
 ) -> Iterator[tuple[str, Pixels]]:
     """Name and sRGB pixels (H, W, 3) of each picture in `paths`, in the order of the names.
 
     A path is a folder, which is searched with all below it, a tar file, which is read without
     unpacking it, one of their splits, or a picture. Gray pictures have three equal channels.
+    With `only`, pictures whose names it refuses are not read.
     """
-    for name, photo in islice(photos(paths, on_skip=on_skip), limit):
+    for name, photo in islice(photos(paths, on_skip=on_skip, only=only), limit):
         yield name, as_rgb(photo.pixels)
 
 
@@ -44,18 +49,23 @@ def read_labeled(
 
 
 def photos(
-    paths: Paths, *, on_skip: Callable[[str], None] | None = None
+    paths: Paths,
+    *,
+    on_skip: Callable[[str], None] | None = None,
+    only: Callable[[str], bool] | None = None,
 ) -> Iterator[tuple[str, Photo]]:
     """Name and `Photo` of each picture; see `read`.
 
     One that cannot be read is passed over if `on_skip` is there to be told, else it is an error, as
     it is if none can be read.
     """
-    return ((name, photo) for name, _, photo in _photos(paths, on_skip))
+    return ((name, photo) for name, _, photo in _photos(paths, on_skip, only))
 
 
 def _photos(
-    paths: Paths, on_skip: Callable[[str], None] | None
+    paths: Paths,
+    on_skip: Callable[[str], None] | None,
+    only: Callable[[str], bool] | None = None,
 ) -> Iterator[tuple[str, str | None, Photo]]:
     failures: list[str] = []
     found = opened = 0
@@ -69,6 +79,8 @@ def _photos(
     for path in listed(paths):
         before = found
         for name, label, picture in _ordered(path, lambda place, why: skip(f"{place}: {why}")):
+            if only and not only(name):
+                continue
             found += 1
             try:
                 photo = _opened(picture)

@@ -100,6 +100,24 @@ def read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -
     return parse(content.read(), path)
 
 
+def beside(path: Path, name: str) -> bytes:
+    """Another file of the set at `path`, such as "pairs.txt", from its folder or the tar's top.
+
+    `DataError` if there is none.
+    """
+    try:
+        if path.is_dir():
+            return (path / name).read_bytes()
+        with open_tar(path) as archive:
+            for member in archive:
+                if plain(member.name) == name and member.isfile() and member.size <= LARGEST:
+                    content = archive.extractfile(member)
+                    return content.read() if content else b""
+    except OSError as error:
+        raise DataError(f"{path}: {name} cannot be read ({error.strerror}).") from error
+    raise DataError(f"{path}: there is no {name} in it.")
+
+
 def parse(data: bytes, path: Path) -> Splits:
     """The content of the splits.json of the set at `path`."""
     try:
