@@ -10,7 +10,8 @@ from opsin.color import light_of_pixels
 from opsin.colorization.bins import BINS
 from opsin.colorization.pipeline import predict
 from opsin.errors import ExtraMissingError, ModelError, SaveError
-from opsin.inspect.draw import Share, Stage, draw, inspect, title
+from opsin.inspect.answers import Share
+from opsin.inspect.draw import Stage, draw, inspect, title
 from opsin.inspect.layers import Layer, chosen, graph_of, layers_of, look, place, stages
 from opsin.models.engine import runtime
 from opsin.models.store import find
@@ -69,8 +70,10 @@ def test_a_layer_gives_what_the_graph_cut_off_there_gives(cup, listed):
 def test_looking_does_not_change_the_answer(cup):
     found = inspect(cup, size=SIZE)
     colors = predict(cup, size=SIZE)
-    assert found.entropy == pytest.approx(colors.entropy, abs=1e-3)
-    difference = np.abs(found.colorized.pixels.astype(int) - opsin.colorize(cup, size=SIZE).pixels)
+    assert found.answer.entropy == pytest.approx(colors.entropy, abs=1e-3)
+    difference = np.abs(
+        found.answer.colorized.pixels.astype(int) - opsin.colorize(cup, size=SIZE).pixels
+    )
     assert difference.max() <= 2
 
 
@@ -152,17 +155,17 @@ def test_a_small_model_without_modules_is_drawn_too(models, gray_photo, tmp_path
 def test_a_network_that_answers_with_ab_has_no_colors_to_list(models, gray_photo):
     card = write_tiny_model(models, "plain", answer="ab")
     found = inspect(gray_photo, model=str(card))
-    assert (found.entropy, found.colors) == (None, ())
+    assert (found.answer.entropy, found.answer.colors) == (None, ())
     assert draw(found).shape[2] == 3
 
 
 def test_the_colors_are_the_distribution_s_mean(cup):
     found = inspect(cup, size=SIZE)
-    assert len(found.colors) == 313
-    assert sum(one.share for one in found.colors) == pytest.approx(1, abs=1e-4)
-    shares = [one.share for one in found.colors]
+    assert len(found.answer.colors) == 313
+    assert sum(one.share for one in found.answer.colors) == pytest.approx(1, abs=1e-4)
+    shares = [one.share for one in found.answer.colors]
     assert shares == sorted(shares, reverse=True)
-    a, b = np.sum([np.multiply(one.ab, one.share) for one in found.colors], axis=0)
+    a, b = np.sum([np.multiply(one.ab, one.share) for one in found.answer.colors], axis=0)
     assert a > 3  # a brown table and a red cup
     assert b > 1
 
@@ -194,7 +197,7 @@ def test_every_channel_is_drawn_from_its_least_to_its_most(cup):
 
 def test_the_page_shows_the_likeliest_color(cup):
     found = inspect(cup, size=SIZE, layers=1)
-    assert isinstance(found.colors[0], Share)
+    assert isinstance(found.answer.colors[0], Share)
     page = draw(found).astype(int)
     assert (np.ptp(page, axis=2) > 30).mean() > 0.02  # the answer and the colors
 

@@ -36,17 +36,24 @@ def inspect(
         int, typer.Option(min=1, metavar="N", help="Channels of each, the strongest.")
     ] = 12,
     size: Size = None,
+    kernels: Annotated[
+        bool,
+        typer.Option(
+            "--kernels", help="Also draw the weights of the first convolution, or of those named."
+        ),
+    ] = False,
     only_list: Annotated[
         bool, typer.Option("--list", help="Only list the layers; a star marks what is drawn.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """The page shows what the network sees, its answer, how unsure it is, the likeliest colors, and
-    then what it makes of the picture at each scale, down and up again. A dead channel is the
-    same all over the picture. Needs the extra 'train'.
+    """The page shows what the network sees, its answer (colors and how unsure it is, or names with
+    their probabilities), and then what it makes of the picture at each scale. A dead channel is
+    the same all over the picture. Needs the extra 'train'.
 
     Example: opsin inspect photo.jpg --model default -o inspect.png
     """
+    from opsin.cli.classify import print_classes
     from opsin.colorization.ensemble import cards
     from opsin.inspect.draw import inspect as run
     from opsin.models.store import members
@@ -61,9 +68,20 @@ def inspect(
         return
     documents = []
     for name, page in zip(names, pages(output, names), strict=True):
-        found = run(photo, page, model=name, layers=wanted, channels=channels, size=size)
-        documents.append({"page": str(page), **found.document(channels)})
+        found = run(
+            photo,
+            page,
+            model=name,
+            layers=wanted,
+            channels=channels,
+            size=size,
+            kernels=kernels,
+        )
+        document = found.document(channels)
+        documents.append({"page": str(page), **document})
         if not as_json:
+            if "classes" in document:
+                print_classes(str(photo), document["classes"])
             _print_stages(found)
             print(page)
     if as_json:

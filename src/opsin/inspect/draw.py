@@ -12,35 +12,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.color import pixels_of_lab
-from opsin.colorization.bins import BINS, GRID, GRID_RADIUS
-from opsin.colorization.ensemble import table_of
-from opsin.colorization.pipeline import NetworkOutput, colors_of, paint
-from opsin.drawing.pixels import as_rgb, fitted, resized
-from opsin.drawing.sheet import GAP, PAPER, Cell, layout, lettering, save, stacked
+from opsin.colorization.pipeline import NetworkOutput
+from opsin.drawing.sheet import Cell, layout, save, stacked
 from opsin.errors import ModelError
-from opsin.evaluate.colorization.candidates import gray_photo
 from opsin.evaluate.colorization.compare import spare
-from opsin.inspect.layers import Layer, chosen, layers_of, look, place, way
-from opsin.models.card import Card
-from opsin.models.store import members
+from opsin.inspect.answers import Coloring, Naming, coloring, naming
+from opsin.inspect.layers import Layer, chosen, layers_of, look, place, way, weights_of
+from opsin.inspect.tiles import PICTURE, Pixels, block, channel, kernel
+from opsin.models.store import find, members
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 
 Floats: TypeAlias = NDArray[np.float32]
-Pixels: TypeAlias = NDArray[np.uint8]
 
 CHANNELS = 12
-BESIDE = 12  # channels in a row of the page
-TILE = 96  # pixels, the longer side of a channel
-PICTURE = 304  # pixels, the longer side of the pictures at the top
-COLORS = 12  # the likeliest ones
-COLOR_LIGHT = 65.0  # L* at which they are shown
+MOST_KERNELS = 96  # of a convolution
 DEAD = 1e-4  # of the layer's deviation: a channel that varies less says nothing of the picture
 
 
@@ -74,24 +65,23 @@ class Stage:
         return found
 
 
-class Share(NamedTuple):
-    """A bin of colors and its probability, as the mean over the picture."""
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """A convolution, and what it multiplies its inputs by."""
 
-    ab: tuple[float, float]
-    share: float
+    layer: Layer
+    weights: Floats  # (O, I, h, w): for each channel that it gives, a kernel for each input
+    color: bool  # its three inputs are red, green and blue
 
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
     """What was seen, given and thought on the way."""
 
-    card: Card
-    light: Floats  # (H, W) L*, what the network saw
-    colorized: Photo
-    entropy: Floats | None  # (h, w) in [0, 1]; None: the network does not say
-    colors: tuple[Share, ...]  # likeliest first; empty if the network answers with a*b*
+    answer: Coloring | Naming
     layers: tuple[Layer, ...]
     stages: tuple[Stage, ...]
+    kernels: tuple[Kernels, ...] = ()
 
     @property
     def parameters(self) -> int:
@@ -100,11 +90,13 @@ class Inspection:
     def document(self, channels: int = CHANNELS) -> dict[str, Any]:
         """Plain values for JSON, with the `channels` strongest of each stage."""
         return {
-            "model": self.card.name,
-            "seen": list(self.light.shape),
+            "model": self.answer.card.name,
+            "seen": list(self.answer.seen_hw),
             "parameters": self.parameters,
-            "entropy": None if self.entropy is None else float(self.entropy.mean()),
-            "colors": [{"ab": list(one.ab), "share": one.share} for one in self.colors[:COLORS]],
+            **self.answer.document(),
+            "kernels": [
+                {"name": one.layer.name, "shape": list(one.weights.shape)} for one in self.kernels
+            ],
             "layers": [
                 {
                     **stage.layer.document(),
@@ -127,6 +119,7 @@ def inspect(
     layers: int | Sequence[str] | None = None,
     channels: int = CHANNELS,
     size: int | None = None,
+    kernels: bool = False,
 ) -> Inspection:
     """What the network of `model` does with a photograph; drawn to `output` if that is given.
 
@@ -134,7 +127,9 @@ def inspect(
 
     `photo` is anything that `opsin.open` takes. `layers` are names of layers, or of modules (then
     their last layer), or how many to take, evenly spread; by default the stages. `channels` is
-    how many of each are drawn. `size` is the short side of the picture that the network sees.
+    how many of each are drawn. `size` is the short side of the picture that a colorizer sees; a
+    classifier sees one size. `kernels` also draws what convolutions multiply by: the first one, or
+    those that `layers` names.
 
     >>> found = inspect("photo.jpg", "inspect.png")  # doctest: +SKIP
     >>> found.stages[0].layer.name, found.stages[0].values.shape  # doctest: +SKIP
@@ -147,15 +142,14 @@ def inspect(
     listed = layers_of(photo, model=model, size=size)
     wanted = chosen(listed, layers)
     given, values = look(photo, wanted, model=model, size=size)
-    colors = colors_of([given])
+    card = find(model).card
     found = Inspection(
-        card=given.card,
-        light=given.light,
-        colorized=paint(photo, colors),
-        entropy=colors.entropy,
-        colors=_colors(given),
+        answer=coloring(given, photo)
+        if isinstance(given, NetworkOutput)
+        else naming(given, photo, card),
         layers=listed,
         stages=tuple(Stage(*pair) for pair in zip(wanted, values, strict=True)),
+        kernels=_kernels(model, listed, layers) if kernels else (),
     )
     if output is not None:
         save(draw(found, channels=channels), output)
@@ -163,14 +157,18 @@ def inspect(
 
 
 def draw(found: Inspection, *, channels: int = CHANNELS) -> Pixels:
-    """The page (H, W, 3): what was seen and answered, the likeliest colors, the stages."""
-    parts = [layout([_top(found)], cell=PICTURE)]
-    if found.colors:
-        heading = f"the likeliest of {len(BINS)} colors, as the mean over the picture"
-        parts += _block(heading, [_swatch(one) for one in found.colors[:COLORS]])
+    """The page (H, W, 3): what was seen and answered, the kernels, the stages."""
+    parts = [layout([found.answer.cells(found.parameters)], cell=PICTURE)]
+    parts += found.answer.blocks()
+    for one in found.kernels:
+        cells = [
+            Cell(kernel(weights, color=one.color), str(number))
+            for number, weights in enumerate(one.weights[:MOST_KERNELS])
+        ]
+        parts += block(_kernel_title(found, one), cells)
     for stage in found.stages:
-        tiles = [Cell(_tile(stage.values[i]), str(i)) for i in stage.strongest(channels)]
-        parts += _block(title(found, stage), tiles)
+        tiles = [Cell(channel(stage.values[i]), str(i)) for i in stage.strongest(channels)]
+        parts += block(title(found, stage), tiles)
     return stacked(parts)
 
 
@@ -181,8 +179,8 @@ def title(found: Inspection, stage: Stage) -> str:
     number of them stands for; the second has its name in the graph and figures.
     """
     channels, rows, columns = stage.values.shape
-    multiple = found.card.multiple
-    padded = [-(-side // multiple) * multiple for side in found.light.shape]
+    multiple = found.answer.card.multiple
+    padded = [-(-side // multiple) * multiple for side in found.answer.seen_hw]
     down, across = (side / count for side, count in zip(padded, stage.layer.shape[2:], strict=True))
     whole = down == across and down.is_integer()  # not of the thumbnail
     seen = f", each number for {down:.0f} x {across:.0f} pixels" if whole else ""
@@ -194,82 +192,35 @@ def title(found: Inspection, stage: Stage) -> str:
     )
 
 
-def _top(found: Inspection) -> list[Cell]:
-    height, width = found.light.shape
-    seen = gray_photo(found.light).pixels[..., 0] / 255
-    colorized = fitted(as_rgb(found.colorized.pixels), PICTURE)
-    cells = [
-        Cell(_gray(seen, PICTURE), f"L*, as {found.card.name} sees it\n{width} x {height}"),
-        Cell(colorized, f"its answer\n{found.parameters:,} parameters"),
-    ]
-    if found.entropy is not None:
-        mean = found.entropy.mean()
-        caption = f"entropy: white where it is unsure\nmean {mean:.2f} of 1"
-        cells.append(Cell(_gray(found.entropy, PICTURE), caption))
-    if found.colors:
-        caption = "all colors: the likelier, the stronger\na* to the right, b* up"
-        cells.append(Cell(_plane(found.colors), caption))
-    return cells
-
-
-def _block(heading: str, cells: Sequence[Cell]) -> list[Pixels]:
-    """Cells in rows of the page, below their title."""
-    rows = [cells[start : start + BESIDE] for start in range(0, len(cells), BESIDE)]
-    text = np.pad(
-        lettering(heading, BESIDE * TILE), ((GAP, 0), (GAP, 0), (0, 0)), constant_values=PAPER
+def _kernel_title(found: Inspection, one: Kernels) -> str:
+    """What the kernels are, in two lines."""
+    count, inputs, rows, columns = one.weights.shape
+    first = f"the first {MOST_KERNELS} of " if count > MOST_KERNELS else ""
+    several = "" if inputs == 1 else f", each for {inputs} inputs"
+    drawn = ", in red, green and blue" if one.color else several
+    return (
+        f"{first}{count} kernels of {rows} x {columns}{drawn}: "
+        "gray is 0, lighter adds, darker takes away\n"
+        f"{one.layer.name}   each drawn by its own largest number"
     )
-    return [text, *(layout([row], cell=TILE) for row in rows)]
 
 
-def _swatch(one: Share) -> Cell:
-    a, b = one.ab
-    pixels = np.tile(_painted(np.array([one.ab], np.float32)), (TILE // 2, TILE, 1))
-    return Cell(pixels, f"{one.share:.1%}\na* {a:.0f} b* {b:.0f}")
-
-
-def _plane(colors: Sequence[Share]) -> Pixels:
-    """The a*b* plane with each bin in its own color, paler the less likely it is."""
-    ab = np.array([one.ab for one in colors], np.float32)
-    strength = np.sqrt([one.share / colors[0].share for one in colors])[:, None]
-    cells = np.full((2 * GRID_RADIUS + 1, 2 * GRID_RADIUS + 1, 3), PAPER, np.uint8)
-    rows, columns = (
-        np.rint(axis / GRID).astype(int) + GRID_RADIUS for axis in (-ab[:, 1], ab[:, 0])
+def _kernels(
+    model: str, listed: Sequence[Layer], layers: int | Sequence[str] | None
+) -> tuple[Kernels, ...]:
+    """Of the convolutions that `layers` names; of the first one if it names none."""
+    named = layers is not None and not isinstance(layers, int)
+    among = chosen(listed, layers) if named else listed
+    wanted = [layer for layer in among if layer.operator == "Conv" and layer.drawable]
+    if not wanted:
+        raise ModelError(
+            "there are no kernels to draw: none of these layers is a convolution (Conv). "
+            "All layers: opsin inspect --list."
+        )
+    wanted = wanted if named else wanted[:1]
+    opened = find(model)
+    sees_color = opened.card.classify is not None and opened.card.inputs[0].shape[1] == 3
+    return tuple(
+        Kernels(layer, weights, color=sees_color and weights.shape[1] == 3)
+        for layer, weights in zip(wanted, weights_of(opened, wanted), strict=True)
     )
-    # the least likely are still to be seen, as the edge of what there is
-    cells[rows, columns] = PAPER - (PAPER - _painted(ab)[0]) * (0.06 + 0.94 * strength)
-    scale = PICTURE // len(cells)
-    return cells.repeat(scale, axis=0).repeat(scale, axis=1)
-
-
-def _painted(ab: Floats) -> Pixels:
-    """Colors (n, 2) at one lightness, as pixels (1, n, 3)."""
-    light = np.full((1, len(ab)), COLOR_LIGHT, np.float32)
-    return pixels_of_lab(light, ab[None], np.uint8).astype(np.uint8)
-
-
-def _tile(values: Floats) -> Pixels:
-    """A channel (h, w), from its least to its most; a few outliers are cut off."""
-    low, high = np.percentile(values, (0.5, 99.5))
-    if high <= low:
-        low, high = values.min(), values.max()
-    if high <= low:
-        return _gray(np.full(values.shape, 0.5), TILE)
-    return _gray((values - low) / (high - low), TILE)
-
-
-def _gray(values: NDArray[Any], side: int) -> Pixels:
-    """Values (h, w) in [0, 1] as a picture (H, W, 3) whose longer side is `side`."""
-    level = (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
-    height, width = (max(1, round(side * count / max(level.shape))) for count in level.shape)
-    kernel = "nearest" if side > max(level.shape) else "lanczos3"  # a cell is shown as one
-    return as_rgb(resized(level[..., None], height, width, kernel=kernel))
-
-
-def _colors(output: NetworkOutput) -> tuple[Share, ...]:
-    """The bins, likeliest first."""
-    if table_of(output.card).answer != "bins":
-        return ()
-    likely = np.exp(output.raw - output.raw.max(axis=0))
-    shares = (likely / likely.sum(axis=0)).mean(axis=(1, 2), dtype=np.float64)
-    order = np.argsort(-shares, kind="stable")
-    return tuple(Share((float(BINS[i, 0]), float(BINS[i, 1])), float(shares[i])) for i in order)

@@ -16,17 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.colorization.pipeline import NetworkOutput, run_engines
-from opsin.errors import ModelError, needs_extra
+from opsin.drawing.pixels import as_rgb
+from opsin.errors import ModelError, WrongCallError, needs_extra
 from opsin.files import shown
 from opsin.machine import cores
-from opsin.models.engine import MOST_THREADS, Engine, first_line
+from opsin.models.engine import MOST_THREADS, Engine, first_line, session_of
 from opsin.models.store import Model, find
 from opsin.photo import Photo
+from opsin.recognition.pipeline import probabilities
 
 Floats: TypeAlias = NDArray[np.float32]
 Shape: TypeAlias = tuple[int, ...]
 
-PICTURES = ("light", "thumbnail")  # the inputs that are the photograph
+PICTURES = ("light", "picture", "thumbnail")  # the inputs that are the photograph
 CONVOLUTIONS = {"Conv", "ConvTranspose"}  # their output is a picture, whatever came before
 REARRANGED = {
     "Expand", "Flatten", "Gather", "Gemm", "MatMul", "Pad", "Reshape", "Shape", "Slice",
@@ -56,7 +58,10 @@ class Layer:
 
 
 class Tapped(Engine):
-    """An engine that keeps what its last run gave at other tensors than its output."""
+    """An engine that keeps what its first run gave at other tensors than its output.
+
+    A classifier may be run again, for the mirror image.
+    """
 
     def __init__(self, model: Model, graph: Any, tensors: Sequence[str]) -> None:
         threads = min(cores(), MOST_THREADS)
@@ -69,7 +74,9 @@ class Tapped(Engine):
         self, inputs: Mapping[str, Floats], outputs: Sequence[str] = ()
     ) -> dict[str, NDArray[np.float32]]:
         values = super().run(inputs, [*outputs, *self.tensors])
-        self.seen, self.padded_hw = values, inputs["light"].shape[2:]
+        if not self.seen:
+            first = next(inputs[name] for name in PICTURES if name in inputs)
+            self.seen, self.padded_hw = values, first.shape[2:]
         return values
 
 
@@ -77,23 +84,26 @@ def layers_of(
     photo: Photo, *, model: str = "default", size: int | None = None
 ) -> tuple[Layer, ...]:
     """The layers of a network in the order of its graph, with their shapes for `photo`."""
-    found = find(model)
+    found = _opened(model)
     whole, helper = graph_of(found), _onnx().helper
     tensors = [name for node in whole.graph.node for name in node.output if name]
     for name in tensors:  # shapes can be asked of all at once, which would be too much of values
         whole.graph.node.append(helper.make_node("Shape", [name], [name + OF_SHAPE]))
         whole.graph.output.append(helper.make_empty_tensor_value_info(name + OF_SHAPE))
     engine = Tapped(found, whole, [name + OF_SHAPE for name in tensors])
-    run_engines([engine], photo, size=size)
+    _run(engine, photo, size)
     shapes = {name: tuple(map(int, engine.seen[name + OF_SHAPE])) for name in tensors}
     return _layers(graph_of(found).graph, shapes)
 
 
 def look(
     photo: Photo, layers: Sequence[Layer], *, model: str = "default", size: int | None = None
-) -> tuple[NetworkOutput, list[Floats]]:
-    """What the network says, and what each of `layers` gave, (C, h, w) without the padding."""
-    found = find(model)
+) -> tuple[NetworkOutput | Floats, list[Floats]]:
+    """What the network says, and what each of `layers` gave, (C, h, w) without the padding.
+
+    A classifier says the probabilities (n,) of its labels.
+    """
+    found = _opened(model)
     whole, helper = graph_of(found), _onnx().helper
     tensors = list(dict.fromkeys(layer.tensor for layer in layers))
     outputs = {entry.name for entry in whole.graph.output}
@@ -101,8 +111,37 @@ def look(
         helper.make_empty_tensor_value_info(name) for name in tensors if name not in outputs
     )
     engine = Tapped(found, whole, tensors)
-    [output] = run_engines([engine], photo, size=size)
-    return output, [_unpadded(engine, layer, output.light.shape) for layer in layers]
+    output = _run(engine, photo, size)
+    seen_hw = output.light.shape if isinstance(output, NetworkOutput) else engine.padded_hw
+    return output, [_unpadded(engine, layer, seen_hw) for layer in layers]
+
+
+def weights_of(model: Model, layers: Sequence[Layer]) -> list[Floats]:
+    """The kernels (O, I, h, w) of convolutions, as they are when the network runs.
+
+    A file may hold them as 8 or 16 bits: the graph's own steps that widen them are run alone.
+    """
+    whole, helper = graph_of(model), _onnx().helper
+    graph = whole.graph
+    makers = {node.output[0]: node for node in graph.node}
+    names = [makers[layer.tensor].input[1] for layer in layers]
+    needed = set(names)
+    steps: list[Any] = []
+    for node in reversed(graph.node):
+        if not needed.isdisjoint(node.output):
+            needed.update(node.input)
+            steps.insert(0, node)
+    kept = [one for one in graph.initializer if one.name in needed]
+    outputs = [f"{name}.drawn" for name in names]
+    steps += [
+        helper.make_node("Identity", [name], [out])
+        for name, out in zip(names, outputs, strict=True)
+    ]
+    infos = [helper.make_empty_tensor_value_info(out) for out in outputs]
+    part = helper.make_graph(steps, "weights", [], infos, kept)
+    alone = helper.make_model(part, opset_imports=whole.opset_import, ir_version=whole.ir_version)
+    session = session_of(alone.SerializeToString(), model.path)
+    return [np.asarray(one, np.float32) for one in session.run(outputs, {})]
 
 
 def graph_of(model: Model) -> Any:
@@ -126,7 +165,10 @@ def stages(layers: Sequence[Layer]) -> list[Layer]:
     which the way down ends, and the last. The layers that make the answer itself are left out.
     """
     drawable = [layer for layer in layers if layer.drawable]
-    head = max((i for i, layer in enumerate(drawable) if layer.operator in CONVOLUTIONS), default=0)
+    head = len(drawable)
+    if drawable and layers[-1].drawable:  # the answer is a picture; a classifier's is none
+        kinds = [layer.operator for layer in drawable]
+        head = max((at for at, kind in enumerate(kinds) if kind in CONVOLUTIONS), default=0)
     runs: list[list[Layer]] = []
     for layer in drawable[:head]:
         if not runs or runs[-1][-1].shape[2:] != layer.shape[2:]:
@@ -141,6 +183,30 @@ def stages(layers: Sequence[Layer]) -> list[Layer]:
         found += leaving[:1] if before > area < after and len(leaving) > 1 else []
         found.append(leaving[-1])
     return found or drawable
+
+
+def _opened(name: str) -> Model:
+    """The model of that name; a `ModelError` if it is for a task that is not looked into."""
+    model = find(name)
+    if model.card.colorize is None and model.card.classify is None:
+        raise ModelError(
+            f"model '{model.card.name}' is for the task '{model.card.task}': opsin inspect looks "
+            "into models that colorize or classify."
+        )
+    return model
+
+
+def _run(engine: Engine, photo: Photo, size: int | None) -> NetworkOutput | Floats:
+    """What a colorizer gives, or a classifier's probabilities (n,)."""
+    card = engine.card
+    if card.classify is None:
+        [output] = run_engines([engine], photo, size=size)
+        return output
+    if size is not None:
+        raise WrongCallError(
+            f"--size is for colorizers: '{card.name}' sees pictures of {card.size} pixels only."
+        )
+    return probabilities(engine, as_rgb(photo.there.pixels))
 
 
 def way(layers: Sequence[Layer], layer: Layer) -> str:
@@ -265,12 +331,13 @@ def _is_picture(node: Any, shape: Shape, pictures: set[str], size_hw: Shape) -> 
 def _parameters(graph: Any) -> dict[str, int]:
     """How many parameters each node has, by its first output."""
     types = _onnx().TensorProto
-    floats = (types.FLOAT, types.FLOAT16, types.DOUBLE)
-    sizes = {one.name: math.prod(one.dims) for one in graph.initializer if one.data_type in floats}
+    learned = (types.FLOAT, types.FLOAT16, types.DOUBLE, types.INT8)
+    sizes = {one.name: math.prod(one.dims) for one in graph.initializer if one.data_type in learned}
     sources = {name: name for name in sizes}
     counts: dict[str, int] = {}
     for node in graph.node:
-        if node.op_type in PASSED_ON and node.input[0] in sources:
+        alone = all(name in sources for name in node.input)  # 8 bits times their scale
+        if node.input and node.input[0] in sources and (alone or node.op_type in PASSED_ON):
             sources[node.output[0]] = sources[node.input[0]]
             continue
         # running means and variances are measured, not learned
