@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from opsin.archive.jobs import plan, plan_into
-from opsin.archive.result import Result, frame
+from opsin.archive.result import Result
 from opsin.cli.batch import Words, over
 from opsin.cli.cluster import on_cluster, order_of
 from opsin.cli.options import (
@@ -27,7 +27,7 @@ from opsin.cli.options import (
     SecondLook,
     Workers,
 )
-from opsin.cli.screen import print_json
+from opsin.cli.pipe import tell_of
 from opsin.defaults import CLASSIFIER, PIXEL_LIMIT, TOP
 from opsin.errors import WrongCallError
 from opsin.files import shown
@@ -101,7 +101,7 @@ def classify(
     elif overwrite:
         raise WrongCallError("--overwrite goes with --explain: nothing else is written twice.")
     if "-" in paths:
-        _pipe(work, paths, csv, as_json=as_json)
+        tell_of(work, paths, _print_part, refused={"--csv": csv}, as_json=as_json)
         return
     if cluster is not None:
         if csv is not None:
@@ -146,6 +146,10 @@ def _refuse_beside_explain(given: Mapping[str, object]) -> None:
     for word, value in given.items():
         if value is not None:
             raise WrongCallError(f"--explain: not with {word}. Call it once more for the pictures.")
+
+
+def _print_part(photo: str, part: Mapping[str, Any]) -> None:
+    print_classes(photo, part["classes"])
 
 
 def print_classes(photo: str, classes: Sequence[Mapping[str, Any]]) -> None:
@@ -201,21 +205,3 @@ def _table(csv: str | None, work: Classifying) -> Any:
 def _cells(result: Result) -> list[object]:
     classes = result.part.get("classes", [])
     return [one[key] for one in classes for key in ("name", "probability")]
-
-
-def _pipe(work: Classifying, paths: Sequence[str], csv: str | None, *, as_json: bool) -> None:
-    """The names of the photograph that comes through a pipe."""
-    from opsin.archive.batch import shares
-
-    if len(paths) > 1:
-        raise WrongCallError("a pipe carries one photograph, but there are several paths.")
-    if csv is not None:
-        raise WrongCallError("--csv: not for a pipe, whose photograph has no name.")
-    _, threads = shares(None, 1)
-    made = work.do(sys.stdin.buffer, wanted={}, there={}, threads=threads)
-    if as_json:
-        print_json(frame([Result("-", "done", notes=made.notes, part=made.part)]))
-        return
-    print_classes("-", made.part["classes"])
-    for note in made.notes:
-        print(f"opsin: {note}", file=sys.stderr)

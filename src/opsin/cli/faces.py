@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
 
 from opsin.archive.jobs import plan_into
-from opsin.archive.result import Result, frame
+from opsin.archive.result import Result
 from opsin.cli.batch import Words, over
-from opsin.cli.options import Damaged, Device, DryRun, Json, Overwrite, PixelLimit, Quality, Workers
-from opsin.cli.screen import print_json
+from opsin.cli.options import (
+    Damaged,
+    Device,
+    DryRun,
+    FaceThreshold,
+    Json,
+    MinFace,
+    Overwrite,
+    PixelLimit,
+    Quality,
+    Workers,
+)
+from opsin.cli.pipe import tell_of
 from opsin.defaults import CROP_MARGIN, FINDER, MIN_FACE, PIXEL_LIMIT, QUALITY
 from opsin.errors import WrongCallError
 from opsin.faces.work import PICTURES, Finding
@@ -35,14 +46,8 @@ def find(
     detector: Annotated[
         str, typer.Option(help="See opsin models list: a model whose task is faces.")
     ] = FINDER,
-    min_size: Annotated[
-        float,
-        typer.Option(min=5, max=10_000, help="Pixels: narrower faces are not looked for."),
-    ] = MIN_FACE,
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=0.01, max=1, help="The least score of a face. [default: the model's]"),
-    ] = None,
+    min_size: MinFace = MIN_FACE,
+    threshold: FaceThreshold = None,
     draw: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="Write NAME-faces.jpg there, a frame around each face."),
@@ -88,7 +93,8 @@ def find(
     folders = {"draw": draw, "crop": crop, "blur": blur}
     wanted = {role: folder for role, folder in folders.items() if folder is not None}
     if "-" in paths:
-        _pipe(work, paths, [f"--{role}" for role in wanted], as_json=as_json)
+        refused = {f"--{role}": folder for role, folder in folders.items()}
+        tell_of(work, paths, print_faces, refused=refused, as_json=as_json)
         return
     if dry_run and not wanted:
         raise WrongCallError("--dry-run: there is nothing to write. Add --draw, --crop or --blur.")
@@ -121,21 +127,3 @@ def print_faces(name: str, part: Mapping[str, Any]) -> None:
     for face in part["faces"]:
         x1, y1, x2, y2 = face["box"]
         print(f"  {x1:.0f},{y1:.0f}  {x2 - x1:.0f} x {y2 - y1:.0f}  {face['score']:.2f}")
-
-
-def _pipe(work: Finding, paths: Sequence[str], given: Sequence[str], *, as_json: bool) -> None:
-    """The faces of the photograph that comes through a pipe."""
-    from opsin.archive.batch import shares
-
-    if len(paths) > 1:
-        raise WrongCallError("a pipe carries one photograph, but there are several paths.")
-    if given:
-        raise WrongCallError(f"{', '.join(given)}: not for a pipe, whose photograph has no name.")
-    _, threads = shares(None, 1)
-    made = work.do(sys.stdin.buffer, wanted={}, there={}, threads=threads)
-    if as_json:
-        print_json(frame([Result("-", "done", notes=made.notes, part=made.part)]))
-        return
-    print_faces("-", made.part)
-    for note in made.notes:
-        print(f"opsin: {note}", file=sys.stderr)

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import typer
 
 from opsin.archive.gender import Gendering
 from opsin.archive.jobs import plan
-from opsin.archive.result import Result, frame
+from opsin.archive.result import Result
 from opsin.cli.batch import Words, over
-from opsin.cli.options import Damaged, Device, Json, Model, PixelLimit, Workers
-from opsin.cli.screen import print_json
+from opsin.cli.options import (
+    Damaged,
+    Device,
+    FaceThreshold,
+    Json,
+    MinFace,
+    Model,
+    PixelLimit,
+    Workers,
+)
+from opsin.cli.pipe import tell_of
 from opsin.defaults import GENDER, MIN_FACE, PIXEL_LIMIT
-from opsin.errors import WrongCallError
 from opsin.files import shown
 
 WORDS: Final = Words(doing="looking at faces", done="looked at", skipped={})
@@ -26,14 +34,8 @@ def gender(
         list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for a pipe.")
     ],
     model: Model = GENDER,
-    min_size: Annotated[
-        float,
-        typer.Option(min=5, max=10_000, help="Pixels: narrower faces are not looked for."),
-    ] = MIN_FACE,
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=0.01, max=1, help="The least score of a face. [default: the model's]"),
-    ] = None,
+    min_size: MinFace = MIN_FACE,
+    threshold: FaceThreshold = None,
     pixel_limit: PixelLimit = PIXEL_LIMIT,
     damaged: Damaged = False,
     device: Device = "cpu",
@@ -55,7 +57,7 @@ def gender(
         device=device,
     )
     if "-" in paths:
-        _pipe(work, paths, as_json=as_json)
+        tell_of(work, paths, print_faces, refused={}, as_json=as_json)
         return
 
     def take(result: Result) -> None:
@@ -81,19 +83,3 @@ def print_faces(name: str, part: Mapping[str, Any]) -> None:
         best = face["classes"][0]
         where = f"{x1:.0f},{y1:.0f}  {x2 - x1:.0f} x {y2 - y1:.0f}"
         print(f"  {where:22}  {shown(best['name'])} {best['probability']:.1%}")
-
-
-def _pipe(work: Gendering, paths: Sequence[str], *, as_json: bool) -> None:
-    """The faces of the photograph that comes through a pipe."""
-    from opsin.archive.batch import shares
-
-    if len(paths) > 1:
-        raise WrongCallError("a pipe carries one photograph, but there are several paths.")
-    _, threads = shares(None, 1)
-    made = work.do(sys.stdin.buffer, wanted={}, there={}, threads=threads)
-    if as_json:
-        print_json(frame([Result("-", "done", notes=made.notes, part=made.part)]))
-        return
-    print_faces("-", made.part)
-    for note in made.notes:
-        print(f"opsin: {note}", file=sys.stderr)

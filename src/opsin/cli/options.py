@@ -53,6 +53,18 @@ Quality: TypeAlias = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, 
 Overwrite: TypeAlias = Annotated[
     bool, typer.Option("--overwrite", help="Also do what is done already.")
 ]
+MinFace: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        "--min-size", min=5, max=10_000, help="Pixels: narrower faces are not looked for."
+    ),
+]
+FaceThreshold: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold", min=0.01, max=1, help="The least score of a face. [default: the model's]"
+    ),
+]
 PixelLimit: TypeAlias = Annotated[
     int, typer.Option(min=1, help="Photographs with more pixels are not opened.")
 ]

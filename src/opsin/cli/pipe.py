@@ -1,14 +1,17 @@
-"""A photograph through a pipe: one comes in, one picture goes out."""
+"""A photograph through a pipe: one comes in; one picture goes out, or what is told of it."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from opsin.archive.jobs import format_of
+from opsin.archive.result import Result, frame
 from opsin.cli import write_to_stdout
+from opsin.cli.screen import print_json
 from opsin.errors import SaveError, WrongCallError
 from opsin.files import shown, write_atomically
 from opsin.formats.suffixes import SUFFIX
@@ -29,8 +32,7 @@ def pipe(
     """The picture that the work makes of stdin or of one file, on stdout or in a file."""
     from opsin.archive.batch import shares
 
-    if len(paths) > 1:
-        raise WrongCallError("a pipe carries one photograph, but there are several paths.")
+    _check_alone(paths)
     target = None if output in (None, "-") else _file(str(output), overwrite=overwrite)
     if target is None and sys.stdout.isatty():
         raise WrongCallError("the picture would fill the terminal. Add -o FILE or > FILE.")
@@ -46,6 +48,38 @@ def pipe(
         write_atomically(target, made.files["output"])
     for note in made.notes:
         print(f"opsin: {note}", file=sys.stderr)
+
+
+def tell_of(
+    work: Work,
+    paths: Sequence[str],
+    show: Callable[[str, Mapping[str, Any]], None],
+    *,
+    refused: Mapping[str, object],
+    as_json: bool,
+) -> None:
+    """What the work tells of the photograph that comes through stdin: `show` prints its part.
+
+    `refused` are options that mean nothing here, by their names; None is one that was not given.
+    """
+    from opsin.archive.batch import shares
+
+    _check_alone(paths)
+    if names := [name for name, value in refused.items() if value is not None]:
+        raise WrongCallError(f"{', '.join(names)}: not for a pipe, whose photograph has no name.")
+    _, threads = shares(None, 1)
+    made = work.do(sys.stdin.buffer, wanted={}, there={}, threads=threads)
+    if as_json:
+        print_json(frame([Result("-", "done", notes=made.notes, part=made.part)]))
+        return
+    show("-", made.part)
+    for note in made.notes:
+        print(f"opsin: {note}", file=sys.stderr)
+
+
+def _check_alone(paths: Sequence[str]) -> None:
+    if len(paths) > 1:
+        raise WrongCallError("a pipe carries one photograph, but there are several paths.")
 
 
 def _file(output: str, *, overwrite: bool) -> Path:
