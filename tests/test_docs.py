@@ -39,6 +39,9 @@ NOT_RUN = {
     "opsin train recipes/try.toml": "two minutes; tests/training trains",
     "opsin train": "hours",
     "opsin export": "needs that run; tests/training exports",
+    "opsin evaluate classify digits": "needs that run",
+    "opsin inspect digits": "needs that run",
+    "python3 benchmarks/mistakes": "needs that run; tests/test_mistakes makes a sheet",
 }
 MODULES = [
     module.name
@@ -102,6 +105,8 @@ def stand_ins(tmp_path_factory):
     (place / "broken.jpg").write_bytes(whole[: len(whole) // 2])
     for name in ("mine", "try"):
         write_tiny_model(place, name)
+    (place / "benchmarks").mkdir()
+    shutil.copy(ROOT / "benchmarks" / "labelled.py", place / "benchmarks")
     (place / "bin").mkdir()
     for name, call in {"opsin": "-m opsin", "python3": ""}.items():
         script = place / "bin" / name
