@@ -42,7 +42,7 @@ ROOMS: Final[dict[str, Room]] = {
     "classify": Room(
         "opsin.recognition.task:TASK", "opsin.evaluate.recognition:evaluate", CLASSIFIER
     ),
-    "faces": Room("", "opsin.evaluate.faces:evaluate", RECOGNIZER),
+    "faces": Room("", "opsin.evaluate.faces.measure:evaluate", RECOGNIZER),
 }
 
 

@@ -13,7 +13,10 @@ from skimage import data as skimage_data
 import opsin
 from opsin.cli import main
 from opsin.errors import DataError, ModelError, WrongCallError
-from opsin.evaluate.faces import evaluate, middle_face, parse_pairs, thresholds
+from opsin.evaluate.faces.identify import least_similarity, prototypes
+from opsin.evaluate.faces.look import middle_face
+from opsin.evaluate.faces.measure import evaluate
+from opsin.evaluate.faces.pairs import parse_pairs, thresholds
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 TEXT = "2\t1\nEileen\t1\t2\nEileen\t1\tDavid\t1\nDavid\t1\t2\nDavid\t2\tEileen\t2\n"
@@ -33,6 +36,13 @@ def people(tmp_path_factory) -> Path:
         opsin.open(np.ascontiguousarray(pixels)).save(place)
     (folder / "David" / "David_0003.png").write_bytes(b"is in no pair, and never read")
     (folder / "pairs.txt").write_text(TEXT)
+    (folder / "Guest").mkdir()
+    photographer = opsin.open(SAMPLES / "photographer.jpg")
+    photographer.save(folder / "Guest" / "Guest_0001.png")
+    train, test = (
+        [f"{name}/{name}_000{number}.png" for name in ("Eileen", "David")] for number in (1, 2)
+    )
+    (folder / "splits.json").write_text(json.dumps({"train": train, "test": test}))
     return folder
 
 
@@ -137,9 +147,59 @@ def test_what_is_no_such_set_is_told(people: Path, tmp_path: Path) -> None:
         evaluate([people, people])
     with pytest.raises(WrongCallError, match="'sepia' is none of"):
         evaluate(people, seen=["sepia"])
-    with pytest.raises(WrongCallError, match="'guess' is none of pairs"):
+    with pytest.raises(WrongCallError, match="'guess' is none of pairs, identify"):
         evaluate(people, protocol="guess")
     with pytest.raises(DataError, match="two folds or more"):
         evaluate(people, limit=1)
     with pytest.raises(ModelError, match="recognizes no faces"):
         evaluate(people, model="yunet")
+
+
+def test_people_get_their_names_and_a_stranger_gets_none(people: Path, tmp_path: Path) -> None:
+    report = evaluate(people, protocol="identify", seen=["color", "gray"])
+    assert report.pictures == ("Eileen/Eileen_0002", "David/David_0002")
+    for row in report.rows:
+        figures = {name: one.value for name, one in row.figures.items()}
+        assert (figures["right"], figures["balanced"], figures["open"]) == (1, 1, 1)
+        assert figures["least"] < 0.4  # the photographer's, who is nobody of them
+        assert figures["missed"] == 0
+    assert report.document()["protocol"] == "identify"
+    assert len(evaluate(people, protocol="identify", limit=1).pictures) == 1
+
+
+def test_people_are_the_mean_of_their_pictures() -> None:
+    seen = [("a", np.array([1.0, 0])), ("b", np.array([0.6, 0.8])), ("a", np.array([0, 1.0]))]
+    people, known = prototypes([*seen, ("c", None)])
+    assert people == ["a", "b"]
+    assert np.allclose(known, [[0.5**0.5, 0.5**0.5], [0.6, 0.8]])
+    with pytest.raises(DataError, match="on none of the pictures of `train`"):
+        prototypes([("a", None)])
+
+
+def test_no_more_strangers_than_the_rate_get_a_name() -> None:
+    strangers = np.random.default_rng(0).normal(size=250)
+    for rate in (0.01, 0.1):
+        least = least_similarity(list(strangers), rate)
+        assert rate - 0.01 < (strangers >= least).mean() <= rate
+    assert np.isnan(least_similarity([], 0.01))
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        ({"train": ["Eileen/Eileen_0001.png"]}, "pictures of `train` and of `test`"),
+        ({"identify": {"splits": {"train": [], "test": ["x"]}}}, "pictures of `train`"),
+        ([], "pictures of `train`"),
+        (
+            {"train": ["Eileen/Eileen_0001.png"], "test": ["David/David_0001.png"]},
+            "David/David_0001 is of `test`, and nobody of `train`",
+        ),
+    ],
+)
+def test_wrong_splits_are_told(people: Path, tmp_path: Path, splits, message: str) -> None:
+    with tarfile.open(tmp_path / "set.tar", "w") as tar:
+        tar.add(people / "Eileen", arcname="Eileen")
+        (tmp_path / "splits.json").write_text(json.dumps(splits))
+        tar.add(tmp_path / "splits.json", arcname="splits.json")
+    with pytest.raises(DataError, match=message):
+        evaluate(tmp_path / "set.tar", protocol="identify")

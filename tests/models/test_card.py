@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 from conftest import write_tiny_model
 
 from opsin.errors import ModelError
-from opsin.models.card import card_to_toml, read_card
+from opsin.models.card import card_to_toml, read_card, write_card
+from opsin.models.store import find
 
 EXTRA = '[[inputs]]\nname = "extra"\nshape = [1]\nunit = "m"\n[[outputs]]'
 
@@ -68,3 +70,36 @@ def test_a_wrong_card_is_an_error_that_names_the_key(tmp_path, old, new, message
 def test_a_missing_card_is_an_error(tmp_path):
     with pytest.raises(ModelError, match="cannot read this card"):
         read_card(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[0.3156, 0.4616], ", "", "at `$.recognize.places`"),
+        ("[0.3156, 0.4616]", "[1.3156, 0.4616]", "at `$.recognize.places[0][0]`"),
+        ("[0.3156, 0.4616]", "[0.6826, 0.4616]", "`places` must be five different ones"),
+        ('channels = "bgr"', 'channels = "gray"', "at `$.recognize.channels`"),
+        ('task = "recognize"', 'task = "other"', "'recognize' and a table [recognize] go together"),
+        ("size = 128", "size = 112", '`inputs` must be one, of the shape ["N", 3, 112, 112]'),
+        ("multiple = 1", "multiple = 32", "`multiple` must be 1 or left out"),
+        ('["N", 3, 128', '["H", 3, 128', "`inputs` must be one"),
+        ('shape = ["N", 256]', "shape = [1, 256]", 'must have the shape ["N", 256]'),
+        ('shape = ["N", 256]', 'shape = ["N", "C"]', 'must have the shape ["N", 256]'),
+        ('shape = ["N", 256]', 'shape = ["N", 1]', "must have 2 numbers or more for a face"),
+        (
+            "thresholds = []",
+            "thresholds = [[0.001, 0.3], [0.01, 0.2]]",
+            "`thresholds` must have the highest rate first",
+        ),
+        ("thresholds = []", "thresholds = [[2.0, 0.3]]", "at `$.recognize.thresholds"),
+    ],
+)
+def test_a_wrong_card_of_a_recognizer_is_an_error(tmp_path, old, new, message):
+    card = msgspec.structs.replace(find("face-reid").card, figures=())
+    table = msgspec.structs.replace(card.recognize, thresholds=())
+    path = tmp_path / "face-reid.toml"
+    write_card(msgspec.structs.replace(card, recognize=table), path)
+    path = changed(path, old, new)
+    with pytest.raises(ModelError) as caught:
+        read_card(path)
+    assert message in str(caught.value)

@@ -147,11 +147,15 @@ def _faces(
     data: Data,
     model: Models = None,
     protocol: Annotated[
-        str, typer.Option(metavar="NAME", help="pairs: are two pictures of one person?")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="pairs: are two pictures of one person? identify: who of some people is it?",
+        ),
     ] = "pairs",
     seen: Ways = "color",
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many pairs, spread over all.")
+        int | None, typer.Option(min=1, help="Only so many pairs, or pictures, spread over all.")
     ] = None,
     each: Each = False,
     as_json: Json = False,

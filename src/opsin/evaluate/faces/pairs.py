@@ -1,44 +1,25 @@
-"""How well faces are told apart: the whole way from a picture to its numbers, on sets like LFW.
+"""Are two pictures of one person: the protocol of Labeled Faces in the Wild (Huang et al. 2007).
 
-Each picture is one of a person whose face is nearest to its middle: it is found, aligned and
-embedded. `pairs` is the protocol of Labeled Faces in the Wild (Huang et al. 2007), image
-restricted, trained on others' pictures: are two pictures of one person? For each fold the
-threshold is the best one of the other folds.
+Its 6,000 pairs are in ten folds. The threshold for each fold is the best one of the other folds.
+Nothing is learned from the set but that, so its results are those "with labeled outside data".
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from opsin.boxes import Floats
-from opsin.defaults import FINDER, RECOGNIZER
-from opsin.errors import DataError, WrongCallError
-from opsin.evaluate.report import Metric, Report, Scores, in_order, provenance, summarize
+from opsin.errors import DataError
+from opsin.evaluate.faces.look import MILLISECONDS, MISSED, Seen
+from opsin.evaluate.report import Metric, Report, Scores, summarize
 from opsin.evaluate.roc import area, best_threshold, equal_error
-from opsin.evaluate.seen import SEEN, check
-from opsin.faces.pipeline import Face, find_faces
-from opsin.faces.recognize import embed_pixels, engine_of
-from opsin.files import few, shown
-from opsin.machine import cores
-from opsin.models.engine import Engine
-from opsin.models.store import find
-from opsin.sets.pictures import read
-from opsin.sets.sources import Paths, listed
-from opsin.sets.splits import beside, split_of
-
-Pixels: TypeAlias = NDArray[np.uint8]
+from opsin.files import shown
 
 PAIRS: Final = "pairs.txt"
-PROTOCOLS: Final = ("pairs",)
-WEAK: Final = 0.3
-"""Score of a face that is believed where there is no better one, for each picture has a face."""
 RATES: Final = (1e-2, 1e-3, 1e-4)
 """False-accept rates whose thresholds are told."""
 BINS: Final = 20_000  # of similarity, from -1 to 1
@@ -51,8 +32,6 @@ EER: Final = Metric("eer", "EER", ".2%", "lower", "errors where both kinds are a
 TAR: Final = Metric(
     "tar", "TAR 0.001", ".2%", "higher", "same pairs above the threshold of FAR 0.001"
 )
-MISSED: Final = Metric("missed", "no face", ".0f", "lower", "pictures on which no face is found")
-MILLISECONDS: Final = Metric("milliseconds", "ms", ".1f", "lower", "a picture, on one core")
 
 
 class Pair(NamedTuple):
@@ -62,94 +41,6 @@ class Pair(NamedTuple):
     second: str
     same: bool
     fold: int
-
-
-class Seen(NamedTuple):
-    """What was seen of one picture, and how long it took."""
-
-    vector: Floats | None
-    """(D,) of length 1; None if no face was found."""
-    milliseconds: float
-
-
-def evaluate(
-    data: Paths,
-    *,
-    model: str | Sequence[str] = RECOGNIZER,
-    protocol: str = "pairs",
-    seen: Sequence[str] = ("color",),
-    limit: int | None = None,
-    on_picture: Callable[[Any], None] | None = None,
-    on_skip: Callable[[str], None] | None = None,
-) -> Report:
-    """The report on recognizers over the set `data`, a folder or a tar with a `pairs.txt`.
-
-    `model` are names, `seen` ways of `opsin.evaluate.seen.SEEN`. A row is a model, or a model and
-    a way. `limit` is how many pairs are taken, spread over all folds.
-    """
-    check(seen)
-    if protocol not in PROTOCOLS:
-        raise WrongCallError(f"'{shown(protocol)}' is none of {', '.join(PROTOCOLS)}.")
-    models = [model] if isinstance(model, str) else list(model)
-    engines = {name: engine_of(name, threads=1) for name in models}
-    path = _one(data)
-    pairs = _some(parse_pairs(beside(path, PAIRS).decode("utf-8", "replace"), str(path)), limit)
-    wanted = {name for pair in pairs for name in (pair.first, pair.second)}
-    rows = look(path, wanted, engines, seen, on_picture=on_picture, on_skip=on_skip)
-    cards = [find(FINDER).card, *(engine.card for engine in engines.values())]
-    about = provenance(cards, data=[str(path)], protocol=protocol, seen=list(seen))
-    return replace(_of_pairs(rows, pairs), provenance=about)
-
-
-def look(
-    path: Path,
-    wanted: set[str],
-    engines: Mapping[str, Engine],
-    ways: Sequence[str],
-    *,
-    on_picture: Callable[[Any], None] | None = None,
-    on_skip: Callable[[str], None] | None = None,
-) -> dict[str, dict[str, Seen]]:
-    """For each model and way, in one name: what was seen of each wanted picture.
-
-    Pictures that the set lacks are a `DataError`.
-    """
-    rows = {
-        (name, way): f"{name}, {way}" if len(ways) > 1 else name for name in engines for way in ways
-    }
-    found: dict[str, dict[str, Seen]] = {row: {} for row in rows.values()}
-
-    def work(picture: tuple[str, Pixels]) -> tuple[str, dict[str, Seen]]:
-        name, rgb = picture
-        shown = {way: SEEN[way](rgb, name) for way in ways}
-        return name, {row: seen(shown[way], engines[one]) for (one, way), row in rows.items()}
-
-    pictures = read(path, on_skip=on_skip, only=lambda name: _plain(name) in wanted)
-    for name, ones in in_order(work, pictures, cores()):
-        for row, one in ones.items():
-            found[row][_plain(name)] = one
-        if on_picture:
-            on_picture(name)
-    if missing := sorted(wanted - next(iter(found.values())).keys()):
-        raise DataError(f"{shown(path)}: {len(missing)} pictures are not in it{few(missing)}.")
-    return found
-
-
-def seen(rgb: Pixels, engine: Engine) -> Seen:
-    """The face nearest to the middle of sRGB pixels (H, W, 3), embedded."""
-    began = time.perf_counter()
-    face = middle_face(rgb)
-    vector = None if face is None else embed_pixels(rgb, [face.landmarks], engine).vectors[0]
-    return Seen(vector, 1000 * (time.perf_counter() - began))
-
-
-def middle_face(rgb: Pixels) -> Face | None:
-    """The face nearest to the middle; None if there is none, not even a weak one."""
-    for threshold in (None, WEAK):
-        if found := list(find_faces(rgb, threshold=threshold, threads=1)):
-            middle = np.array([rgb.shape[1], rgb.shape[0]]) / 2
-            return min(found, key=lambda face: float(np.hypot(*(_center(face) - middle))))
-    return None
 
 
 def parse_pairs(text: str, path: str) -> list[Pair]:
@@ -193,7 +84,15 @@ def thresholds(vectors: Floats, people: Sequence[str], rates: Iterable[float]) -
     return [float(edges[np.argmax(above <= rate)]) for rate in rates]
 
 
-def _of_pairs(rows: Mapping[str, Mapping[str, Seen]], pairs: Sequence[Pair]) -> Report:
+def some(pairs: list[Pair], limit: int | None) -> list[Pair]:
+    """At most `limit` pairs, from all folds and of both kinds."""
+    some = pairs[:: -(-len(pairs) // limit)] if limit else pairs
+    if len({pair.fold for pair in some}) < 2 or len({pair.same for pair in some}) < 2:
+        raise DataError("the pairs must be of two folds or more, and of both kinds.")
+    return some
+
+
+def measured(rows: Mapping[str, Mapping[str, Seen]], pairs: Sequence[Pair]) -> Report:
     names = tuple(f"{pair.first} {pair.second}" for pair in pairs)
     told = [ACCURACY]
     found = Report(names, (ACCURACY,), (), unit="pairs")
@@ -252,22 +151,6 @@ def _similarity(one: Seen, other: Seen) -> float:
     return float(one.vector @ other.vector)
 
 
-def _one(data: Paths) -> Path:
-    """The set; a `WrongCallError` if there are several, or a split."""
-    paths = listed(data)
-    if len(paths) != 1 or split_of(paths[0])[1] is not None:
-        raise WrongCallError("faces are measured on one set, a folder or a .tar file, as a whole.")
-    return Path(paths[0])
-
-
-def _some(pairs: list[Pair], limit: int | None) -> list[Pair]:
-    """At most `limit` pairs, from all folds and of both kinds."""
-    some = pairs[:: -(-len(pairs) // limit)] if limit else pairs
-    if len({pair.fold for pair in some}) < 2 or len({pair.same for pair in some}) < 2:
-        raise DataError("the pairs must be of two folds or more, and of both kinds.")
-    return some
-
-
 def _pair(line: list[str], number: int, each: int, path: str) -> Pair:
     fold, place = divmod(number, 2 * each)
     match line:
@@ -281,12 +164,3 @@ def _pair(line: list[str], number: int, each: int, path: str) -> Pair:
 
 def _picture(name: str, number: str) -> str:
     return f"{name}/{name}_{int(number):04d}"
-
-
-def _plain(name: str) -> str:
-    """A picture's name as pairs have it: its folder and its file's name without the suffix."""
-    return "/".join(PurePosixPath(name).with_suffix("").parts[-2:])
-
-
-def _center(face: Face) -> Floats:
-    return np.asarray((face.box[:2] + face.box[2:]) / 2)
