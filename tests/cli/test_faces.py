@@ -176,3 +176,33 @@ def test_a_second_crop_never_writes_over_what_exists(scans: Path, tmp_path: Path
     assert place.read_bytes() == b"somebody's"
     assert main([*words, "--overwrite"]) == 0
     assert place.read_bytes() != b"somebody's"
+
+
+def test_a_blurred_copy_has_no_original_in_its_xmp(tmp_path: Path) -> None:
+    """As telephones put it there: the picture before it was edited, and depth."""
+    packet = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+        'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+        'xmlns:GImage="http://ns.google.com/photos/1.0/image/" GImage:Mime="image/jpeg" '
+        'GImage:Data="/9j/4AAQ-the-face" '
+        'xmlns:GDepth="http://ns.google.com/photos/1.0/depthmap/"><GDepth:Data>depth-of-the-face'
+        "</GDepth:Data></rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    image = Image.open(SAMPLES / "astronaut.jpg").convert("RGB")
+    image.save(tmp_path / "a.jpg", "JPEG", xmp=packet.encode())
+    assert main(["faces", "find", str(tmp_path / "a.jpg"), "--blur", str(tmp_path / "out")]) == 0
+    copy = (tmp_path / "out" / "a-blurred.jpg").read_bytes()
+    assert b"the-face" in (tmp_path / "a.jpg").read_bytes()
+    assert b"the-face" not in copy
+    assert b"image/jpeg" in copy
+
+
+def test_a_dry_run_names_what_would_be_written(scans: Path, tmp_path: Path, capsys) -> None:
+    words = ["faces", "find", str(scans / "coffee.jpg"), "--dry-run"]
+    words += ["--blur", str(tmp_path / "b"), "--draw", str(tmp_path / "d")]
+    assert main(words) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(" -> ")[1] for line in sorted(told)] == [
+        str(tmp_path / "b" / "coffee-blurred.jpg"),
+        str(tmp_path / "d" / "coffee-faces.jpg"),
+    ]

@@ -37,6 +37,8 @@ class Words:
     """As "colorized"."""
     skipped: Mapping[str, str]
     """Why photographs are skipped, and how that is told."""
+    goes_on: bool = True
+    """Whether something is kept by which the same command goes on after a stop."""
     elsewhere: str = "give another folder with -o"
     """What helps when the disk is full."""
 
@@ -168,7 +170,8 @@ def print_plan(results: Sequence[Result], *, as_json: bool) -> None:
         return
     for result in results:
         note = " (exists, skipped)" if result.status == "skipped" else ""
-        print(f"{shown(result.input)} -> {shown(str(result.outputs.get('output')))}{note}")
+        for output in result.outputs.values():
+            print(f"{shown(result.input)} -> {shown(str(output))}{note}")
 
 
 def finish(known: Sequence[Result], found: Run, total: int, words: Words, *, as_json: bool) -> None:
@@ -182,7 +185,8 @@ def finish(known: Sequence[Result], found: Run, total: int, words: Words, *, as_
     finished = count["done"] + count["skipped"]
     if found.stopped == "asked":
         print(
-            f"opsin: stopped after {finished} of {total}. The same command again goes on there.",
+            f"opsin: stopped after {finished} of {total}."
+            + (" The same command again goes on there." if words.goes_on else ""),
             file=sys.stderr,
         )
         raise typer.Exit(STOPPED)

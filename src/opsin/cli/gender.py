@@ -26,7 +26,7 @@ from opsin.cli.pipe import tell_of
 from opsin.defaults import GENDER, MIN_FACE, PIXEL_LIMIT
 from opsin.files import shown
 
-WORDS: Final = Words(doing="looking at faces", done="looked at", skipped={})
+WORDS: Final = Words(doing="looking at faces", done="looked at", skipped={}, goes_on=False)
 
 
 def gender(

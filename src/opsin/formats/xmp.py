@@ -19,6 +19,7 @@ MM = "http://ns.adobe.com/xap/1.0/mm/"
 REF = "http://ns.adobe.com/xap/1.0/sType/ResourceRef#"
 TIFF = "http://ns.adobe.com/tiff/1.0/"
 NOTE = "http://ns.adobe.com/xmp/note/"
+GOOGLE = "http://ns.google.com/photos/1.0/"
 XML = "http://www.w3.org/XML/1998/namespace"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 OPSIN = "urn:opsin:xmp"
@@ -74,7 +75,7 @@ def with_provenance(
     identity = uuid.uuid5(uuid.NAMESPACE_URL, "\n".join([str(source), model, version, fingerprint]))
     for old in ("DerivedFrom", "History"):
         _take(rdf, MM, old)
-    _take(rdf, XMP, "Thumbnails")
+    _take_pictures(rdf)
     about = _name(RDF, "about")
     subjects = [found.get(about, "") for found in rdf.iter(_name(RDF, "Description"))]
     target = ElementTree.SubElement(
@@ -111,7 +112,7 @@ def with_origin(packet: bytes | None, origin: str | None) -> bytes:
         return with_origin(None, origin)
     about = _name(RDF, "about")
     subjects = [found.get(about, "") for found in rdf.iter(_name(RDF, "Description"))]
-    _take(rdf, XMP, "Thumbnails")
+    _take_pictures(rdf)
     _take(rdf, OPSIN, "Origin")
     target = ElementTree.SubElement(
         rdf, _name(RDF, "Description"), {about: subjects[0] if subjects else ""}
@@ -289,6 +290,13 @@ def _take(rdf: ElementTree.Element, namespace: str, key: str) -> str | None:
             found = child.text
             element.remove(child)
     return found
+
+
+def _take_pictures(rdf: ElementTree.Element) -> None:
+    """Removes thumbnails, and the originals and depth maps that telephones put into the packet."""
+    _take(rdf, XMP, "Thumbnails")
+    for kind in ("image", "depthmap"):
+        _take(rdf, f"{GOOGLE}{kind}/", "Data")
 
 
 def _drop_empty(rdf: ElementTree.Element, *, keep: ElementTree.Element) -> None:
