@@ -60,6 +60,11 @@ def test_what_is_kept_is_apart_and_what_is_not_was_worse(some, data):
         assert (overlap[:, index] > np.float32(0.4))[scores[kept] >= scores[index]].any()
 
 
+def test_of_equal_scores_the_earlier_is_kept():
+    same = [[0, 0, 9, 9], [0, 0, 9, 8], [20, 0, 29, 9]]
+    assert boxes.nms(same, [0.5, 0.5, 0.5]).tolist() == [0, 2]
+
+
 @given(some())
 def test_clipped_boxes_lie_in_the_picture_and_stay_so(some):
     found = boxes.clip(some, HEIGHT, WIDTH)

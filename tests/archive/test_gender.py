@@ -8,6 +8,7 @@ from skimage import data
 
 import opsin
 from opsin.archive.gender import FRAME, face_in_the_middle
+from opsin.drawing.pixels import resized
 from opsin.errors import ModelError
 from opsin.faces.around import square_around
 
@@ -57,3 +58,44 @@ def test_the_square_is_that_of_the_face_in_the_middle() -> None:
     square = square_around(faces, faces[0], 3)
     assert np.array_equal(square[0], square[5])
     assert face_in_the_middle(np.zeros((60, 60), np.uint8)) is None
+
+
+def test_beyond_each_border_the_border_goes_on() -> None:
+    photo = data.astronaut()
+    for cut in (photo[:185], photo[70:], photo[:, :262], photo[:, 185:]):
+        faces = opsin.find_faces(cut)
+        assert faces.turned == 0
+        square = square_around(faces, faces[0], 3)
+        middle, side = (faces[0].box[:2] + faces[0].box[2:]) / 2, len(square)
+        left, top = np.rint(middle - side / 2).astype(int) + 400
+        whole = np.pad(cut, ((400, 400), (400, 400), (0, 0)), "edge")
+        assert np.array_equal(square, whole[top : top + side, left : left + side])
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_the_square_is_upright_however_the_scan_lies(degrees: int) -> None:
+    squares = []
+    for turn in (0, degrees // 90):
+        faces = opsin.find_faces(np.ascontiguousarray(np.rot90(data.astronaut(), turn)))
+        squares.append(resized(square_around(faces, faces[0], FRAME), 16, 16).astype(int))
+    assert np.abs(squares[0] - squares[1]).mean() < 12
+
+
+def test_faces_are_found_by_the_finder_that_is_named() -> None:
+    with pytest.raises(ModelError, match="model 'imagenet' finds no faces"):
+        opsin.gender(data.astronaut(), finder="imagenet")
+
+
+@pytest.mark.parametrize("left", [160, 200])
+def test_of_two_faces_that_nearest_to_the_middle_is_taken(left: int) -> None:
+    """Not the one of which the finder is surest, nor one that is only high or low enough."""
+    hers = data.astronaut()[:300, 100:400]
+    wide = np.full((300, 900, 3), 128, np.uint8)
+    wide[:, left : left + 300], wide[:, 600:] = hers, hers[:, ::-1]
+    for photo in (wide, wide[:, ::-1]):
+        faces = opsin.find_faces(photo)
+        assert len(faces) == 2
+        away = [abs((face.box[0] + face.box[2]) / 2 - 450) for face in faces]
+        nearest = faces[int(np.argmin(away))]
+        found = face_in_the_middle(photo)
+        assert np.array_equal(found, square_around(faces, nearest, FRAME))

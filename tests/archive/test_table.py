@@ -148,3 +148,18 @@ def test_a_line_that_the_disk_has_no_room_for_is_not_there_in_part(tmp_path):
         with pytest.raises(SaveError, match="No space left"):
             table.add(Result("b.jpg", "done"), ["dog"])
     assert path.read_bytes() == before
+
+
+def test_an_error_is_no_formula(tmp_path):
+    with Table(path := tmp_path / "names.csv", ["name 1"], model="m 1") as table:
+        table.add(Result("a.jpg", "failed", error="=HYPERLINK(1)"), [])
+    assert rows(path)[1][1] == "'=HYPERLINK(1)"
+
+
+def test_a_photograph_is_known_through_a_link_to_its_folder(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with Table(tmp_path / "names.csv", ["name 1"], model="m 1") as table:
+        table.add(Result("link/a.jpg", "done"), ["cat"])
+    with Table(tmp_path / "names.csv", ["name 1"], model="m 1") as table:
+        assert "real/a.jpg" in table

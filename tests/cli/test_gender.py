@@ -63,6 +63,15 @@ def test_a_photograph_through_a_pipe(scans: Path, capsys, monkeypatch) -> None:
     assert main(["gender", "-", "other.jpg"]) == 2
 
 
+def test_a_damaged_photograph_is_looked_at_if_asked_for(scans: Path, capsys) -> None:
+    path = scans / "grüße.jpg"
+    path.write_bytes(path.read_bytes()[:-3000])
+    assert main(["gender", str(path)]) == 1
+    capsys.readouterr()
+    assert main(["gender", str(path), "--damaged"]) == 0
+    assert "female" in capsys.readouterr().out
+
+
 def test_faces_are_judged_on_pictures_with_more_around_them(tmp_path: Path, capsys) -> None:
     """Whole pipeline: where no face is found the answer is wrong."""
     (tmp_path / "female").mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from conftest import write_tiny_classifier
 
 import opsin
 from opsin.cli import main
+from opsin.colorization import pipeline
 from opsin.errors import DataError, WrongCallError
 from opsin.evaluate.recognition import evaluate, number_of, scores_of
 
@@ -108,3 +110,37 @@ def test_one_answer_scores_what_it_is() -> None:
     assert scores_of(shares, 4)["top5"] == 1
     assert scores_of(shares, 5)["top5"] == 1  # the fifth
     assert found["gap 7"] == pytest.approx(0.5)
+
+
+def test_where_no_face_is_found_the_answer_is_wrong(pictures: Path) -> None:
+    figures = evaluate(pictures, model="shades", faces=True)["shades"].figures
+    assert (figures["recall dark"].value, figures["recall bright"].value) == (0, 0)
+
+
+@pytest.mark.parametrize(("second_look", "looks"), [(None, 0), (True, 4)])
+def test_a_second_look_is_taken_if_asked_for(
+    second_look: bool | None, looks: int, pictures: Path, monkeypatch
+) -> None:
+    seen, colorize = [], pipeline.colorize
+
+    def counted(*given: Any, **options: Any) -> Any:
+        seen.append(given)
+        return colorize(*given, **options)
+
+    monkeypatch.setattr(pipeline, "colorize", counted)
+    evaluate(pictures, model="shades", seen=["gray"], second_look=second_look)
+    assert len(seen) == looks
+
+
+def test_a_picture_is_worn_the_same_each_time(pictures: Path) -> None:
+    one, again = (evaluate(pictures, model="shades", seen=["worn"])["shades"] for _ in range(2))
+    assert [s["p"] for s in one.scores] == [s["p"] for s in again.scores]
+
+
+def test_only_classes_of_all_models_are_judged(pictures: Path, models: Path) -> None:
+    write_tiny_classifier(models, "moods", labels=("dark", "light"))
+    assert evaluate(pictures, model="shades").warnings == ()
+    found = evaluate(pictures, model=["shades", "moods"])
+    assert found.pictures == ("dark/1.png", "dark/2.png")
+    [told] = found.warnings
+    assert told.startswith("2 pictures lie in no folder")

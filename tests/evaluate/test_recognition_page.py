@@ -65,6 +65,7 @@ def test_the_page_shows_what_was_confused(models: Path, tmp_path: Path, capsys) 
     text = page.read_text()
     [table] = re.findall(r"<table class=confusion>.*?</table>", text, re.DOTALL)
     assert re.findall(r"<td style=[^>]*>(\d*)", table) == ["2", "1", "", "2"]
+    assert re.findall(r"--share:([\d.]+)", table) == ["0.67", "0.33", "0.00", "1.00"]
     assert "dark &amp; dull" in text
     assert text.count("<svg") == 2
     assert "ROC" in text
@@ -74,14 +75,14 @@ def test_the_page_shows_what_was_confused(models: Path, tmp_path: Path, capsys) 
 def test_of_many_classes_the_most_confused_are_listed(models: Path, tmp_path: Path) -> None:
     write_tiny_classifier(models, labels=("dark", "bright", *map(str, range(60))))
     (tmp_path / "set" / "dark").mkdir(parents=True)
-    for light in (250, 240):
+    for light in (250, 240, 5):
         opsin.open(np.full((40, 40), light, np.uint8)).save(
             tmp_path / "set" / "dark" / f"{light}.png"
         )
     page = tmp_path / "page.html"
     words = ["evaluate", "classify", str(tmp_path / "set"), "--model", "shades"]
     assert main([*words, "--report", str(page)]) == 0
-    assert "<li>dark called bright: 2" in page.read_text()
+    assert re.findall("<li>.* called .*", page.read_text()) == ["<li>dark called bright: 2"]
     assert "<table class=confusion>" not in page.read_text()
 
 

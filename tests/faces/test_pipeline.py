@@ -15,6 +15,7 @@ from opsin import boxes
 from opsin.drawing.pixels import resized
 from opsin.errors import ModelError
 from opsin.faces.pipeline import LANDMARKS, Faces
+from opsin.photo import Metadata
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 TURN = Image.Transpose
@@ -174,6 +175,12 @@ def test_a_face_that_the_border_cuts(portrait) -> None:
     assert crop.height > crop.width  # what is outside is cut off
 
 
+def test_a_face_that_the_lower_border_of_a_wide_picture_cuts(portrait) -> None:
+    wide = np.ascontiguousarray(portrait[:135])
+    for picture in (wide, np.ascontiguousarray(np.rot90(wide, 2))):
+        assert len(opsin.find_faces(picture)) == 1
+
+
 def test_document_is_plain_and_in_order() -> None:
     told = json.loads(json.dumps(opsin.find_faces(SAMPLES / "astronaut.jpg").document()))
     [face] = told["faces"]
@@ -203,6 +210,31 @@ def test_a_crop_is_a_square_with_a_margin(portrait) -> None:
     assert found.crop(found[0], margin=0).pixels.shape[0] < crop.height
     with pytest.raises(ValueError, match="margin must be 0 or more, got -1"):
         found.crop(found[0], margin=-1)
+
+
+def test_a_crop_keeps_the_resolution_and_nothing_else_of_the_metadata(portrait) -> None:
+    metadata = Metadata(exif=b"MM", xmp=b"<x/>", iptc=b"\x1c", dpi=(300.0, 300.0))
+    found = opsin.find_faces(opsin.Photo(portrait, metadata=metadata))
+    assert found.crop(found[0]).metadata == Metadata(dpi=(300.0, 300.0))
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_transparency_is_cut_out_and_turned_with_the_picture(portrait, degrees) -> None:
+    lying = np.rot90(portrait, degrees // 90)
+    found = opsin.find_faces(opsin.Photo(lying, np.ascontiguousarray(lying[..., 1])))
+    assert found.turned == degrees
+    crop = found.crop(found[0])
+    assert (crop.alpha == crop.pixels[..., 1]).all()
+
+
+def test_dots_are_drawn_on_large_faces_only(portrait) -> None:
+    small = np.full((1600, 1600, 3), 110, np.uint8)
+    small[:512, :512] = portrait  # her face is 90 pixels wide, which is less than 6 %
+    for picture, has_dots in ((portrait, True), (small, False)):
+        found = opsin.find_faces(picture)
+        drawn = found.draw().pixels
+        for x, y in np.rint(found[0].landmarks).astype(int):
+            assert (drawn[y, x].tolist() == [255, 210, 0]) == has_dots
 
 
 def test_blur_leaves_no_face_and_nothing_else_changes(portrait) -> None:

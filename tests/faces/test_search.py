@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsin.errors import ModelError
-from opsin.faces.search import SHARED, STEP, scales, tiles
+from opsin.faces.search import SHARED, STEP, picture_of, scales, tiles
 from opsin.faces.yunet import decode
 from opsin.models.card import FaceTable, check_card
 from opsin.models.store import find
@@ -50,6 +50,23 @@ def test_the_numbers_are_decoded_cell_by_cell_as_the_paper_has_it() -> None:
     assert len(wanted) > 20
     rows_found = np.column_stack([found.boxes, found.scores, found.points.reshape(-1, 10)])
     assert np.allclose(rows_found, wanted, rtol=1e-4, atol=1e-3)
+
+
+def test_sides_beyond_all_photographs_are_no_overflow() -> None:
+    output = {}
+    for stride in (8, 16, 32):
+        for name, numbers in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
+            output[f"{name}_{stride}"] = np.ones((1, (32 // stride) ** 2, numbers), np.float32)
+        output[f"bbox_{stride}"][..., 2:] = 1000
+    assert np.isfinite(decode(output, 32, threshold=0.7).boxes).all()
+
+
+def test_the_network_is_given_blue_green_red_from_0_to_255_and_black_beside() -> None:
+    rgb = np.zeros((20, 40, 3), np.uint8) + np.uint8([250, 100, 10])
+    picture = picture_of(rgb, find("yunet").card)
+    assert picture.shape == (1, 3, 32, 64)
+    assert picture[0, :, 19, 39].tolist() == [10, 100, 250]
+    assert picture.sum() == rgb.sum()
 
 
 @given(st.integers(1, 30_000), st.floats(0.01, 3), st.integers(256, 2048))

@@ -22,7 +22,8 @@ from opsin.cli import main  # noqa: E402
 from opsin.errors import ExtraMissingError, ModelError, WrongCallError  # noqa: E402
 from opsin.models.engine import load_engine  # noqa: E402
 from opsin.models.store import find  # noqa: E402
-from opsin.recognition import pretrained  # noqa: E402
+from opsin.recognition import finetune, head, pretrained  # noqa: E402
+from opsin.recognition.head import Head  # noqa: E402
 from opsin.recognition.learn import learn  # noqa: E402
 from opsin.training.run_log import RunLog  # noqa: E402
 
@@ -125,8 +126,15 @@ def test_what_gives_nothing_leaves_the_head_alone(
     pieces: Path, small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
+    starts: list[Head] = []
     rising = iter(range(100))
-    original = RunLog.validation
+    original, fit = RunLog.validation, head.fit
+
+    def fitted(*rows: Any, **options: Any) -> Head:
+        starts.append(fit(*rows, **options))
+        return starts[-1]
+
+    monkeypatch.setattr(head, "fit", fitted)
 
     def validation(self: RunLog, step: int, network: Any) -> bool:
         self.validate = lambda step, network: {"loss": next(rising)}
@@ -137,6 +145,19 @@ def test_what_gives_nothing_leaves_the_head_alone(
     done = learn(pieces, tmp_path / "a", name="a", on_step=told.append, **options)
     assert "training all layers made it no better; the new head alone is kept" in told
     assert find(str(done.card)).card.network == "efficientnet-lite0, new head"
+    start = starts[-1].weight / starts[-1].temperature  # as sure as the head was found to be
+    assert done.lesson.head.weight == pytest.approx(start, rel=1e-4, abs=1e-6)
+    assert abs(starts[-1].temperature - 1) > 0.1
+
+
+def test_gray_copies_are_learned_from_unless_refused(small: str, tmp_path: Path) -> None:
+    shares = [
+        finetune.recipe_for(
+            find(small).card, ("cat", "cup"), 24, name="mine", start=tmp_path, gray=gray
+        ).data["gray"]
+        for gray in (True, False)
+    ]
+    assert shares == [0.5, 0.0]
 
 
 def test_a_stop_keeps_the_training_and_no_half_a_model(
