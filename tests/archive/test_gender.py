@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
 import opsin
@@ -99,3 +102,21 @@ def test_of_two_faces_that_nearest_to_the_middle_is_taken(left: int) -> None:
         nearest = faces[int(np.argmin(away))]
         found = face_in_the_middle(photo)
         assert np.array_equal(found, square_around(faces, nearest, FRAME))
+
+
+@pytest.mark.parametrize("orientation", [1, 3])
+def test_the_square_of_a_damaged_scan_shows_what_its_file_holds(orientation: int) -> None:
+    """That is the lower part of a scan whose file says that it lies on its head."""
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    Image.fromarray(data.astronaut()).save(file, "JPEG", quality=95, exif=exif)
+    cut = file.getvalue()[: 36 * len(file.getvalue()) // 100]
+    photo = opsin.open(cut, damaged=True)
+    faces = opsin.find_faces(photo)
+    square = square_around(faces, faces[0], FRAME)
+    rows, _ = photo.metadata.there
+    middle, side = (faces[0].box[:2] + faces[0].box[2:]) / 2, len(square)
+    left, top = np.rint(middle - side / 2).astype(int) + 400
+    whole = np.pad(photo.pixels[rows], ((400, 400), (400, 400), (0, 0)), "edge")
+    part = whole[top - rows.start : top - rows.start + side, left : left + side]
+    assert np.array_equal(square, np.rot90(part, -faces.turned // 90))
