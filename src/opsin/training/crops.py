@@ -115,8 +115,6 @@ class Crops(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
         start, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        if worker:  # torch has just given SIGTERM, which a whole group gets, a handler that dies
-            leave_to_parent()
         torch.set_num_threads(1)
         for number in range(self.first + start, self.last, step):
             yield self.batch(number)
@@ -183,7 +181,14 @@ def loader(crops: Crops, *, workers: int, pin: bool) -> DataLoader[Any]:
         pin_memory=pin,
         prefetch_factor=6 if workers else None,
         multiprocessing_context="spawn" if workers else None,
+        worker_init_fn=_begin if workers else None,
     )
+
+
+def _begin(worker: int) -> None:
+    """Of a process that makes batches: torch has just given it a handler of SIGTERM, which a whole
+    group gets, that dies."""
+    leave_to_parent()
 
 
 def labels_of(listing: Listing, classes: Sequence[str]) -> NDArray[np.int64]:
