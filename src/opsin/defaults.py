@@ -28,7 +28,7 @@ CLASSIFIER: Final = "imagenet"
 TOP: Final = 5
 """How many names are told, the likeliest."""
 
-FINDER: Final = "yunet"
+DETECTOR: Final = "yunet"
 """The model that finds faces."""
 
 RECOGNIZER: Final = "face-reid"

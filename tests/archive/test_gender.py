@@ -84,14 +84,14 @@ def test_the_square_is_upright_however_the_scan_lies(degrees: int) -> None:
     assert np.abs(squares[0] - squares[1]).mean() < 12
 
 
-def test_faces_are_found_by_the_finder_that_is_named() -> None:
+def test_faces_are_found_by_the_detector_that_is_named() -> None:
     with pytest.raises(ModelError, match="model 'imagenet' finds no faces"):
-        opsin.gender(data.astronaut(), finder="imagenet")
+        opsin.gender(data.astronaut(), detector="imagenet")
 
 
 @pytest.mark.parametrize("left", [160, 200])
 def test_of_two_faces_that_nearest_to_the_middle_is_taken(left: int) -> None:
-    """Not the one of which the finder is surest, nor one that is only high or low enough."""
+    """Not the one of which the detector is surest, nor one that is only high or low enough."""
     hers = data.astronaut()[:300, 100:400]
     wide = np.full((300, 900, 3), 128, np.uint8)
     wide[:, left : left + 300], wide[:, 600:] = hers, hers[:, ::-1]

@@ -273,11 +273,11 @@ def test_wrong_options_are_value_errors(options, message) -> None:
 def test_other_models_are_refused() -> None:
     picture = np.zeros((9, 9), np.uint8)
     with pytest.raises(ModelError, match="model 'imagenet' finds no faces: its task is 'classify'"):
-        opsin.find_faces(picture, model="imagenet")
-    with pytest.raises(ModelError, match="one model"):
-        opsin.find_faces(picture, model="yunet,yunet")
+        opsin.find_faces(picture, detector="imagenet")
+    with pytest.raises(ModelError, match="one detector"):
+        opsin.find_faces(picture, detector="yunet,yunet")
     with pytest.raises(ModelError, match="unknown model"):
-        opsin.find_faces(picture, model="nobody")
+        opsin.find_faces(picture, detector="nobody")
 
 
 def test_threads_give_the_same(portrait) -> None:

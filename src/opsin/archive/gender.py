@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from opsin.defaults import FINDER, GENDER, MIN_FACE, PIXEL_LIMIT
+from opsin.defaults import DETECTOR, GENDER, MIN_FACE, PIXEL_LIMIT
 from opsin.faces.around import Pixels, square_around
 from opsin.faces.pipeline import Face, engine_of, find_faces
 from opsin.machine import cores
@@ -25,7 +25,7 @@ from opsin.work import Made
 
 FRAME: Final = 1.97
 """The side of a picture of the set that the networks learned from, of faces in the middle, in
-longer sides of the boxes that the finder gives there (median of 250; 1.80 to 2.17 for 80 %)."""
+longer sides of the boxes that the detector gives there (median of 250; 1.80 to 2.17 for 80 %)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def gender(
     photo: Any,
     *,
     model: str = GENDER,
-    finder: str = FINDER,
+    detector: str = DETECTOR,
     threshold: float | None = None,
     min_size: float = MIN_FACE,
     threads: int | None = None,
@@ -53,7 +53,7 @@ def gender(
     """The faces on `photo`, a `Photo` or anything that `opsin.open` takes, with the probabilities
     of "female" and "male" for each; the faces that are surest to be some come first.
 
-    `model` is a name, several with commas an ensemble. `finder`, `threshold` and `min_size` are
+    `model` is a name, several with commas an ensemble. `detector`, `threshold` and `min_size` are
     how faces are found, see `opsin.find_faces`.
 
     >>> import numpy as np
@@ -65,7 +65,12 @@ def gender(
     engines = [load_engine(name, threads=threads, device=device) for name in members(model)]
     labels_of([engine.card for engine in engines])
     faces = find_faces(
-        photo, model=finder, threshold=threshold, min_size=min_size, threads=threads, device=device
+        photo,
+        detector=detector,
+        threshold=threshold,
+        min_size=min_size,
+        threads=threads,
+        device=device,
     )
     return tuple(
         FaceClasses(face, classify_pixels(square_around(faces, face, FRAME), engines))
@@ -94,7 +99,7 @@ class Gendering:
     device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
-        engine_of(FINDER, threads=threads, device=self.device)
+        engine_of(DETECTOR, threads=threads, device=self.device)
         names = members(self.model)
         engines = [load_engine(name, threads=threads, device=self.device) for name in names]
         labels_of([engine.card for engine in engines])

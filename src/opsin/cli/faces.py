@@ -24,7 +24,7 @@ from opsin.cli.options import (
     Workers,
 )
 from opsin.cli.pipe import tell_of
-from opsin.defaults import CROP_MARGIN, FINDER, MIN_FACE, PIXEL_LIMIT, QUALITY
+from opsin.defaults import CROP_MARGIN, DETECTOR, MIN_FACE, PIXEL_LIMIT, QUALITY
 from opsin.errors import WrongCallError
 from opsin.faces.work import PICTURES, Finding
 from opsin.files import shown
@@ -45,7 +45,7 @@ def find(
     ],
     detector: Annotated[
         str, typer.Option(help="See opsin models list: a model whose task is faces.")
-    ] = FINDER,
+    ] = DETECTOR,
     min_size: MinFace = MIN_FACE,
     threshold: FaceThreshold = None,
     draw: Annotated[
@@ -81,7 +81,7 @@ def find(
     Example: opsin faces find scans --draw framed
     """
     work = Finding(
-        model=detector,
+        detector=detector,
         threshold=threshold,
         min_size=min_size,
         margin=margin,

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from opsin.cli.options import Json, tell
-from opsin.defaults import CLASSIFIER, FINDER, RECOGNIZER
+from opsin.defaults import CLASSIFIER, DETECTOR, RECOGNIZER
 from opsin.errors import ModelError
 from opsin.files import shown
 from opsin.models import store, trial
@@ -19,7 +19,7 @@ from opsin.models.card import Card, card_to_toml
 
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-DEFAULTS = (store.DEFAULT, CLASSIFIER, FINDER, RECOGNIZER)
+DEFAULTS = (store.DEFAULT, CLASSIFIER, DETECTOR, RECOGNIZER)
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A model's name, or the path of its card.")

@@ -17,7 +17,7 @@ import numpy as np
 
 from opsin import boxes
 from opsin.boxes import QUARTERS, Floats
-from opsin.defaults import CROP_MARGIN, FINDER, MIN_FACE
+from opsin.defaults import CROP_MARGIN, DETECTOR, MIN_FACE
 from opsin.drawing.boxes import framed
 from opsin.errors import ModelError
 from opsin.faces.hide import hidden
@@ -152,7 +152,7 @@ class Faces:
 def find_faces(
     photo: Any,
     *,
-    model: str = FINDER,
+    detector: str = DETECTOR,
     threshold: float | None = None,
     min_size: float = MIN_FACE,
     threads: int | None = None,
@@ -160,7 +160,8 @@ def find_faces(
 ) -> Faces:
     """Where faces are on `photo`, which is a `Photo` or anything that `opsin.open` takes.
 
-    `threshold` is the least score of a face, from 0 to 1; None is what the model's card says.
+    `detector` is the name of a model whose task is faces, see `opsin models list`. `threshold` is
+    the least score of a face, from 0 to 1; None is what the model's card says.
     `min_size` is the least width and height of its box in pixels, 5 or more: a larger one is
     quicker. There is no limit to how many there are. Faces may lean by some 30 degrees; a
     photograph that lies on its side or its head is turned, see `Faces.turned`. `threads` is how
@@ -172,7 +173,7 @@ def find_faces(
     """
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     threads = threads or min(cores(), MOST_THREADS)
-    engine = engine_of(model, threads=threads, device=device)
+    engine = engine_of(detector, threads=threads, device=device)
     table = table_of(engine.card)
     threshold = table.threshold if threshold is None else threshold
     if not 0 < threshold <= 1:
@@ -191,11 +192,11 @@ LEAST: Final = 5
 """Pixels: nothing smaller is a face to anybody."""
 
 
-def engine_of(model: str, *, threads: int, device: str) -> Engine:
+def engine_of(detector: str, *, threads: int, device: str) -> Engine:
     """The loaded network of that name, if it is one that finds faces; else a `ModelError`."""
-    names = members(model)
+    names = members(detector)
     if len(names) > 1:
-        raise ModelError("faces are found by one model. Name one, without commas.")
+        raise ModelError("faces are found by one detector. Name one, without commas.")
     engine = load_engine(names[0], threads=threads, device=device)
     table_of(engine.card)
     return engine

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from opsin.defaults import CROP_MARGIN, FINDER, MIN_FACE, PIXEL_LIMIT, QUALITY
+from opsin.defaults import CROP_MARGIN, DETECTOR, MIN_FACE, PIXEL_LIMIT, QUALITY
 from opsin.formats.suffixes import WRITTEN
 from opsin.work import Made
 
@@ -22,7 +22,7 @@ NAME-face-2."""
 class Finding:
     """How each photograph is done: the words and defaults of `opsin.find_faces`."""
 
-    model: str = FINDER
+    detector: str = DETECTOR
     threshold: float | None = None
     min_size: float = MIN_FACE
     margin: float = CROP_MARGIN
@@ -34,7 +34,7 @@ class Finding:
     def load(self, *, threads: int) -> None:
         from opsin.faces.pipeline import engine_of
 
-        engine_of(self.model, threads=threads, device=self.device)
+        engine_of(self.detector, threads=threads, device=self.device)
 
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int
@@ -46,7 +46,7 @@ class Finding:
         photo = open_photo(source, pixel_limit=self.pixel_limit, damaged=self.damaged)
         found = find_faces(
             photo,
-            model=self.model,
+            detector=self.detector,
             threshold=self.threshold,
             min_size=self.min_size,
             threads=threads,

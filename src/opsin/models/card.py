@@ -312,7 +312,7 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
         raise _wrong(path, reason)
     if card.classify and (reason := _no_classifier(card)):
         raise _wrong(path, reason)
-    if card.faces and (reason := _no_finder(card, card.faces)):
+    if card.faces and (reason := _no_detector(card, card.faces)):
         raise _wrong(path, reason)
     if card.recognize and (reason := _no_recognizer(card, card.recognize)):
         raise _wrong(path, reason)
@@ -368,12 +368,12 @@ def _no_classifier(card: Card) -> str:
 
 
 GRIDS: Final = (8, 16, 32)
-"""Pixels for a cell of each grid that a finder of faces answers for."""
+"""Pixels for a cell of each grid that a detector of faces answers for."""
 FACE: Final[Mapping[str, int]] = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
 """What it says of a cell, and in how many numbers."""
 
 
-def _no_finder(card: Card, table: FaceTable) -> str:
+def _no_detector(card: Card, table: FaceTable) -> str:
     """Why a network is none that finds faces as YuNet does, if so."""
     if len(card.inputs) != 1 or card.inputs[0].shape != (1, 3, "H", "W"):
         return '`inputs` must be one, of the shape [1, 3, "H", "W"]'

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from opsin.defaults import FINDER, RECOGNIZER
+from opsin.defaults import DETECTOR, RECOGNIZER
 from opsin.errors import WrongCallError
 from opsin.evaluate.faces import identify, pairs
 from opsin.evaluate.faces.look import look
@@ -56,7 +56,7 @@ def evaluate(
     else:
         gallery = identify.gallery_of(path, limit)
         found = identify.measured(seen_of({name for part in gallery for name in part}), gallery)
-    cards = [find(FINDER).card, *(engine.card for engine in engines.values())]
+    cards = [find(DETECTOR).card, *(engine.card for engine in engines.values())]
     about = provenance(cards, data=[str(path)], protocol=protocol, seen=list(seen))
     return replace(found, provenance=about)
 
