@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -329,3 +330,12 @@ def scan(gray_photo):
     import opsin
 
     return opsin.open(gray_photo[::4, ::4])
+
+
+@pytest.fixture(autouse=True)
+def _signals_are_as_they_were() -> Iterator[None]:
+    """A test that leaves Ctrl-C ignored or lost would change what the tests after it see."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    after = {one: signal.getsignal(one) for one in before}
+    assert after == before, "the test left a signal's handler changed"

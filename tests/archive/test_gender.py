@@ -46,6 +46,12 @@ def test_a_model_that_is_no_classifier_is_told() -> None:
         opsin.gender(data.astronaut(), model="default")
 
 
+@pytest.mark.parametrize("model", ["imagenet", "imagenet,imagenet"])
+def test_a_model_that_tells_other_things_is_told(model: str) -> None:
+    with pytest.raises(ModelError, match="'imagenet' tells no gender"):
+        opsin.gender(data.astronaut(), model=model)
+
+
 def test_the_square_is_that_of_the_face_in_the_middle() -> None:
     """Half of its side is the face; beyond the border the border goes on."""
     photo = data.astronaut()

@@ -128,6 +128,19 @@ def test_the_folders_that_are_written_to_are_not_searched(scans: Path, capsys) -
     assert written(scans) == names
 
 
+def test_a_photograph_that_is_named_may_lie_where_its_copies_go(tmp_path: Path, capsys) -> None:
+    photo, twin = tmp_path / "q.png", tmp_path / "q-party.png"
+    opsin.open(resized(opsin.open(SAMPLES / "astronaut.jpg").pixels, 128, 128)).save(photo)
+    shutil.copy(photo, twin)
+    place = ["--blur", str(tmp_path), "--crop", str(tmp_path)]
+    for _ in range(2):  # the second time as a shell's * has it, with all that was made
+        assert main(["faces", "find", *map(str, sorted(tmp_path.iterdir())), *place]) == 0
+        assert written(tmp_path) == sorted(
+            f"{name}{end}.png" for name in ("q", "q-party") for end in ("", "-blurred", "-face-1")
+        )
+    assert "2 skipped, done already" in capsys.readouterr().err
+
+
 def test_a_photograph_through_a_pipe(monkeypatch, capsys) -> None:
     class Stdin:
         buffer = io.BytesIO((SAMPLES / "astronaut.jpg").read_bytes())
@@ -154,6 +167,7 @@ def test_a_plan_writes_nothing(scans: Path, tmp_path: Path, capsys) -> None:
         (["-", "--blur", "out"], "--blur: not for a pipe"),
         (["nowhere.jpg"], "no such file or folder"),
         ([""], "an empty name"),
+        ([str(SAMPLES), "--draw", ""], "an empty name of a folder"),
         ([str(SAMPLES), "--dry-run"], "there is nothing to write"),
     ],
 )

@@ -196,6 +196,8 @@ def test_the_pixel_limit_is_checked_before_decoding():
         op.open(bomb)
     with pytest.raises(PhotoTooLargeError, match="raise pixel_limit"):
         op.open(EXACT["bmp"][0], pixel_limit=100)
+    with pytest.raises(PhotoTooLargeError, match=r"over the limit of 100 pixels\."):
+        op.open(EXACT["bmp"][0], pixel_limit=100)
     assert op.open(EXACT["bmp"][0], pixel_limit=120 * 160).width == 160
 
 

@@ -112,6 +112,17 @@ def test_near_duplicates_of_evaluation_pictures_are_never_listed(
         list_pictures([changed.parent])
 
 
+def test_the_smallest_pictures_are_too_alike_to_be_compared(
+    tmp_path: Path, coffee: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for side in (31, 32):
+        Image.fromarray(coffee).resize((40, side)).save(tmp_path / f"{side}.png")
+    held = tmp_path / "32.png"
+    bits = look(Picture(str(held), 0, held.stat().st_size, "held")).hash
+    monkeypatch.setattr(shards, "held_out_hashes", lambda: np.array([bits], np.uint64))
+    assert [Path(one.name).name for one in list_pictures([tmp_path]).pictures] == ["31.png"]
+
+
 def test_shipped_hashes_hold_each_picture_and_its_mirror_image() -> None:
     hashes = shards.held_out_hashes()
     assert len(hashes) == 2 * (24 + 200)

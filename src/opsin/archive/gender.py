@@ -13,16 +13,18 @@ from typing import Any, Final
 import numpy as np
 
 from opsin.defaults import DETECTOR, GENDER, MIN_FACE, PIXEL_LIMIT
+from opsin.errors import ModelError
 from opsin.faces.around import Pixels, square_around
 from opsin.faces.pipeline import Face, engine_of, find_faces
 from opsin.machine import cores
-from opsin.models.engine import MOST_THREADS, load_engine
+from opsin.models.engine import MOST_THREADS, Engine, load_engine
 from opsin.models.store import members
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 from opsin.recognition.pipeline import Classes, classify_pixels, labels_of
 from opsin.work import Made
 
+LABELS: Final = ("female", "male")
 FRAME: Final = 1.97
 """The side of a picture of the set that the networks learned from, of faces in the middle, in
 longer sides of the boxes that the detector gives there (median of 250; 1.80 to 2.17 for 80 %)."""
@@ -62,8 +64,7 @@ def gender(
     """
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     threads = threads or min(cores(), MOST_THREADS)
-    engines = [load_engine(name, threads=threads, device=device) for name in members(model)]
-    labels_of([engine.card for engine in engines])
+    engines = _engines(model, threads=threads, device=device)
     faces = find_faces(
         photo,
         detector=detector,
@@ -76,6 +77,18 @@ def gender(
         FaceClasses(face, classify_pixels(square_around(faces, face, FRAME), engines))
         for face in faces
     )
+
+
+def _engines(model: str, *, threads: int, device: str) -> list[Engine]:
+    """The networks of those names; a `ModelError` if their labels are others than `LABELS`."""
+    engines = [load_engine(name, threads=threads, device=device) for name in members(model)]
+    labels = labels_of([engine.card for engine in engines])
+    if sorted(labels) != sorted(LABELS):
+        raise ModelError(
+            f"model '{engines[0].card.name}' tells no gender: its labels are others. For names of "
+            "what is on a photograph: opsin classify."
+        )
+    return engines
 
 
 def face_in_the_middle(photo: Any, *, threads: int | None = None) -> Pixels | None:
@@ -100,9 +113,7 @@ class Gendering:
 
     def load(self, *, threads: int) -> None:
         engine_of(DETECTOR, threads=threads, device=self.device)
-        names = members(self.model)
-        engines = [load_engine(name, threads=threads, device=self.device) for name in names]
-        labels_of([engine.card for engine in engines])
+        _engines(self.model, threads=threads, device=self.device)
 
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int

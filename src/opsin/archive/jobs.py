@@ -110,13 +110,18 @@ def plan_into(
 ) -> tuple[list[Job], list[tuple[Path, str]]]:
     """As `plan`, with a folder for each role; `words` are what the names of a role's files end
     with, and `formats` what is not the photograph's own. What lies in these folders is none of the
-    photographs."""
+    photographs, unless it is named and not called like a file made of another."""
+    if not all(folders.values()):  # as of a variable that is not set
+        raise WrongCallError("an empty name of a folder. For the current folder, type a dot.")
     places = [Path(folder).resolve() for folder in folders.values()]
+    paths = _without_made(paths, places, words)
+    named = {os.path.abspath(path) for path in paths if os.path.isfile(path)}
     jobs, unread = plan(paths, picture=None)
     outputs: dict[Path, dict[str, Path]] = {
         job.source: {}
         for job in jobs
         if not any(place in job.source.resolve().parents for place in places)
+        or os.path.abspath(job.source) in named
     }
     if not outputs and not unread:
         raise WrongCallError("no photograph but in the folders that are written to.")
@@ -233,6 +238,25 @@ def _is_own_picture_of_a_neighbor(path: Path) -> bool:
     return False
 
 
+def _without_made(
+    paths: Sequence[str], places: Sequence[Path], words: Mapping[str, str]
+) -> list[str]:
+    """Without files in the places that are named as if made of another, as scan-face-3 of scan:
+    a shell's * names them, too."""
+    stems = {Path(path).stem for path in paths}
+
+    def is_made(path: Path) -> bool:
+        if not path.is_file() or not any(place in path.resolve().parents for place in places):
+            return False
+        ends = {f"-{word.rstrip('1')}" for word in words.values()}
+        return any(
+            path.stem.startswith(stem) and path.stem.removeprefix(stem).rstrip("0123456789") in ends
+            for stem in stems
+        )
+
+    return [path for path in paths if not is_made(Path(path))]
+
+
 def _unique(found: Iterable[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
     return list({os.path.abspath(path): (path, base) for path, base in found}.values())
 
@@ -291,7 +315,7 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
             if _key(path) in names or _file(path) in files:
                 raise WrongCallError(
                     f"{shown(path)} is one of the photographs; it would be overwritten. "
-                    f"Choose another name with -o."
+                    "Write to another name or folder."
                 )
 
 

@@ -70,7 +70,7 @@ def _in_the_way(job: Job) -> Result | None:
             what = "a link"
         else:
             continue
-        error = f"{shown(path)} is {what}, and stays so. Choose another folder with -o."
+        error = f"{shown(path)} is {what}, and stays so. Write to another folder."
         return failed(job, error)
     return None
 

@@ -19,7 +19,7 @@ END = "-again"
 
 
 def again(
-    copies: Annotated[list[str], typer.Argument(metavar="COPY...", help="Pictures opsin colored.")],
+    copies: Annotated[list[str], typer.Argument(metavar="COPY", help="Pictures opsin colored.")],
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="COPY-again.EXT if not given."),

@@ -49,7 +49,7 @@ EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 def classify(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for a pipe.")
+        list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
     ],
     model: Model = CLASSIFIER,
     top: Annotated[int, typer.Option(min=1, help="How many names, the likeliest.")] = TOP,

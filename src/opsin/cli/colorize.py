@@ -45,7 +45,7 @@ WORDS: Final = Words(
 
 def colorize(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for a pipe.")
+        list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
     ],
     output: Annotated[
         str | None,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def compare(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO...", help="Photographs, folders or .tar files.")
+        list[Path], typer.Argument(metavar="PHOTO", help="Photographs, folders or .tar files.")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The first page; then -2, -3 ...")

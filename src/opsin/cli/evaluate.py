@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from opsin.evaluate.report import Report
 
 Data: TypeAlias = Annotated[
-    list[Path], typer.Argument(metavar="DATA...", help="Folders, .tar files or pictures.")
+    list[Path], typer.Argument(metavar="DATA", help="Folders, .tar files or pictures.")
 ]
 Each: TypeAlias = Annotated[bool, typer.Option("--each", help="With --json: also each picture.")]
 

@@ -41,7 +41,7 @@ WORDS: Final = Words(
 @faces.command("find")
 def find(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for a pipe.")
+        list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
     ],
     detector: Annotated[
         str, typer.Option(help="See opsin models list: a model whose task is faces.")

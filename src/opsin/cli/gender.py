@@ -31,7 +31,7 @@ WORDS: Final = Words(doing="looking at faces", done="looked at", skipped={}, goe
 
 def gender(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for a pipe.")
+        list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
     ],
     model: Model = GENDER,
     min_size: MinFace = MIN_FACE,

@@ -21,7 +21,7 @@ from opsin.files import shown
 def learn(
     data: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR...", help="A folder with a folder for each class; or a tar."),
+        typer.Argument(metavar="DIR", help="A folder with a folder for each class; or a tar."),
     ],
     name: Annotated[str, typer.Option(help="What to call the model, in lower case.")],
     output: Annotated[

@@ -19,7 +19,7 @@ def pack(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="Folders, .tar files, a split of one (faces.tar:val), CIFAR-10's .tar.gz, .npz.",
         ),
     ],

@@ -129,7 +129,8 @@ class Faces:
         )
         old = self.photo.metadata
         packet = with_origin(None, old.origin) if old.origin else None
-        kept = Metadata(dpi=old.dpi, source=old.source, format=old.format, xmp=packet)
+        dpi = old.dpi[::-1] if old.dpi and self.turned % 180 else old.dpi  # across, down
+        kept = Metadata(dpi=dpi, source=old.source, format=old.format, xmp=packet)
         return Photo(turned_by(self.photo.pixels[place], self.turned), alpha, kept)
 
     def blur(self) -> Photo:

@@ -75,10 +75,14 @@ def turn_of(image: Any, metadata: Metadata) -> int:
 def check_size(width: int, height: int, *, where: str, limit: int) -> None:
     if width * height > limit:
         raise PhotoTooLargeError(
-            f"{where}: {width} x {height} pixels ({width * height / 1e6:.1f} megapixels) are over "
-            f"the limit of {limit / 1e6:.1f}. If you trust the file, "
-            "raise pixel_limit (--pixel-limit on the command line)."
+            f"{where}: {width} x {height} pixels ({_amount(width * height)}) are over the limit "
+            f"of {_amount(limit)}. If you trust the file, raise pixel_limit (--pixel-limit on the "
+            "command line)."
         )
+
+
+def _amount(pixels: int) -> str:
+    return f"{pixels / 1e6:.1f} megapixels" if pixels >= 1e5 else f"{pixels:,} pixels"
 
 
 def filled(pixels: NDArray[Any], bits: int) -> NDArray[Any]:

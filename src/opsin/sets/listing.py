@@ -32,6 +32,9 @@ from opsin.sets.sources import Picture, Source, read
 
 NEAR: Final = 8
 """Two pictures whose difference hashes differ in at most this many of 64 bits count as one."""
+LEAST_HASHED: Final = 32
+"""Pixels of the short side: smaller pictures, as of digits, are too alike for their hashes to tell
+near-duplicates, and none of the evaluation pictures is so small."""
 _CACHE_VERSION = 2
 
 Progress = Callable[[int, int], None]
@@ -96,7 +99,7 @@ def list_pictures(
     readable = every.short_side > 0
     unreadable += [every.pictures[index].name for index in np.flatnonzero(~readable)]
     colored = every.chroma >= least_chroma
-    apart = ~_near_any(every.hashes, held_out)
+    apart = ~_near_any(every.hashes, held_out) | (every.short_side < LEAST_HASHED)
     keep = np.flatnonzero(readable & colored & apart)
     gray = int((readable & ~colored).sum())
     if not len(keep):
