@@ -17,6 +17,12 @@ Floats: TypeAlias = NDArray[np.float32]
 QUARTERS: Final = (0, 90, 180, 270)
 """Degrees that a picture may be turned by, clockwise."""
 
+ORIENTATIONS: Final = {
+    **{1: (False, 0), 2: (True, 0), 3: (False, 180), 4: (True, 180)},
+    **{5: (True, 270), 6: (False, 90), 7: (True, 90), 8: (False, 270)},
+}
+"""EXIF's orientations: what makes a stored picture upright, mirrored first and then turned."""
+
 
 def as_boxes(boxes: Any) -> Floats:
     """Anything like boxes as (N, 4) float32; another shape is a `ValueError`.
@@ -127,6 +133,44 @@ def turn_points(points: Any, degrees: int, height: float, width: float) -> Float
     if degrees not in turned:
         raise ValueError(f"degrees must be one of {', '.join(map(str, QUARTERS))}, got {degrees}.")
     return np.stack(turned[degrees], axis=-1).astype(np.float32)
+
+
+def upright(boxes: Any, orientation: int, height: float, width: float) -> Floats:
+    """The boxes once their picture, stored with that size, is shown as EXIF's orientation says.
+
+    >>> upright([[0, 0, 2, 1]], 6, height=10, width=20).tolist()
+    [[9.0, 0.0, 10.0, 2.0]]
+    >>> upright([[0, 0, 2, 1]], 2, height=10, width=20).tolist()
+    [[18.0, 0.0, 20.0, 1.0]]
+    """
+    is_mirrored, degrees = _orientation(orientation)
+    boxes = _mirrored(boxes, width) if is_mirrored else as_boxes(boxes)
+    return turn(boxes, degrees, height, width)
+
+
+def stored(boxes: Any, orientation: int, height: float, width: float) -> Floats:
+    """The opposite of `upright`; the size is that of the stored picture here, too.
+
+    >>> stored([[9, 0, 10, 2]], 6, height=10, width=20).tolist()
+    [[0.0, 0.0, 2.0, 1.0]]
+    """
+    is_mirrored, degrees = _orientation(orientation)
+    shown_hw = (width, height) if degrees in (90, 270) else (height, width)
+    boxes = turn(boxes, -degrees % 360, *shown_hw)
+    return _mirrored(boxes, width) if is_mirrored else boxes
+
+
+def _orientation(number: int) -> tuple[bool, int]:
+    """Whether a picture is mirrored left to right, and the degrees by which it is then turned."""
+    if number not in ORIENTATIONS:
+        raise ValueError(f"an orientation is a number from 1 to 8, got {number}.")
+    return ORIENTATIONS[number]
+
+
+def _mirrored(boxes: Any, width: float) -> Floats:
+    """The boxes once their picture is mirrored left to right."""
+    x1, y1, x2, y2 = as_boxes(boxes).T
+    return np.stack([width - x2, y1, width - x1, y2], axis=-1).astype(np.float32)
 
 
 def _sides(boxes: Floats) -> Floats:

@@ -23,6 +23,15 @@ GOOGLE = "http://ns.google.com/photos/1.0/"
 XML = "http://www.w3.org/XML/1998/namespace"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 OPSIN = "urn:opsin:xmp"
+MWG = "http://www.metadataworkinggroup.com/schemas/regions/"
+AREA = "http://ns.adobe.com/xmp/sType/Area#"
+DIMENSIONS = "http://ns.adobe.com/xap/1.0/sType/Dimensions#"
+MP = "http://ns.microsoft.com/photo/1.2/"
+MP_INFO = "http://ns.microsoft.com/photo/1.2/t/RegionInfo#"
+MP_REGION = "http://ns.microsoft.com/photo/1.2/t/Region#"
+DC = "http://purl.org/dc/elements/1.1/"
+DIGIKAM = "http://www.digikam.org/ns/1.0/"
+LIGHTROOM = "http://ns.adobe.com/lightroom/1.0/"
 PREFIXES = {
     "x": X,
     "rdf": RDF,
@@ -31,6 +40,15 @@ PREFIXES = {
     "stRef": REF,
     "Iptc4xmpExt": IPTC_EXT,
     "opsin": OPSIN,
+    "mwg-rs": MWG,
+    "stArea": AREA,
+    "stDim": DIMENSIONS,
+    "MP": MP,
+    "MPRI": MP_INFO,
+    "MPReg": MP_REGION,
+    "dc": DC,
+    "digiKam": DIGIKAM,
+    "lr": LIGHTROOM,
 }
 ORIGIN = re.compile(rb"opsin:Origin(?:>|=[\"'])([0-9a-f]{32})")
 """Where a copy's packet names the file that it was made from."""
@@ -67,8 +85,8 @@ def with_provenance(
 
     The same original, model and pixels (`fingerprint`) give the same packet.
     """
-    root, prefixes = _parse(packet) if packet else (_empty(), {})
-    rdf = root if root.tag == _name(RDF, "RDF") else root.find(_name(RDF, "RDF"))
+    root, prefixes = parse(packet) if packet else (empty(), {})
+    rdf = root if root.tag == qname(RDF, "RDF") else root.find(qname(RDF, "RDF"))
     if rdf is None:
         raise ValueError("no rdf:RDF in it")
     parent = {key: _take(rdf, MM, key) for key in ("DocumentID", "InstanceID")}
@@ -76,10 +94,10 @@ def with_provenance(
     for old in ("DerivedFrom", "History"):
         _take(rdf, MM, old)
     _take_pictures(rdf)
-    about = _name(RDF, "about")
-    subjects = [found.get(about, "") for found in rdf.iter(_name(RDF, "Description"))]
+    about = qname(RDF, "about")
+    subjects = [found.get(about, "") for found in rdf.iter(qname(RDF, "Description"))]
     target = ElementTree.SubElement(
-        rdf, _name(RDF, "Description"), {about: subjects[0] if subjects else ""}
+        rdf, qname(RDF, "Description"), {about: subjects[0] if subjects else ""}
     )
     for namespace, key, text in (
         (IPTC_EXT, "DigitalSourceType", MADE_BY_NETWORK),
@@ -94,43 +112,43 @@ def with_provenance(
     ):
         _take(rdf, namespace, key)
         if text:
-            ElementTree.SubElement(target, _name(namespace, key)).text = text
+            ElementTree.SubElement(target, qname(namespace, key)).text = text
     _derive(target, source, parent)
     _drop_empty(rdf, keep=target)
-    return _written(root, prefixes)
+    return written(root, prefixes)
 
 
 def with_origin(packet: bytes | None, origin: str | None) -> bytes:
     """The packet of a picture that was made from a file: its `opsin.files.fingerprint`, and no
     thumbnail, which would show the photograph as it was. A broken packet is replaced."""
     try:
-        root, prefixes = _parse(packet) if packet else (_empty(), {})
+        root, prefixes = parse(packet) if packet else (empty(), {})
     except ValueError:
         return with_origin(None, origin)
-    rdf = root if root.tag == _name(RDF, "RDF") else root.find(_name(RDF, "RDF"))
+    rdf = root if root.tag == qname(RDF, "RDF") else root.find(qname(RDF, "RDF"))
     if rdf is None:
         return with_origin(None, origin)
-    about = _name(RDF, "about")
-    subjects = [found.get(about, "") for found in rdf.iter(_name(RDF, "Description"))]
+    about = qname(RDF, "about")
+    subjects = [found.get(about, "") for found in rdf.iter(qname(RDF, "Description"))]
     _take_pictures(rdf)
     _take(rdf, OPSIN, "Origin")
     target = ElementTree.SubElement(
-        rdf, _name(RDF, "Description"), {about: subjects[0] if subjects else ""}
+        rdf, qname(RDF, "Description"), {about: subjects[0] if subjects else ""}
     )
     if origin:
-        ElementTree.SubElement(target, _name(OPSIN, "Origin")).text = origin
+        ElementTree.SubElement(target, qname(OPSIN, "Origin")).text = origin
     _drop_empty(rdf, keep=target)
-    return _written(root, prefixes)
+    return written(root, prefixes)
 
 
 def without_extension(packet: bytes) -> bytes:
     """The packet without its reference to another; as it is where it is broken."""
     try:
-        root, prefixes = _parse(packet)
+        root, prefixes = parse(packet)
     except ValueError:
         return packet
     _take(root, NOTE, "HasExtendedXMP")
-    return _written(root, prefixes)
+    return written(root, prefixes)
 
 
 def fitted(packet: bytes, most: int) -> tuple[bytes | None, list[str]]:
@@ -142,8 +160,8 @@ def fitted(packet: bytes, most: int) -> tuple[bytes | None, list[str]]:
         return packet, []
     left: list[str] = []
     try:
-        root, prefixes = _parse(packet)
-        size = len(_written(root, prefixes))
+        root, prefixes = parse(packet)
+        size = len(written(root, prefixes))
         for part, element, name in sorted(_properties(root), key=lambda one: -one[0]):
             if size <= most:
                 break
@@ -151,7 +169,7 @@ def fitted(packet: bytes, most: int) -> tuple[bytes | None, list[str]]:
             _take(element, space, key)
             size -= part
             left.append(f"{prefixes.get(space) or 'XMP'}:{key}")
-        packet = _written(root, prefixes)
+        packet = written(root, prefixes)
     except (ValueError, RecursionError):
         return None, []
     return (packet, left) if len(packet) <= most else (None, [])
@@ -160,7 +178,7 @@ def fitted(packet: bytes, most: int) -> tuple[bytes | None, list[str]]:
 def _properties(root: ElementTree.Element) -> list[tuple[int, ElementTree.Element, str]]:
     """The least that each property takes, in bytes, the element it belongs to, and its name."""
     found = []
-    for element in root.iter(_name(RDF, "Description")):
+    for element in root.iter(qname(RDF, "Description")):
         found += [(len(text.encode()), element, name) for name, text in element.attrib.items()]
         found += [
             (len("".join(child.itertext()).encode()), element, child.tag) for child in element
@@ -184,22 +202,22 @@ def upright(packet: bytes, *, size_hw: tuple[int, int]) -> bytes:
     """
     if b"Orientation" not in packet:
         return packet
-    root, prefixes = _parse(packet)
+    root, prefixes = parse(packet)
     new = {"Orientation": "1", "ImageWidth": str(size_hw[1]), "ImageLength": str(size_hw[0])}
-    for element in root.iter(_name(RDF, "Description")):
+    for element in root.iter(qname(RDF, "Description")):
         for key, text in new.items():
-            name = _name(TIFF, key)
+            name = qname(TIFF, key)
             if name in element.attrib:
                 element.set(name, text)
             for child in element.findall(name):
                 child.text = text
-    return _written(root, prefixes)
+    return written(root, prefixes)
 
 
 def value(packet: bytes, namespace: str, key: str) -> str | None:
     """A simple property, or None."""
-    name = _name(namespace, key)
-    for element in _parse(packet)[0].iter(_name(RDF, "Description")):
+    name = qname(namespace, key)
+    for element in parse(packet)[0].iter(qname(RDF, "Description")):
         if name in element.attrib:
             return element.attrib[name]
         if (child := element.find(name)) is not None:
@@ -209,9 +227,9 @@ def value(packet: bytes, namespace: str, key: str) -> str | None:
 
 def source(packet: bytes) -> str | None:
     """The name of the file that a copy says it was made from, or None."""
-    for derived in _parse(packet)[0].iter(_name(MM, "DerivedFrom")):
-        return derived.get(_name(REF, "filePath")) or derived.findtext(
-            f".//{_name(REF, 'filePath')}"
+    for derived in parse(packet)[0].iter(qname(MM, "DerivedFrom")):
+        return derived.get(qname(REF, "filePath")) or derived.findtext(
+            f".//{qname(REF, 'filePath')}"
         )
     return None
 
@@ -224,14 +242,14 @@ def _derive(target: ElementTree.Element, source: str | None, parent: dict[str, s
     }
     if any(facts.values()):
         origin = ElementTree.SubElement(
-            target, _name(MM, "DerivedFrom"), {_name(RDF, "parseType"): "Resource"}
+            target, qname(MM, "DerivedFrom"), {qname(RDF, "parseType"): "Resource"}
         )
         for key, text in facts.items():
             if text:
-                ElementTree.SubElement(origin, _name(REF, key)).text = text
+                ElementTree.SubElement(origin, qname(REF, key)).text = text
 
 
-def _parse(packet: bytes) -> tuple[ElementTree.Element, dict[str, str]]:
+def parse(packet: bytes) -> tuple[ElementTree.Element, dict[str, str]]:
     """The packet's root, and its prefixes by namespace."""
     packet = packet.strip(b"\0 \t\r\n")
     if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
@@ -250,13 +268,13 @@ def _parse(packet: bytes) -> tuple[ElementTree.Element, dict[str, str]]:
     return root, prefixes
 
 
-def _empty() -> ElementTree.Element:
-    root = ElementTree.Element(_name(X, "xmpmeta"))
-    ElementTree.SubElement(root, _name(RDF, "RDF"))
+def empty() -> ElementTree.Element:
+    root = ElementTree.Element(qname(X, "xmpmeta"))
+    ElementTree.SubElement(root, qname(RDF, "RDF"))
     return root
 
 
-def _written(root: ElementTree.Element, prefixes: dict[str, str]) -> bytes:
+def written(root: ElementTree.Element, prefixes: dict[str, str]) -> bytes:
     """The packet, with its own prefixes and ours.
 
     ElementTree knows prefixes for the whole process only: they are lent to it for one packet.
@@ -283,8 +301,8 @@ def _written(root: ElementTree.Element, prefixes: dict[str, str]) -> bytes:
 
 def _take(rdf: ElementTree.Element, namespace: str, key: str) -> str | None:
     """Removes the property wherever it stands and returns its text."""
-    name, found = _name(namespace, key), None
-    for element in rdf.iter(_name(RDF, "Description")):
+    name, found = qname(namespace, key), None
+    for element in rdf.iter(qname(RDF, "Description")):
         found = element.attrib.pop(name, found)
         for child in element.findall(name):
             found = child.text
@@ -300,14 +318,14 @@ def _take_pictures(rdf: ElementTree.Element) -> None:
 
 
 def _drop_empty(rdf: ElementTree.Element, *, keep: ElementTree.Element) -> None:
-    for element in rdf.findall(_name(RDF, "Description")):
+    for element in rdf.findall(qname(RDF, "Description")):
         if (
             element is not keep
             and not len(element)
-            and not set(element.attrib) - {_name(RDF, "about")}
+            and not set(element.attrib) - {qname(RDF, "about")}
         ):
             rdf.remove(element)
 
 
-def _name(namespace: str, key: str) -> str:
+def qname(namespace: str, key: str) -> str:
     return f"{{{namespace}}}{key}"
