@@ -12,6 +12,7 @@ import re
 import secrets
 import socket
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -124,6 +125,21 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
 def cache_folder(name: str) -> Path:
     """The folder for what can be made anew: `$XDG_CACHE_HOME/opsin`, or one in the home folder."""
     return Path(os.environ.get("XDG_CACHE_HOME") or home_folder() / ".cache") / "opsin" / name
+
+
+def data_folder() -> Path:
+    """The folder for what is the user's own: `opsin` in the platform's data folder."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without one, as in some containers
+        home = Path(os.path.abspath(os.sep)) / "nonexistent"
+    if sys.platform == "win32":
+        data = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        data = home / "Library" / "Application Support"
+    else:
+        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return data / "opsin"
 
 
 def home_folder() -> Path:

@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opsin.errors import ModelError, SaveError, WrongCallError
-from opsin.files import read_regular, shown
+from opsin.files import data_folder, read_regular, shown
 from opsin.models.card import NAME, Card, read_card
 
 PACKAGED = Path(__file__).parent / "weights"
@@ -58,17 +57,7 @@ def folder() -> Path:
     """The folder of the user's own models; it need not exist."""
     if chosen := os.environ.get("OPSIN_MODELS"):
         return Path(chosen)
-    try:
-        home = Path.home()
-    except RuntimeError:  # a user without one, as in some containers
-        home = Path(os.path.abspath(os.sep)) / "nonexistent"
-    if sys.platform == "win32":
-        data = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        data = home / "Library" / "Application Support"
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return data / "opsin" / "models"
+    return data_folder() / "models"
 
 
 def names() -> list[str]:
