@@ -44,6 +44,9 @@ IGNORED: Final = "ffffffffffffffff"
 
 REGIONS: Final = qname(MWG, "Regions")
 REGION_INFO: Final = qname(MP, "RegionInfo")
+SIZE: Final = qname(MWG, "AppliedToDimensions")
+REGION_LIST: Final = qname(MWG, "RegionList")
+MP_LIST: Final = qname(MP_INFO, "Regions")
 IMAGE_REGION: Final = qname(IPTC_EXT, "ImageRegion")
 PERSONS: Final = qname(IPTC_EXT, "PersonInImage")
 
@@ -111,6 +114,16 @@ def key_of(name: str) -> str:
     return unicodedata.normalize("NFC", " ".join(name.split()).casefold())
 
 
+def named_faces(tree: Element, kind: str) -> Iterator[tuple[Element, str, Part]]:
+    """The named faces of `REGIONS` or `REGION_INFO`: the item of its list, name and place."""
+    for _, value in rdf.values(tree, kind):
+        if kind == REGION_INFO:
+            yield from mp_faces(value)
+        else:
+            regions = fields(value)
+            yield from mwg_faces(regions, applied_to(regions) or (1.0, 1.0))
+
+
 def _mwg(tree: Element, frame: Frame, notes: list[str]) -> Iterator[Region]:
     for _, value in rdf.values(tree, REGIONS):
         regions = fields(value)
@@ -135,7 +148,7 @@ def mwg_faces(
 
     `size_wh` is the size that the regions apply to.
     """
-    for item in items(regions.get(qname(MWG, "RegionList"))):
+    for item in items(regions.get(REGION_LIST)):
         region = fields(item)
         name = name_of(region.get(qname(MWG, "Name")))
         part = _area(fields(region.get(qname(MWG, "Area"))), *size_wh)
@@ -145,7 +158,7 @@ def mwg_faces(
 
 def applied_to(regions: dict[str, Value]) -> tuple[float, float] | None:
     """The width and height that a `mwg-rs:Regions` says it applies to."""
-    size = fields(regions.get(qname(MWG, "AppliedToDimensions")))
+    size = fields(regions.get(SIZE))
     width, height = (_number(size.get(qname(DIMENSIONS, key))) for key in "wh")
     return (width, height) if width and height and min(width, height) > 0 else None
 
@@ -194,7 +207,7 @@ def _mp(tree: Element, frame: Frame) -> Iterator[Region]:
 
 def mp_faces(value: Value) -> Iterator[tuple[Element, str, Part]]:
     """The named faces of a `MP:RegionInfo`: the item of its list, the name, and where it is."""
-    for item in items(fields(value).get(qname(MP_INFO, "Regions"))):
+    for item in items(fields(value).get(MP_LIST)):
         region = fields(item)
         name = name_of(region.get(qname(MP_REGION, "PersonDisplayName")))
         numbers = [

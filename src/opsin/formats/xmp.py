@@ -23,6 +23,7 @@ GOOGLE = "http://ns.google.com/photos/1.0/"
 XML = "http://www.w3.org/XML/1998/namespace"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 OPSIN = "urn:opsin:xmp"
+OPSIN_BY_OTHERS = b"urn:opsin:xmp/"  # Adobe's library, in exiv2 and digiKam too, ends it so
 MWG = "http://www.metadataworkinggroup.com/schemas/regions/"
 AREA = "http://ns.adobe.com/xmp/sType/Area#"
 DIMENSIONS = "http://ns.adobe.com/xap/1.0/sType/Dimensions#"
@@ -89,10 +90,10 @@ def with_provenance(
     rdf = root if root.tag == qname(RDF, "RDF") else root.find(qname(RDF, "RDF"))
     if rdf is None:
         raise ValueError("no rdf:RDF in it")
-    parent = {key: _take(rdf, MM, key) for key in ("DocumentID", "InstanceID")}
+    parent = {key: take(rdf, MM, key) for key in ("DocumentID", "InstanceID")}
     identity = uuid.uuid5(uuid.NAMESPACE_URL, "\n".join([str(source), model, version, fingerprint]))
     for old in ("DerivedFrom", "History"):
-        _take(rdf, MM, old)
+        take(rdf, MM, old)
     _take_pictures(rdf)
     about = qname(RDF, "about")
     subjects = [found.get(about, "") for found in rdf.iter(qname(RDF, "Description"))]
@@ -108,13 +109,13 @@ def with_provenance(
         (MM, "InstanceID", f"xmp.iid:{identity}"),
         (OPSIN, "Origin", origin),
         (OPSIN, "Request", request),
-        (OPSIN, "Damage", damage or _take(rdf, OPSIN, "Damage")),
+        (OPSIN, "Damage", damage or take(rdf, OPSIN, "Damage")),
     ):
-        _take(rdf, namespace, key)
+        take(rdf, namespace, key)
         if text:
             ElementTree.SubElement(target, qname(namespace, key)).text = text
     _derive(target, source, parent)
-    _drop_empty(rdf, keep=target)
+    drop_empty(rdf, keep=target)
     return written(root, prefixes)
 
 
@@ -131,13 +132,13 @@ def with_origin(packet: bytes | None, origin: str | None) -> bytes:
     about = qname(RDF, "about")
     subjects = [found.get(about, "") for found in rdf.iter(qname(RDF, "Description"))]
     _take_pictures(rdf)
-    _take(rdf, OPSIN, "Origin")
+    take(rdf, OPSIN, "Origin")
     target = ElementTree.SubElement(
         rdf, qname(RDF, "Description"), {about: subjects[0] if subjects else ""}
     )
     if origin:
         ElementTree.SubElement(target, qname(OPSIN, "Origin")).text = origin
-    _drop_empty(rdf, keep=target)
+    drop_empty(rdf, keep=target)
     return written(root, prefixes)
 
 
@@ -147,7 +148,7 @@ def without_extension(packet: bytes) -> bytes:
         root, prefixes = parse(packet)
     except ValueError:
         return packet
-    _take(root, NOTE, "HasExtendedXMP")
+    take(root, NOTE, "HasExtendedXMP")
     return written(root, prefixes)
 
 
@@ -166,7 +167,7 @@ def fitted(packet: bytes, most: int) -> tuple[bytes | None, list[str]]:
             if size <= most:
                 break
             space, key = name[1:].split("}")
-            _take(element, space, key)
+            take(element, space, key)
             size -= part
             left.append(f"{prefixes.get(space) or 'XMP'}:{key}")
         packet = written(root, prefixes)
@@ -251,7 +252,7 @@ def _derive(target: ElementTree.Element, source: str | None, parent: dict[str, s
 
 def parse(packet: bytes) -> tuple[ElementTree.Element, dict[str, str]]:
     """The packet's root, and its prefixes by namespace."""
-    packet = packet.strip(b"\0 \t\r\n")
+    packet = packet.strip(b"\0 \t\r\n").replace(OPSIN_BY_OTHERS, OPSIN.encode())
     if b"<!DOCTYPE" in packet or b"<!ENTITY" in packet:
         raise ValueError("it declares entities, which XMP may not")
     root: ElementTree.Element | None = None
@@ -299,7 +300,7 @@ def written(root: ElementTree.Element, prefixes: dict[str, str]) -> bytes:
     return (HEAD + text + TAIL).encode()
 
 
-def _take(rdf: ElementTree.Element, namespace: str, key: str) -> str | None:
+def take(rdf: ElementTree.Element, namespace: str, key: str) -> str | None:
     """Removes the property wherever it stands and returns its text."""
     name, found = qname(namespace, key), None
     for element in rdf.iter(qname(RDF, "Description")):
@@ -312,12 +313,12 @@ def _take(rdf: ElementTree.Element, namespace: str, key: str) -> str | None:
 
 def _take_pictures(rdf: ElementTree.Element) -> None:
     """Removes thumbnails, and the originals and depth maps that telephones put into the packet."""
-    _take(rdf, XMP, "Thumbnails")
+    take(rdf, XMP, "Thumbnails")
     for kind in ("image", "depthmap"):
-        _take(rdf, f"{GOOGLE}{kind}/", "Data")
+        take(rdf, f"{GOOGLE}{kind}/", "Data")
 
 
-def _drop_empty(rdf: ElementTree.Element, *, keep: ElementTree.Element) -> None:
+def drop_empty(rdf: ElementTree.Element, *, keep: ElementTree.Element | None) -> None:
     for element in rdf.findall(qname(RDF, "Description")):
         if (
             element is not keep
