@@ -56,6 +56,18 @@ def test_the_packet_is_there_and_the_picture_is_the_same(files, format):
     assert read_stored(with_other, where="it", limit=LIMIT) == (format, (199, 256, 6), OTHER)
 
 
+@pytest.mark.parametrize("format", SPLICED)
+def test_a_packet_is_taken_out_again(files, format):
+    plain = files[format]
+    left = splice.with_packet(splice.with_packet(plain, ONE, format), None, format)
+    assert splice.packet_of(left, format) is None
+    assert np.array_equal(opsin.open(left).pixels, opsin.open(plain).pixels)
+    assert blob_of(opened(left, format, fail_on="error"), "xmp-data") is None
+    if format != "tiff":  # which keeps what is no more pointed to
+        assert left == plain
+        assert splice.with_packet(plain, None, format) == plain
+
+
 def test_a_jpeg_keeps_every_byte_that_is_no_xmp(files):
     plain = files["jpeg"]
     done = splice.with_packet(plain, ONE, "jpeg")

@@ -46,8 +46,8 @@ def packet_of(data: bytes, format: str) -> bytes | None:
         raise ValueError("the file is damaged") from error
 
 
-def with_packet(data: bytes, packet: bytes, format: str) -> bytes:
-    """The file with another packet.
+def with_packet(data: bytes, packet: bytes | None, format: str) -> bytes:
+    """The file with another packet, or with none.
 
     Raises `ValueError` where the file is damaged or of another format, or has no room for it.
     """
@@ -80,12 +80,14 @@ def _jpeg(data: bytes) -> _Place:
         at = end
 
 
-def _into_jpeg(data: bytes, packet: bytes) -> bytes:
+def _into_jpeg(data: bytes, packet: bytes | None) -> bytes:
+    place = _jpeg(data)
+    if packet is None:
+        return data[: place.start] + data[place.end :]
     if len(packet) > MOST:
         raise ValueError(
             f"its XMP would take {len(packet):,} bytes, and a JPEG has room for {MOST:,}"
         )
-    place = _jpeg(data)
     segment = struct.pack(">2sH", b"\xff\xe1", 2 + len(MARK) + len(packet)) + MARK + packet
     return data[: place.start] + segment + data[place.end :]
 
@@ -114,9 +116,10 @@ def _png(data: bytes) -> _Place:
     return _Place(behind, behind, None)
 
 
-def _into_png(data: bytes, packet: bytes) -> bytes:
+def _into_png(data: bytes, packet: bytes | None) -> bytes:
     place = _png(data)
-    chunk = png.chunk(b"iTXt", KEYWORD + bytes(5) + packet)  # not compressed, in no language
+    text = KEYWORD + bytes(5) + (packet or b"")  # not compressed, in no language
+    chunk = b"" if packet is None else png.chunk(b"iTXt", text)
     return data[: place.start] + chunk + data[place.end :]
 
 
@@ -140,21 +143,25 @@ def _of_webp(data: bytes) -> bytes | None:
     return next((body for name, _, body in _chunks(data, 12, "<4sI") if name == b"XMP "), None)
 
 
-def _into_webp(data: bytes, packet: bytes) -> bytes:
+def _into_webp(data: bytes, packet: bytes | None) -> bytes:
     parts = [(name, body) for name, _, body in _chunks(data, 12, "<4sI") if name != b"XMP "]
     if not parts:
         raise ValueError("its chunks are damaged")
     name, body = parts[0]
     if name == b"VP8X":
-        extended = bytes([body[0] | WITH_XMP]) + body[1:]
+        flags = body[0] | WITH_XMP if packet is not None else body[0] & ~WITH_XMP
+        extended = bytes([flags]) + body[1:]
         parts = parts[1:]
+    elif packet is None:
+        return data
     else:
         flags, width, height = WITH_XMP, *_size_of_webp(name, body)
         if name == b"VP8L" and body[4] & 0x10:
             flags |= WITH_ALPHA
         sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
         extended = bytes([flags, 0, 0, 0]) + sides
-    whole = [(b"VP8X", extended), *parts, (b"XMP ", packet)]
+    last = [] if packet is None else [(b"XMP ", packet)]
+    whole = [(b"VP8X", extended), *parts, *last]
     rest = b"WEBP" + b"".join(
         struct.pack("<4sI", name, len(body)) + body + bytes(len(body) % 2) for name, body in whole
     )
@@ -177,7 +184,7 @@ def _of_tiff(data: bytes) -> bytes | None:
     return bytes(entry.value) if entry else None
 
 
-def _into_tiff(data: bytes, packet: bytes) -> bytes:
+def _into_tiff(data: bytes, packet: bytes | None) -> bytes:
     """The packet and, behind it, the first directory anew: all that it points to stays in place."""
     first = exif.first_directory(data)
     word, wide, head, step = ("Q", 8, 8, 20) if first.big else ("I", 4, 2, 12)
@@ -187,8 +194,11 @@ def _into_tiff(data: bytes, packet: bytes) -> bytes:
         raise ValueError("its directory is cut off")
     records = [data[at : at + step] for at in range(old + head, first.next_at, step)]
     at = len(data) + len(data) % 2
-    entry = struct.pack(first.order + "HH" + 2 * word, TAG, BYTES, len(packet), at)
-    tags = {struct.unpack_from(first.order + "H", one)[0]: one for one in records} | {TAG: entry}
+    tags = {struct.unpack_from(first.order + "H", one)[0]: one for one in records}
+    tags.pop(TAG, None)
+    if packet is not None:
+        tags[TAG] = struct.pack(first.order + "HH" + 2 * word, TAG, BYTES, len(packet), at)
+    packet = packet or b""
     packet += bytes(len(packet) % 2)
     if not first.big and at + len(packet) + step * (len(tags) + 1) >= 1 << 32:
         raise ValueError("it is too large a TIFF to be added to")
@@ -206,7 +216,7 @@ _READERS: Final[dict[str, Callable[[bytes], bytes | None]]] = {
     "webp": _of_webp,
     "tiff": _of_tiff,
 }
-_WRITERS: Final[dict[str, Callable[[bytes, bytes], bytes]]] = {
+_WRITERS: Final[dict[str, Callable[[bytes, bytes | None], bytes]]] = {
     "jpeg": _into_jpeg,
     "png": _into_png,
     "webp": _into_webp,
