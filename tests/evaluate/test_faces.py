@@ -13,8 +13,9 @@ from skimage import data as skimage_data
 import opsin
 from opsin.cli import main
 from opsin.errors import DataError, ModelError, WrongCallError
+from opsin.evaluate.faces.group import bcubed, measured, pairwise
 from opsin.evaluate.faces.identify import least_similarity, prototypes
-from opsin.evaluate.faces.look import middle_face
+from opsin.evaluate.faces.look import Seen, middle_face
 from opsin.evaluate.faces.measure import evaluate
 from opsin.evaluate.faces.pairs import parse_pairs, thresholds
 
@@ -165,6 +166,40 @@ def test_people_get_their_names_and_a_stranger_gets_none(people: Path, tmp_path:
         assert figures["missed"] == 0
     assert report.document()["protocol"] == "identify"
     assert len(evaluate(people, protocol="identify", limit=1).pictures) == 1
+
+
+def test_faces_are_put_together_by_person(people: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("opsin.evaluate.faces.group.LEAST_PICTURES", 2)
+    failures: list[str] = []
+    report = evaluate(people, protocol="group", seen=["color", "gray"], on_skip=failures.append)
+    assert [one for one in failures if "David_0003" in one] == failures != []
+    assert len(report.pictures) == 4  # one of the photographer alone is left out
+    for row in report.rows:
+        figures = {name: one.value for name, one in row.figures.items()}
+        assert (figures["bcubed"], figures["pairwise"], figures["groups"]) == (1, 1, 2)
+    assert main(["evaluate", "faces", str(people), "--protocol", "group"]) == 1
+    assert "2 people" in capsys.readouterr().out
+    with pytest.raises(DataError, match="two people or more must have 2 pictures"):
+        evaluate(people, protocol="group", limit=1)
+
+
+def test_groups_are_counted_as_their_definitions_say() -> None:
+    """The example of Amigo et al. 2009 has no numbers; these were counted by hand."""
+    people, groups = "aaaabb", [0, 0, 0, 1, 1, 2]
+    scores = bcubed(people, groups)
+    assert [one["precision"] for one in scores] == [1, 1, 1, 0.5, 0.5, 1]
+    assert [one["recall"] for one in scores] == [0.75, 0.75, 0.75, 0.25, 0.5, 0.5]
+    assert pairwise(people, groups) == pytest.approx(2 * 3 / (4 + 7))
+    assert np.isnan(pairwise("ab", [0, 1]))
+
+
+def test_a_picture_without_a_face_is_alone() -> None:
+    face = np.array([0.6, 0.8], np.float32)
+    rows = {f"{who}/{n}": Seen(face, 1.0) for who in "ab" for n in (1, 2)}
+    rows["b/2"] = Seen(None, 1.0)
+    [row] = measured({"tiny, gray": rows}, {"tiny": 0.5}).rows
+    assert [one["precision"] for one in row.scores] == pytest.approx([2 / 3, 2 / 3, 1 / 3, 1])
+    assert (row.figures["groups"].value, row.figures["missed"].value) == (2, 1)
 
 
 def test_people_are_the_mean_of_their_pictures() -> None:

@@ -150,12 +150,13 @@ def _faces(
         str,
         typer.Option(
             metavar="NAME",
-            help="pairs: are two pictures of one person? identify: who of some people is it?",
+            help="pairs: are two pictures of one person? identify: who of some people is it? "
+            "group: which pictures are of one person?",
         ),
     ] = "pairs",
     seen: Ways = "color",
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many pairs, or pictures, spread over all.")
+        int | None, typer.Option(min=1, help="Only so many pairs, pictures or people.")
     ] = None,
     each: Each = False,
     as_json: Json = False,

@@ -44,12 +44,13 @@ def look(
     engines: Mapping[str, Engine],
     ways: Sequence[str],
     *,
+    needs_all: bool = True,
     on_picture: Callable[[Any], None] | None = None,
     on_skip: Callable[[str], None] | None = None,
 ) -> dict[str, dict[str, Seen]]:
     """For each model and way, in one name: what was seen of each wanted picture.
 
-    Pictures that the set lacks are a `DataError`.
+    Pictures that the set lacks, or that cannot be read, are a `DataError` if it `needs_all`.
     """
     rows = {
         (name, way): f"{name}, {way}" if len(ways) > 1 else name for name in engines for way in ways
@@ -67,7 +68,8 @@ def look(
             found[row][plain(name)] = one
         if on_picture:
             on_picture(name)
-    if missing := sorted(wanted - next(iter(found.values())).keys()):
+    missing = sorted(wanted - next(iter(found.values())).keys())
+    if missing and (needs_all or len(missing) == len(wanted)):
         raise DataError(f"{shown(path)}: {len(missing)} pictures are not in it{few(missing)}.")
     return found
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from opsin.defaults import DETECTOR, RECOGNIZER
 from opsin.errors import WrongCallError
-from opsin.evaluate.faces import identify, pairs
+from opsin.evaluate.faces import group, identify, pairs
 from opsin.evaluate.faces.look import look
 from opsin.evaluate.report import Report, provenance
 from opsin.evaluate.seen import check
@@ -19,7 +19,7 @@ from opsin.models.store import find
 from opsin.sets.sources import Paths, listed
 from opsin.sets.splits import beside, split_of
 
-PROTOCOLS: Final = ("pairs", "identify")
+PROTOCOLS: Final = ("pairs", "identify", "group")
 
 
 def evaluate(
@@ -34,9 +34,10 @@ def evaluate(
 ) -> Report:
     """The report on recognizers over the set `data`, a folder or a tar of PERSON/PERSON_0001.jpg.
 
-    `protocol` is "pairs", for which the set has a pairs.txt, or "identify", for which it has a
-    splits.json. `model` are names, `seen` ways of `opsin.evaluate.seen.SEEN`. A row is a model, or
-    a model and a way. `limit` is how many pairs are taken, spread over all folds, or test pictures.
+    `protocol` is "pairs", for which the set has a pairs.txt, "identify", for which it has a
+    splits.json, or "group". `model` are names, `seen` ways of `opsin.evaluate.seen.SEEN`. A row is
+    a model, or a model and a way. `limit` is how many pairs are taken, spread over all folds, or
+    test pictures, or people.
     """
     check(seen)
     if protocol not in PROTOCOLS:
@@ -45,14 +46,20 @@ def evaluate(
     engines = {name: engine_of(name, threads=1) for name in models}
     path = _one(data)
 
-    def seen_of(wanted: set[str]) -> Any:
-        return look(path, wanted, engines, seen, on_picture=on_picture, on_skip=on_skip)
+    def seen_of(wanted: set[str], *, needs_all: bool = True) -> Any:
+        return look(
+            path, wanted, engines, seen, needs_all=needs_all, on_picture=on_picture, on_skip=on_skip
+        )
 
     if protocol == "pairs":
         text = beside(path, pairs.PAIRS).decode("utf-8", "replace")
         chosen = pairs.some(pairs.parse_pairs(text, str(path)), limit)
         wanted = {name for pair in chosen for name in (pair.first, pair.second)}
         found = pairs.measured(seen_of(wanted), chosen)
+    elif protocol == "group":
+        wanted = group.wanted(path, limit)
+        least = {name: group.least_of(engine.card) for name, engine in engines.items()}
+        found = group.measured(seen_of(wanted, needs_all=False), least)
     else:
         gallery = identify.gallery_of(path, limit)
         found = identify.measured(seen_of({name for part in gallery for name in part}), gallery)
