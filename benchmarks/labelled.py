@@ -1,13 +1,15 @@
 """Sets with classes for `opsin train` and `opsin evaluate`, made of tars that hold them otherwise.
 
     python benchmarks/labelled.py lfw-gender --from lfw.tar -o lfw-gender.tar [--by picture]
+    python benchmarks/labelled.py lfw-people --from lfw.tar -o lfw-people.tar
     python benchmarks/labelled.py cars196 --from cars196.tar -o cars.tar
     python benchmarks/labelled.py digits -o digits.tar
 
 `lfw-gender`: Labeled Faces in the Wild, folders `female` and `male`, no person in two splits; with
 `--by picture` the pictures are dealt out at random, 80, 10 and 10 %, and most people are in all.
-`cars196`: Stanford Cars with folders called as the models. `digits`: the 1,797 digits of 8x8 pixels
-that scikit-learn carries, enlarged to 28.
+`lfw-people`: the 62 people of it with 20 pictures or more, every eighth of a person's pictures to
+learn from for validation. `cars196`: Stanford Cars with folders called as the models. `digits`: the
+1,797 digits of 8x8 pixels that scikit-learn carries, enlarged to 28.
 """
 
 from __future__ import annotations
@@ -38,6 +40,17 @@ def lfw_gender(source: tarfile.TarFile, by: str) -> Pictures:
             drawn = str(chance.choice(["train", "val", "test"], p=[0.8, 0.1, 0.1]))
             split = of_person[person] if by == "person" else drawn
             yield f"{labels[name]}/{Path(name).name}", member(source, name), split
+
+
+def lfw_people(source: tarfile.TarFile) -> Pictures:
+    told = json.loads(member(source, "splits.json"))["identify"]["splits"]
+    places: dict[str, int] = {}
+    for split in ("train", "test"):
+        for name in sorted(told[split]):
+            person = name.split("/")[0]
+            places[person] = places.get(person, 0) + 1
+            held = split == "train" and places[person] % 8 == 0
+            yield name, member(source, name), "val" if held else split
 
 
 def cars(source: tarfile.TarFile) -> Pictures:
@@ -93,7 +106,7 @@ def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("set", choices=["lfw-gender", "cars196", "digits"])
+    parser.add_argument("set", choices=["lfw-gender", "lfw-people", "cars196", "digits"])
     parser.add_argument("--from", dest="source", type=Path)
     parser.add_argument("--by", choices=["person", "picture"], default="person")
     parser.add_argument("-o", dest="out", type=Path, required=True)
@@ -102,8 +115,12 @@ def main() -> None:
         print(write(digits(), given.out))
         return
     with tarfile.open(given.source) as source:
-        made = lfw_gender(source, given.by) if given.set == "lfw-gender" else cars(source)
-        print(write(made, given.out))
+        made = {
+            "lfw-gender": lambda: lfw_gender(source, given.by),
+            "lfw-people": lambda: lfw_people(source),
+            "cars196": lambda: cars(source),
+        }
+        print(write(made[given.set](), given.out))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def group(
     so. Time grows with the square of N, memory with N.
 
     >>> group([[1, 0], [0, 1], [0.8, 0.6]], 0.5).tolist()
-    [0, 1, 1]
+    [0, 1, 0]
     """
     rows = np.asarray(vectors, np.float32)
     if rows.ndim != 2:
