@@ -23,6 +23,7 @@ ORIENTATION, EXIF_POINTER, GPS_POINTER = 0x0112, 0x8769, 0x8825
 THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
 PIXELS_X, PIXELS_Y, INTEROP_POINTER = 0xA002, 0xA003, 0xA005
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+TAKEN = 0x9003  # DateTimeOriginal; others are of the file
 CM_PER_INCH = 2.54
 # Where the pixels lie and how many bytes they take, in strips and in tiles.
 PIXELS = ((0x0111, 0x0117), (0x0144, 0x0145))
@@ -96,6 +97,13 @@ def dpi(exif: bytes) -> tuple[float, float] | None:
     if unit is None or len(sides) < 2 or not all(top and bottom for top, bottom in sides):
         return None
     return sensible_dpi(*(top / bottom * unit for top, bottom in sides))
+
+
+def taken(exif: bytes) -> str | None:
+    """When the photograph was taken, as the blob has it ("1931:07:14 12:00:00"), or None."""
+    child = _child(exif, first_directory(exif), EXIF_POINTER)
+    entry = child.entries.get(TAKEN) if child else None
+    return bytes(entry.value).split(b"\0")[0].decode("latin-1") if entry else None
 
 
 def without_unit(tiff: bytes) -> bytes:
