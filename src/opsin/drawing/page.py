@@ -27,11 +27,11 @@ def head(title: str, *, style: str = "", maker: str = "opsin") -> str:
     )
 
 
-def check_page(path: Path, *, maker: str) -> None:
+def check_page(path: Path, *, maker: str, option: str = "--report") -> None:
     """Refuses a place for a page before anything is done: a file that is no page of this maker is a
     `WrongCallError`, a folder where nothing can be written a `SaveError`."""
     if path.suffix.lower() not in (".html", ".htm"):
-        raise WrongCallError(f"--report {shown(path)}: end the name with .html.")
+        raise WrongCallError(f"{option} {shown(path)}: end the name with .html.")
     check_writable(path.parent)
     if not os.path.lexists(path):
         return
@@ -41,7 +41,7 @@ def check_page(path: Path, *, maker: str) -> None:
                 if f'content="{html.escape(maker)}"'.encode() in file.read(500):
                     return
     raise WrongCallError(
-        f"--report {shown(path)}: it exists and is no such report. Choose another name."
+        f"{option} {shown(path)}: it exists and is no such report. Choose another name."
     )
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from opsin.errors import NotAPhotoError, PhotoTooLargeError
 from opsin.formats import exif, icc, xmp
 from opsin.formats.metadata import Metadata
+from opsin.formats.regions import Frame
+from opsin.formats.turning import with_regions_upright
 from opsin.formats.vips import blob_of, vips
 
 WHOLE: Final = "Convert it to gray or RGB of 8 or 16 bits first"
@@ -26,6 +28,7 @@ def finish(image: Any, *, where: str, metadata: Metadata) -> Decoded:
     profile = blob_of(image, "icc-profile-data")
     image, colors, notes = _in_rgb(_whole_numbers(image, where), profile)
     turn = turn_of(image, metadata)
+    stored = Frame(image.height, image.width, turn)
     if turn > 1:
         image = image.copy()
         image.set_type(vips().GValue.gint_type, "orientation", turn)
@@ -40,7 +43,7 @@ def finish(image: Any, *, where: str, metadata: Metadata) -> Decoded:
     if colors == 1 and profile:
         pixels, said = icc.gray_to_srgb(pixels, profile)
         notes += said
-    blob, packet, said = _upright(metadata, (pixels.shape[0], pixels.shape[1]))
+    blob, packet, said = _upright(metadata, stored, (pixels.shape[0], pixels.shape[1]))
     turned = replace(
         metadata,
         exif=blob,
@@ -163,7 +166,7 @@ def _spaced(image: Any) -> Any:
 
 
 def _upright(
-    metadata: Metadata, size_hw: tuple[int, int]
+    metadata: Metadata, stored: Frame, size_hw: tuple[int, int]
 ) -> tuple[bytes | None, bytes | None, list[str]]:
     """EXIF and XMP of the picture as it now stands, and what had to be said of them."""
     blob, packet, said = metadata.exif, metadata.xmp, []
@@ -174,4 +177,5 @@ def _upright(
         said.append("broken EXIF data dropped")
     with suppress(ValueError):  # a broken packet is replaced when the copy is made, and told
         packet = xmp.upright(packet, size_hw=size_hw) if packet else None
+        packet = with_regions_upright(packet, stored) if packet else None
     return blob, packet, said

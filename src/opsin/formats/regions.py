@@ -159,7 +159,7 @@ def mwg_faces(
 def applied_to(regions: dict[str, Value]) -> tuple[float, float] | None:
     """The width and height that a `mwg-rs:Regions` says it applies to."""
     size = fields(regions.get(SIZE))
-    width, height = (_number(size.get(qname(DIMENSIONS, key))) for key in "wh")
+    width, height = (number_of(size.get(qname(DIMENSIONS, key))) for key in "wh")
     return (width, height) if width and height and min(width, height) > 0 else None
 
 
@@ -184,7 +184,7 @@ def _as_applied(frame: Frame, width: float, height: float) -> Frame | None:
 
 def _area(area: dict[str, Value], width: float, height: float) -> Part | None:
     """A `stArea`: a box by its center and size, or a circle by its center and diameter."""
-    x, y, w, h, d = (_number(area.get(qname(AREA, key))) for key in "xywhd")
+    x, y, w, h, d = (number_of(area.get(qname(AREA, key))) for key in "xywhd")
     unit = text(area.get(qname(AREA, "unit"))).lower()
     if x is None or y is None:
         return None
@@ -211,7 +211,7 @@ def mp_faces(value: Value) -> Iterator[tuple[Element, str, Part]]:
         region = fields(item)
         name = name_of(region.get(qname(MP_REGION, "PersonDisplayName")))
         numbers = [
-            _number(one) for one in text(region.get(qname(MP_REGION, "Rectangle"))).split(",")
+            number_of(one) for one in text(region.get(qname(MP_REGION, "Rectangle"))).split(",")
         ]
         sides = [number for number in numbers if number is not None]
         if name and len(numbers) == len(sides) == 4 and (part := within(*sides)):
@@ -233,7 +233,7 @@ def _boundary(boundary: dict[str, Value], frame: Frame) -> Part | None:
     """A rectangle by its upper left corner, or the box around a circle or a polygon."""
 
     def number(of: dict[str, Value], key: str) -> float | None:
-        return _number(of.get(qname(IPTC_EXT, key)))
+        return number_of(of.get(qname(IPTC_EXT, key)))
 
     is_pixels = text(boundary.get(qname(IPTC_EXT, "rbUnit"))).lower() == "pixel"
     across, down = (frame.width, frame.height) if is_pixels else (1, 1)
@@ -264,7 +264,8 @@ def name_of(value: Value | None) -> str:
     return "" if name.lower() == IGNORED else name
 
 
-def _number(value: Value | None) -> float | None:
+def number_of(value: Value | None) -> float | None:
+    """A number, or None where there is none; neither is one without end."""
     try:
         number = float(text(value))
     except ValueError:
