@@ -89,8 +89,14 @@ def reject(database: Database, face: StoredFace, name: str) -> None:
     database.do(NAMES_CHANGED)
 
 
-def ignore(database: Database, face: StoredFace) -> None:
-    """This face is nobody's: no name is proposed for it, and it teaches nothing."""
+def ignore(database: Database, face: StoredFace, *, undo: bool = False) -> None:
+    """This face is nobody's: no name is proposed for it, and it teaches nothing. With `undo` it is
+    unknown, if it was ignored."""
+    if undo:
+        database.do(
+            "UPDATE face SET state = 'unknown' WHERE id = ? AND state = 'ignored'", (face.id,)
+        )
+        return
     database.do(
         "UPDATE face SET state = 'ignored', person = NULL, source = 'user' WHERE id = ?",
         (face.id,),

@@ -16,14 +16,28 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from opsin.boxes import as_boxes
-from opsin.errors import DataError, ModelError, PhotoError
+from opsin.errors import DataError
 from opsin.files import data_folder, shown
-from opsin.people import facts, photographs
+from opsin.people import choice, facts
+from opsin.people.asking import names_in, names_on
 from opsin.people.database import WAIT, Database
-from opsin.people.look import Looking, facts_of, resolved
-from opsin.people.records import NamedFace, NamedPhoto, Person, StoredFace, folded
+from opsin.people.forgetting import forget
+from opsin.people.gallery import Gallery, load_gallery
+from opsin.people.look import Looking
+from opsin.people.naming import Limits, limits_of
+from opsin.people.photographs import Kept, add_face, box_of, faces_of, next_number
+from opsin.people.records import (
+    FaceName,
+    NamedFace,
+    NamedPhoto,
+    Person,
+    PhotoNames,
+    StoredFace,
+    folded,
+    plain_name,
+)
 from opsin.people.regions import matched
-from opsin.photo import open as open_photo
+from opsin.people.seeing import check_model, seen
 
 SETTING: Final = "OPSIN_PEOPLE"
 """The environment's variable that names another file."""
@@ -65,6 +79,7 @@ class People:
                 f"{shown(self.path)}: no such people file yet. opsin people add begins one."
             )
         self._database = Database(self.path, wait=wait)
+        self._gallery: tuple[int, Gallery] | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None, **options: Any) -> Self:
@@ -76,6 +91,13 @@ class People:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        return f"People({str(self.path)!r}, looking={self.looking!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent to another process, it opens its file there."""
+        return _opened, (type(self), self.path, self.looking)
 
     def close(self) -> None:
         """Closes the file. All that was reported as done is on the disk before."""
@@ -93,9 +115,7 @@ class People:
         photo: NamedPhoto | None = None
         last = None
         for row in self._database.all(NAMED):
-            face = NamedFace(
-                str(row["name"]), photographs.box_of(row), str(row["source"]), int(row["number"])
-            )
+            face = NamedFace(str(row["name"]), box_of(row), str(row["source"]), int(row["number"]))
             if photo is not None and row["photograph"] == last:
                 photo = NamedPhoto(photo.path, photo.width, photo.height, (*photo.faces, face))
                 continue
@@ -117,10 +137,10 @@ class People:
         stays: a face that is confirmed or ignored, and a name that was rejected for it.
         """
         regions = list(faces)
-        kept = self._seen(photo)
+        kept = seen(self._database, self.looking, photo)
         taken = []
         with self._database.change():
-            there = photographs.faces_of(self._database, kept.id)
+            there = faces_of(self._database, kept.id)
             places = matched(
                 as_boxes([one.box for one in regions]), as_boxes([one.box for one in there])
             )
@@ -130,48 +150,154 @@ class People:
                     continue
                 face = face or self._new_face(kept.id, region)
                 facts.confirm(self._database, face, region.name, source="metadata")
-                there = photographs.faces_of(self._database, kept.id)
+                there = faces_of(self._database, kept.id)
                 now = next(one for one in there if one.id == face.id)
                 taken.append(NamedFace(str(now.name), now.box, now.source, now.number))
         return tuple(taken)
 
     def _new_face(self, photograph: int, region: NamedFace) -> StoredFace:
-        number = photographs.next_number(self._database, photograph)
-        photographs.add_face(self._database, photograph, number, region.box, None)
-        return photographs.faces_of(self._database, photograph)[-1]
+        number = next_number(self._database, photograph)
+        add_face(self._database, photograph, number, region.box, None)
+        return faces_of(self._database, photograph)[-1]
 
-    def _seen(
-        self, photo: str | os.PathLike[str], *, again: bool = False, threads: int | None = None
-    ) -> photographs.Kept:
-        """A photograph that was looked at as `looking` says, now or before."""
-        place, how = resolved(photo), self.looking.how
-        self._check_model()
-        if not again and (found := photographs.unchanged(self._database, place, how)) is not None:
-            return photographs.Kept(found)
-        if not place.is_file():
-            open_photo(photo)  # which says what is wrong with most
-            raise PhotoError(f"{shown(photo)}: not a file. Give the name of a photograph.")
-        try:
-            file = facts_of(place)
-        except OSError as error:
-            raise PhotoError(f"{shown(photo)}: cannot be read ({error.strerror}).") from error
-        if not again and (found := photographs.recognized(self._database, file, how)) is not None:
-            return photographs.Kept(found)
-        look = self.looking.look(place, threads=threads)
-        seen = photographs.Seen(how, self.looking.made_by, self.looking.rates[0][1])
-        kept = photographs.keep(self._database, file, look, seen)
-        return photographs.Kept(kept.id, (*look.notes, *kept.notes))
+    def name(self, photo: Any, *, again: bool = False, threads: int | None = None) -> PhotoNames:
+        """Who is on `photo`: each face with the name that it has, may have, or none.
 
-    def _check_model(self) -> None:
-        """Embeddings of two models cannot be compared: a file has those of one."""
-        model = self.looking.made_by
-        first, last = self._database.one("SELECT min(model), max(model) FROM embedding")
-        other = next((one for one in (first, last) if one not in (None, model)), None)
-        if other is not None:
-            raise ModelError(
-                f"{shown(self.path)}: its faces were embedded by '{shown(other)}', which '{model}' "
-                "cannot be compared with. Name that model, or another file."
-            )
+        A path is looked at once and remembered, faces and embeddings too; with `again` it is
+        looked at anew. Anything else that `opsin.open` takes is looked at, and nothing of it kept.
+        """
+        if not isinstance(photo, str | os.PathLike):
+            check_model(self._database, self.looking)
+            look = self.looking.look(photo, threads=threads)
+            gallery = self._known()
+            return names_in(look, gallery, self._limits(gallery))
+        kept = seen(self._database, self.looking, photo, again=again, threads=threads)
+        return self._names(kept)
+
+    def add(
+        self,
+        name: str,
+        photo: str | os.PathLike[str],
+        *,
+        face: int | None = None,
+        largest: bool = False,
+        threads: int | None = None,
+    ) -> NamedFace:
+        """Introduces a person by a photograph of theirs, or knows them better by one more.
+
+        It must show one face, or `face` says which by its number (see `name`), or `largest` takes
+        the largest. No face is a `DataError`, several a `WrongCallError`.
+        """
+        plain_name(name)
+        kept = seen(self._database, self.looking, photo, threads=threads)
+        with self._database.change():
+            faces = faces_of(self._database, kept.id)
+            chosen = choice.to_teach(faces, name, face, largest)
+            return self._confirmed(kept.id, chosen, name)
+
+    def confirm(
+        self, photo: str | os.PathLike[str], name: str, *, face: int | None = None
+    ) -> NamedFace:
+        """This face is that person's, which is a fact from now on, whatever was said before.
+
+        `face` is its number, see `name`; it may be left out where there is only one, or only one
+        that looks like the person. Somebody who was unknown is introduced.
+        """
+        plain_name(name)
+        kept = seen(self._database, self.looking, photo)
+        number = choice.number_of(self._names(kept), face, name)
+        if not self._is_embedded(kept.id, number):  # it was forgotten, and is not any more
+            kept = seen(self._database, self.looking, photo, again=True)
+        with self._database.change():
+            chosen = choice.numbered(faces_of(self._database, kept.id), number)
+            return self._confirmed(kept.id, chosen, name)
+
+    def reject(
+        self, photo: str | os.PathLike[str], name: str, *, face: int | None = None
+    ) -> FaceName:
+        """This face is not that person's, and is never proposed as theirs again; who it may be now.
+
+        `face` is its number; it may be left out as in `confirm`.
+        """
+        kept = seen(self._database, self.looking, photo)
+        with self._database.change():
+            number = choice.number_of(self._names(kept), face, name)
+            chosen = choice.numbered(faces_of(self._database, kept.id), number)
+            facts.reject(self._database, chosen, name)
+        return next(one for one in self._names(kept) if one.number == number)
+
+    def ignore(
+        self, photo: str | os.PathLike[str], *, face: int | None = None, undo: bool = False
+    ) -> FaceName:
+        """No name is ever proposed for this face, as of a statue or a passer-by; with `undo`, it is
+        unknown again. What is known of other faces stays. Its embedding stays, see `forget`."""
+        kept = seen(self._database, self.looking, photo)
+        with self._database.change():
+            number = choice.number_of(self._names(kept), face, None)
+            chosen = choice.numbered(faces_of(self._database, kept.id), number)
+            facts.ignore(self._database, chosen, undo=undo)
+        return next(one for one in self._names(kept) if one.number == number)
+
+    def forget(self, name: str) -> int:
+        """Deletes somebody: the name, and the embeddings of the faces that are theirs or would be
+        named or suggested as theirs; how many. Nothing of them stays in the file's bytes.
+
+        Photographs are not touched. The boxes of the faces stay, as unknown ones without an
+        embedding. A `SaveError` tells if another program keeps the bytes in the file's journal.
+        """
+        gallery = self._known()
+        limits = limits_of(self.looking.rates, len(gallery))
+        count = forget(self._database, name, gallery, limits.maybe)
+        self._gallery = None
+        self._database.wipe()
+        return count
+
+    def rename(self, old: str, new: str) -> None:
+        """Somebody gets another name. One that somebody else has is a `WrongCallError`."""
+        with self._database.change():
+            facts.rename(self._database, old, new)
+
+    def merge(self, name: str, into: str) -> int:
+        """Two persons are one, called `into`; how many faces that gave them."""
+        with self._database.change():
+            return facts.merge(self._database, name, into)
+
+    def export(self) -> tuple[dict[str, Any], ...]:
+        """All photographs with confirmed faces, as plain values for JSON."""
+        return tuple(photo.document() for photo in self.named())
+
+    def _confirmed(self, photograph: int, face: StoredFace, name: str) -> NamedFace:
+        facts.confirm(self._database, face, name)
+        now = choice.numbered(faces_of(self._database, photograph), face.number)
+        return NamedFace(str(now.name), now.box, now.source, now.number)
+
+    def _names(self, kept: Kept) -> PhotoNames:
+        with self._database.view():
+            gallery = self._known()
+            return names_on(self._database, kept.id, gallery, self._limits(gallery), kept.notes)
+
+    def _limits(self, gallery: Gallery) -> Limits:
+        return limits_of(self.looking.rates, len(gallery))
+
+    def _known(self) -> Gallery:
+        """All confirmed faces, read again when somebody has changed them."""
+        with self._database.view():
+            [count] = self._database.one("SELECT count FROM change")
+            if self._gallery is None or self._gallery[0] != count:
+                self._gallery = count, load_gallery(self._database)
+            return self._gallery[1]
+
+    def _is_embedded(self, photograph: int, number: int) -> bool:
+        found = self._database.one(
+            "SELECT 1 FROM embedding JOIN face ON face.id = face WHERE photograph = ? "
+            "AND number = ?",
+            (photograph, number),
+        )
+        return found is not None
+
+
+def _opened(kind: type[People], path: Path, looking: Looking) -> People:
+    return kind(path, looking=looking)
 
 
 def _same(name: str | None, other: str) -> bool:

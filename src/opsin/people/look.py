@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,21 +68,21 @@ class Looking:
         pipeline.engine_of(self.detector, threads=threads, device=self.device)
         recognize.engine_of(self.model, threads=threads, device=self.device)
 
-    @property
+    @cached_property
     def how(self) -> str:
         """In a word: a photograph that was looked at in another way is looked at again."""
         card = find(self.detector).card
         least = "" if self.threshold is None else f"{self.threshold:g}"
         return f"{card.name} {card.sha256[:12]} {least} {self.min_size:g}"
 
-    @property
+    @cached_property
     def made_by(self) -> str:
         """The model, as `opsin.faces.recognize.Embeddings.model` names it."""
         card = find(self.model).card
         recognize.table_of(card)
         return f"{card.name} {card.sha256[:12]}"
 
-    @property
+    @cached_property
     def rates(self) -> tuple[tuple[float, float], ...]:
         """The card's false-accept rates and their similarities; at least two."""
         card = find(self.model).card

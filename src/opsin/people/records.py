@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from opsin.errors import WrongCallError
-from opsin.files import shown
+from opsin.files import plain_text, shown
 
 Box: TypeAlias = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels of the upright photograph, (0, 0) its upper left corner."""
@@ -27,6 +28,11 @@ class NamedFace:
     number: int = 0
     """Of the face on its photograph, from 1; 0 where no people file has numbered it."""
 
+    def document(self) -> dict[str, Any]:
+        """The same as plain values for JSON."""
+        box = [round(side, 1) for side in self.box]
+        return {"number": self.number, "name": self.name, "box": box, "source": self.source}
+
 
 @dataclass(frozen=True)
 class NamedPhoto:
@@ -37,6 +43,15 @@ class NamedPhoto:
     """Of the upright photograph, in pixels."""
     height: int
     faces: tuple[NamedFace, ...]
+
+    def document(self) -> dict[str, Any]:
+        """The same as plain values for JSON."""
+        return {
+            "path": plain_text(str(self.path)),
+            "width": self.width,
+            "height": self.height,
+            "faces": [face.document() for face in self.faces],
+        }
 
 
 @dataclass(frozen=True)
@@ -51,6 +66,64 @@ class Person:
     def document(self) -> dict[str, Any]:
         """The same as plain values for JSON."""
         return {"name": self.name, "faces": self.faces, "photographs": self.photographs}
+
+
+@dataclass(frozen=True)
+class FaceName:
+    """Whose a face is, or may be."""
+
+    number: int
+    """On its photograph, from 1, from left to right when it was first seen."""
+    box: Box
+    score: float | None
+    """The detector's; None of a face that only a file's metadata tells of."""
+    state: Literal["confirmed", "named", "maybe", "unknown", "ignored"]
+    """confirmed: the user or a file has said so; named: nearly certain; maybe: worth asking."""
+    name: str | None = None
+    """Of one that is confirmed, named or maybe somebody's."""
+    similarity: float | None = None
+    """To that person, or of an unknown face to the nearest, from -1 to 1; None where nobody is
+    compared."""
+    margin: float | None = None
+    """How much less it is to the second person; None if there is none."""
+
+    def document(self) -> dict[str, Any]:
+        """The same as plain values for JSON."""
+        return {
+            "number": self.number,
+            "box": [round(side, 1) for side in self.box],
+            "score": None if self.score is None else round(self.score, 4),
+            "state": self.state,
+            "name": self.name,
+            "similarity": None if self.similarity is None else round(self.similarity, 4),
+            "margin": None if self.margin is None else round(self.margin, 4),
+        }
+
+
+@dataclass(frozen=True)
+class PhotoNames:
+    """The faces of a photograph by their numbers, and whose they are."""
+
+    faces: tuple[FaceName, ...]
+    width: int
+    """Of the upright photograph, in pixels."""
+    height: int
+    turned: int
+    """Degrees clockwise by which it must be turned for its faces to be upright."""
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __iter__(self) -> Iterator[FaceName]:
+        return iter(self.faces)
+
+    def __getitem__(self, index: int) -> FaceName:
+        return self.faces[index]
+
+    def document(self) -> dict[str, Any]:
+        """The same as plain values for JSON."""
+        return {"faces": [face.document() for face in self.faces], "turned": self.turned}
 
 
 @dataclass(frozen=True)
