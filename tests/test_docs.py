@@ -119,6 +119,7 @@ def stand_ins(tmp_path_factory):
 def test_examples_in_pages(page, stand_ins, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(shutil.copytree(stand_ins, tmp_path / "here"))
     monkeypatch.setenv("OPSIN_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("OPSIN_PEOPLE", str(tmp_path / "people.sqlite"))
     monkeypatch.setenv("PATH", f"{Path('bin').resolve()}:{os.environ['PATH']}")
     for language, code in blocks(page):
         if language == "python":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         WrongCallError,
     )
     from opsin.faces.pipeline import find_faces
+    from opsin.people.file import People
     from opsin.photo import Photo, open
     from opsin.recognition.pipeline import classify
 
@@ -37,6 +38,7 @@ __all__ = [
     "ModelError",
     "NotAPhotoError",
     "OpsinError",
+    "People",
     "Photo",
     "PhotoError",
     "PhotoTooLargeError",
@@ -57,6 +59,7 @@ __all__ = [
 # Each name is fetched when it is first asked for (PEP 562): `import opsin` loads nothing.
 _HOMES = {
     "again": "opsin.colorization.again",
+    "People": "opsin.people.file",
     "Photo": "opsin.photo",
     "open": "opsin.photo",
     "classify": "opsin.recognition.pipeline",

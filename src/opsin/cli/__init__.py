@@ -24,6 +24,10 @@ VERBS = {  # verb: (module:name, what it does)
     "colorize": ("opsin.cli.colorize:colorize", "Give black-and-white photographs their colors."),
     "classify": ("opsin.cli.classify:classify", "Tell what is on photographs."),
     "faces": ("opsin.cli.faces:faces", "Find faces on photographs, cut them out or blur them."),
+    "people": (
+        "opsin.cli.people:people",
+        "Tell who is on photographs, among people whom you have introduced.",
+    ),
     "gender": ("opsin.cli.gender:gender", "Tell gender from the faces on photographs."),
     "learn": ("opsin.cli.learn:learn", "Learn to name new things from folders of pictures."),
     "again": ("opsin.cli.again:again", "Make a colored copy again, as it was or with changes."),

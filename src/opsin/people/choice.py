@@ -25,8 +25,8 @@ def to_teach(
         raise DataError("no face was found. Take a photograph that shows one more clearly.")
     if len(there) > 1 and not largest:
         raise WrongCallError(
-            f"{len(there)} faces, and it must be known whose is meant: give the number of one "
-            "(opsin people name tells them), or take the largest."
+            f"{len(there)} faces: say which is meant with --face and its number, which opsin "
+            "people name tells, or take the largest with --largest."
         )
     sizes = area(as_boxes([face.box for face in there]))
     return there[int(sizes.argmax())]
@@ -48,7 +48,8 @@ def number_of(names: PhotoNames, number: int | None, name: str | None) -> int:
     if len(names) > 1:
         who = f", and none looks like {shown(name)} alone" if name is not None else ""
         raise WrongCallError(
-            f"{len(names)} faces{who}: give the number of one (opsin people name tells them)."
+            f"{len(names)} faces{who}: say which is meant with --face and its number, which opsin "
+            "people name tells."
         )
     return names[0].number
 
