@@ -65,6 +65,13 @@ def test_of_equal_scores_the_earlier_is_kept():
     assert boxes.nms(same, [0.5, 0.5, 0.5]).tolist() == [0, 2]
 
 
+def test_a_box_in_a_larger_one_is_kept_or_not_by_what_is_compared():
+    two = [[0, 0, 10, 10], [0, 0, 4, 4]]  # 16 % of both, all of the smaller
+    assert boxes.nms(two, [0.9, 0.8], most=0.5).tolist() == [0, 1]
+    assert boxes.nms(two, [0.9, 0.8], most=0.5, of="smaller").tolist() == [0]
+    assert boxes.nms(two, [0.8, 0.9], most=0.5, of="smaller").tolist() == [1]
+
+
 @given(some())
 def test_clipped_boxes_lie_in_the_picture_and_stay_so(some):
     found = boxes.clip(some, HEIGHT, WIDTH)

@@ -7,7 +7,7 @@ whose second corner is not below and right of the first has no area.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,23 +65,35 @@ def iou(boxes: Any, others: Any) -> Floats:
     return np.asarray(found, np.float32)
 
 
-def nms(boxes: Any, scores: Any, *, most: float = 0.3) -> NDArray[np.intp]:
+def nms(
+    boxes: Any, scores: Any, *, most: float = 0.3, of: Literal["both", "smaller"] = "both"
+) -> NDArray[np.intp]:
     """Which boxes to keep, the best first: none of them shares more than `most` with a better one.
 
-    Greedy non-maximum suppression. `scores` are (N,); of equal ones the earlier is the better.
+    Greedy non-maximum suppression. `scores` are (N,); of equal ones the earlier is the better. What
+    two share is a part of what both cover together, or of the smaller one.
 
     >>> nms([[0, 0, 9, 9], [0, 0, 9, 8], [20, 0, 29, 9]], [0.5, 0.9, 0.7]).tolist()
     [1, 2]
+    >>> nms([[0, 0, 9, 9], [1, 1, 4, 4]], [0.9, 0.5], of="smaller").tolist()
+    [0]
     """
     boxes, scores = as_boxes(boxes), np.asarray(scores, np.float32)
     if scores.shape != (len(boxes),):
         raise ValueError(f"{len(boxes)} boxes need as many scores, got shape {scores.shape}.")
     left = np.argsort(-scores, kind="stable")
+    first, last, areas = boxes[:, :2], boxes[:, 2:], area(boxes)
     kept = []
     while left.size:  # a row of overlaps at a time: a crowd's whole matrix would be large
         best, left = left[0], left[1:]
         kept.append(best)
-        left = left[iou(boxes[best][None], boxes[left])[0] <= most]
+        sides = np.minimum(last[best], last[left]) - np.maximum(first[best], first[left])
+        shared = np.maximum(sides[:, 0], 0) * np.maximum(sides[:, 1], 0)
+        if of == "smaller":
+            whole = np.minimum(areas[best], areas[left])
+        else:
+            whole = areas[best] + areas[left] - shared
+        left = left[shared <= most * whole]
     return np.array(kept, np.intp)
 
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsin.errors import ModelError
-from opsin.faces.search import SHARED, STEP, picture_of, scales, tiles
-from opsin.faces.yunet import decode
+from opsin.faces.parts import SHARED, STEP, tiles
+from opsin.faces.yunet import decode, picture_of, scales
 from opsin.models.card import FaceTable, check_card
 from opsin.models.store import find
 

@@ -12,6 +12,7 @@ PACKAGED = [
     "gender",
     "gender-small",
     "imagenet",
+    "mtcnn",
     "yunet",
 ]
 

@@ -15,7 +15,8 @@ import numpy as np
 from opsin.defaults import DETECTOR, GENDER, MIN_FACE, PIXEL_LIMIT
 from opsin.errors import ModelError
 from opsin.faces.around import Pixels, square_around
-from opsin.faces.pipeline import Face, engine_of, find_faces
+from opsin.faces.detectors import detector_of
+from opsin.faces.pipeline import Face, find_faces
 from opsin.machine import cores
 from opsin.models.engine import MOST_THREADS, Engine, load_engine
 from opsin.models.store import members
@@ -112,7 +113,7 @@ class Gendering:
     device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
-        engine_of(DETECTOR, threads=threads, device=self.device)
+        detector_of(DETECTOR, threads=threads, device=self.device)
         _engines(self.model, threads=threads, device=self.device)
 
     def do(

@@ -19,29 +19,22 @@ from opsin import boxes
 from opsin.boxes import QUARTERS, Floats
 from opsin.defaults import CROP_MARGIN, DETECTOR, MIN_FACE
 from opsin.drawing.boxes import framed
-from opsin.errors import ModelError
+from opsin.faces.detectors import Detector, detector_of
+from opsin.faces.found import POINTS, Found
 from opsin.faces.hide import hidden
-from opsin.faces.search import search, table_of
-from opsin.faces.yunet import POINTS, Found
 from opsin.formats.xmp import with_origin
 from opsin.machine import cores
 from opsin.models.card import Card
-from opsin.models.engine import MOST_THREADS, Engine, load_engine
-from opsin.models.store import members
+from opsin.models.engine import MOST_THREADS
 from opsin.photo import Metadata, Photo
 from opsin.photo import open as open_photo
 
 LANDMARKS: Final = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
 """The points of a face in their order; right is the person's right."""
-GOOD: Final = 0.9
-"""With a face of this score no other turn is tried: of 100 portraits that stand on their head five
-reach 0.895, and of 100 upright ones 95 have 0.915."""
 LARGE: Final = 0.06
 """Of the photograph's longer side: on narrower faces dots would hide what they show."""
 COARSE: Final = 1 / 32
 """Of the photograph's longer side: a turn is chosen by the faces that are at least so wide."""
-FAIR: Final = 0.85
-"""A turn needs a face of this score to be believed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,33 +167,22 @@ def find_faces(
     """
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     threads = threads or min(cores(), MOST_THREADS)
-    engine = engine_of(detector, threads=threads, device=device)
-    table = table_of(engine.card)
-    threshold = table.threshold if threshold is None else threshold
+    finds = detector_of(detector, threads=threads, device=device)
+    threshold = finds.threshold if threshold is None else threshold
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
     if not min_size >= LEAST:
         raise ValueError(f"min_size must be {LEAST} pixels or more, got {min_size}")
-    found, turned = _best_turn(photo, engine, threshold, min_size)
+    found, turned = _best_turn(photo, finds, threshold, min_size)
     placed = found._replace(boxes=boxes.clip(found.boxes, photo.height, photo.width))
     faces = tuple(
         Face(box, float(score), points) for box, score, points in zip(*placed, strict=True)
     )
-    return Faces(photo, faces, turned, engine.card)
+    return Faces(photo, faces, turned, finds.card)
 
 
 LEAST: Final = 5
 """Pixels: nothing smaller is a face to anybody."""
-
-
-def engine_of(detector: str, *, threads: int, device: str) -> Engine:
-    """The loaded network of that name, if it is one that finds faces; else a `ModelError`."""
-    names = members(detector)
-    if len(names) > 1:
-        raise ModelError("faces are found by one detector. Name one, without commas.")
-    engine = load_engine(names[0], threads=threads, device=device)
-    table_of(engine.card)
-    return engine
 
 
 def turned_by(pixels: Any, degrees: int) -> Any:
@@ -213,32 +195,30 @@ def turned_by(pixels: Any, degrees: int) -> Any:
 
 
 def _best_turn(
-    photo: Photo, engine: Engine, threshold: float, min_size: float
+    photo: Photo, detector: Detector, threshold: float, min_size: float
 ) -> tuple[Found, int]:
     """What is found at the turn with the best sum of scores, on the photograph as it is.
 
     The other turns are chosen among by their larger faces, which takes a fraction of the time.
     """
-    upright = search(photo.pixels, engine, threshold=threshold, min_size=min_size)
-    if upright.scores.max(initial=0) >= GOOD:
+    upright = detector.search(photo.pixels, min_size, threshold)
+    if upright.scores.max(initial=0) >= detector.good:
         return upright, 0
     coarse = max(min_size, max(photo.height, photo.width) * COARSE)
     looks = {
-        degrees: search(
-            turned_by(photo.pixels, degrees), engine, threshold=threshold, min_size=coarse
-        )
+        degrees: detector.search(turned_by(photo.pixels, degrees), coarse, threshold)
         for degrees in QUARTERS[1:]
     }
     sums = {
         degrees: float(found.scores.sum())
         for degrees, found in looks.items()
-        if found.scores.max(initial=0) >= FAIR
+        if found.scores.max(initial=0) >= detector.fair
     }
     if not sums:
         return upright, 0
     degrees = max(sums, key=lambda one: sums[one])
     seen = turned_by(photo.pixels, degrees)
-    found = search(seen, engine, threshold=threshold, min_size=min_size)
+    found = detector.search(seen, min_size, threshold)
     if found.scores.sum() <= upright.scores.sum():
         return upright, 0
     return found.turned(-degrees % 360, *seen.shape[:2]), degrees

@@ -32,9 +32,9 @@ class Finding:
     device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
-        from opsin.faces.pipeline import engine_of
+        from opsin.faces.detectors import detector_of
 
-        engine_of(self.detector, threads=threads, device=self.device)
+        detector_of(self.detector, threads=threads, device=self.device)
 
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int

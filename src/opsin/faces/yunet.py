@@ -12,62 +12,61 @@ and 32 pixels. Of a cell at column x and row y of the grid with stride s:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin import boxes
 from opsin.boxes import Floats
-from opsin.models.card import GRIDS
+from opsin.drawing.pixels import as_rgb
+from opsin.faces.found import POINTS, Found, joined
+from opsin.faces.parts import STEP, in_parts
+from opsin.models.card import GRIDS, Card, FaceTable
+from opsin.models.engine import Engine
 
-POINTS: Final = 5
 LARGEST: Final = 8.0  # exp(8) * 32 is a face of 95,000 pixels: beyond it numbers would overflow
 
 
-class Found(NamedTuple):
-    """Faces of one picture, a row each."""
+def search(
+    pixels: NDArray[Any], engine: Engine, table: FaceTable, *, min_size: float, threshold: float
+) -> Found:
+    """All faces on pixels (H, W, 1 or 3) of 8 or 16 bits, the best first, whichever way it lies.
 
-    boxes: Floats
-    """(N, 4), see `opsin.boxes`."""
-    scores: Floats
-    """(N,), from 0 to 1."""
-    points: Floats
-    """(N, 5, 2): the person's right eye, left eye, tip of the nose, right and left corner of the
-    mouth, as x, y in pixels."""
+    `min_size` is the least width and height of a box, in pixels; `threshold` the least score.
+    """
+    card = engine.card
 
-    def only(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
-        return type(self)(self.boxes[rows], self.scores[rows], self.points[rows])
-
-    def to_photo(self, scale: tuple[float, float], corner: tuple[float, float]) -> Self:
-        """The same on a photograph, whose part from `corner` on, made `scale` as large, it was."""
-        by, start = np.array(scale, np.float32), np.array(corner, np.float32)
-        placed = self.boxes.reshape(-1, 2, 2) / by + start
-        return type(self)(placed.reshape(-1, 4), self.scores, self.points / by + start)
-
-    def turned(self, degrees: int, height: int, width: int) -> Self:
-        """The same once their picture, of that size before, is turned clockwise."""
-        return type(self)(
-            boxes.turn(self.boxes, degrees, height, width),
-            self.scores,
-            boxes.turn_points(self.points, degrees, height, width),
+    def look(part: NDArray[np.uint8], scale: float) -> Found:
+        picture = picture_of(as_rgb(part), card)
+        return decode(
+            engine.run({card.inputs[0].name: picture}), picture.shape[-1], threshold=threshold
         )
 
-    def best(self, overlap: float) -> Self:
-        """The best of those that share more than `overlap` with another, the best first."""
-        return self.only(boxes.nms(self.boxes, self.scores, most=overlap))
+    looks = scales(pixels.shape[0], pixels.shape[1], min_size, table)
+    return in_parts(pixels, look, looks, size=card.size, overlap=table.overlap, min_size=min_size)
 
 
-def joined(parts: list[Found]) -> Found:
-    """All faces of several answers; none if there are none."""
-    nothing = Found(
-        np.zeros((0, 4), np.float32),
-        np.zeros(0, np.float32),
-        np.zeros((0, POINTS, 2), np.float32),
-    )
-    columns = zip(nothing, *parts, strict=True)
-    return Found(*(np.concatenate(column) for column in columns))
+def scales(height: int, width: int, min_size: float, table: FaceTable) -> Iterator[float]:
+    """By how much a photograph of that size is made smaller for each look, the finest first.
+
+    >>> table = FaceTable(threshold=0.6, overlap=0.3, smallest=15, largest=400)
+    >>> list(scales(3000, 4000, 20, table)), list(scales(300, 400, 20, table))
+    ([0.75, 0.1875, 0.046875], [0.75])
+    """
+    scale = table.smallest / min_size
+    yield scale
+    while min(height, width) * scale > table.largest:
+        scale /= STEP
+        yield scale
+
+
+def picture_of(rgb: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:
+    """(1, 3, H, W): sRGB pixels (h, w, 3) as the network takes them, black below and beside."""
+    height, width = (-(-side // card.multiple) * card.multiple for side in rgb.shape[:2])
+    picture = np.zeros((1, 3, height, width), np.float32)
+    picture[0, :, : rgb.shape[0], : rgb.shape[1]] = rgb[..., ::-1].transpose(2, 0, 1)
+    return picture
 
 
 def decode(output: Mapping[str, Floats], width: int, *, threshold: float) -> Found:

@@ -47,6 +47,10 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     overlap = 0.3                       # two boxes that share more are one face
     smallest = 15.0                     # pixels of a face, as the network sees it, that it finds
     largest = 300.0
+    stages = [0.6, 0.7]                 # of MTCNN: the least scores of its first two networks;
+                                        # left out: one network with grids, as YuNet is
+    good = 0.9                          # with a face of this score no other turn is tried
+    fair = 0.85                         # a turn needs a face of this score to be believed
 
     [recognize]                         # what only this task needs; `size` is the side of a face
     places = [[0.32, 0.46], ...]        # where its five landmarks go, in units of the side: the
@@ -167,15 +171,19 @@ class Classify(_Table, frozen=True, kw_only=True):
     """Of a gray photograph they are the mean of those of it and of it in color."""
 
 
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
 class FaceTable(_Table, frozen=True, kw_only=True):
     threshold: Annotated[float, Meta(ge=0.01, le=1)]
     overlap: Annotated[float, Meta(ge=0.05, le=1)]
     smallest: Annotated[float, Meta(ge=1, le=1000)]
     """The short side of a face's box, in pixels of what the network sees."""
     largest: Annotated[float, Meta(ge=1, le=10_000)]
-
-
-Share = Annotated[float, Meta(ge=0, le=1)]
+    """Larger ones are looked for on a smaller picture."""
+    stages: Annotated[tuple[Share, ...], Meta(max_length=2)] = ()
+    good: Share = 0.9
+    fair: Share = 0.85
 
 
 class RecognizeTable(_Table, frozen=True, kw_only=True):
@@ -373,7 +381,30 @@ FACE: Final[Mapping[str, int]] = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
 """What it says of a cell, and in how many numbers."""
 
 
+WINDOW: Final = 12
+"""Pixels of a side of the squares that the first of MTCNN's networks looks at."""
+CROPS: Final = (24, 48)
+"""The same of its second and third network."""
+STAGES: Final[Mapping[str, tuple[int | str, ...]]] = {
+    "p_score": (1, 1, "h", "w"),
+    "p_box": (1, 4, "h", "w"),
+    "r_score": ("R", 1),
+    "r_box": ("R", 4),
+    "o_score": ("O", 1),
+    "o_box": ("O", 4),
+    "o_points": ("O", 10),
+}
+"""What MTCNN's networks say, with the names of their free axes."""
+
+
 def _no_detector(card: Card, table: FaceTable) -> str:
+    """Why a network is none that finds faces, if so."""
+    if table.good < table.fair:
+        return "`good` must be `fair` or more"
+    return _no_stages(card, table) if table.stages else _no_grids(card, table)
+
+
+def _no_grids(card: Card, table: FaceTable) -> str:
     """Why a network is none that finds faces as YuNet does, if so."""
     if len(card.inputs) != 1 or card.inputs[0].shape != (1, 3, "H", "W"):
         return '`inputs` must be one, of the shape [1, 3, "H", "W"]'
@@ -386,6 +417,25 @@ def _no_detector(card: Card, table: FaceTable) -> str:
         return f"`multiple` must be a multiple of {GRIDS[-1]}, and `size` one of `multiple`"
     if table.smallest * 2 > table.largest or table.largest * 2 > card.size:
         return "`largest` must be twice `smallest` or more, and half of `size` or less"
+    return ""
+
+
+def _no_stages(card: Card, table: FaceTable) -> str:
+    """Why networks are none that find faces as MTCNN does, if so."""
+    small, large = CROPS
+    shapes = [(1, 3, "H", "W"), ("R", 3, small, small), ("O", 3, large, large)]
+    if [entry.shape for entry in card.inputs] != shapes:
+        return f"`inputs` must be of the shapes {', '.join(map(toml.written, shapes))}"
+    if len(table.stages) < len(CROPS):
+        return "`stages` must be two scores"
+    given = {entry.name: entry.shape for entry in card.outputs}
+    for name, shape in STAGES.items():
+        if given.get(name) != shape:
+            return f"`outputs` must have `{name}` of the shape {toml.written(shape)}"
+    if card.multiple != 1:
+        return "`multiple` must be 1 or left out"
+    if table.smallest * 1.1 > table.largest:
+        return "`largest` must be a tenth more than `smallest`, or larger"
     return ""
 
 

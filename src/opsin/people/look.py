@@ -14,7 +14,7 @@ import numpy as np
 from opsin.boxes import Floats
 from opsin.defaults import DETECTOR, MIN_FACE, PIXEL_LIMIT, RECOGNIZER
 from opsin.errors import ModelError
-from opsin.faces import pipeline, recognize
+from opsin.faces import detectors, pipeline, recognize
 from opsin.machine import cores
 from opsin.models.engine import MOST_THREADS
 from opsin.models.store import find
@@ -65,7 +65,7 @@ class Looking:
     device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
-        pipeline.engine_of(self.detector, threads=threads, device=self.device)
+        detectors.detector_of(self.detector, threads=threads, device=self.device)
         recognize.engine_of(self.model, threads=threads, device=self.device)
 
     @cached_property
