@@ -22,6 +22,8 @@ from opsin.cli.options import (
     PixelLimit,
     Workers,
 )
+from opsin.cli.people_group import group, name_group, split
+from opsin.cli.people_options import FaceNumber, Name, PeopleFile, Photo
 from opsin.cli.people_show import print_face, print_names, print_people, print_taught
 from opsin.cli.pipe import tell_of
 from opsin.cli.screen import print_json
@@ -39,20 +41,6 @@ people = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 NAMING: Final = Words(doing="looking who it is", done="looked at", skipped={})
 TEACHING: Final = Words(doing="learning faces", done="learned from", skipped={})
 
-PeopleFile: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--people",
-        metavar="FILE",
-        help="The people file. [default: $OPSIN_PEOPLE, or one in your data folder]",
-    ),
-]
-FaceNumber: TypeAlias = Annotated[
-    int | None,
-    typer.Option("--face", min=1, metavar="N", help="Which face: opsin people name tells them."),
-]
-Photo: TypeAlias = Annotated[str, typer.Argument(metavar="PHOTO")]
-Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME")]
 Recognizer: TypeAlias = Annotated[
     str, typer.Option("--model", help="See opsin models list: a model whose task is recognize.")
 ]
@@ -290,6 +278,11 @@ def export(
             raise SaveError(f"{shown(output)}: already there. Choose another name, or --overwrite.")
         data = as_csv(known.named()) if suffix == ".csv" else as_json_text(known.named())
         write_atomically(output, data)
+
+
+people.command("group")(group)
+people.command("name-group")(name_group)
+people.command("split")(split)
 
 
 def _teaching(

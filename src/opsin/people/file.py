@@ -18,13 +18,14 @@ from typing import Any, Final, Self
 from opsin.boxes import as_boxes
 from opsin.errors import DataError
 from opsin.files import data_folder, shown
-from opsin.people import choice, facts
+from opsin.people import choice, facts, groups
 from opsin.people.asking import names_in, names_on
 from opsin.people.database import WAIT, Database
 from opsin.people.forgetting import forget
 from opsin.people.gallery import Gallery, load_gallery
+from opsin.people.groups import Group
 from opsin.people.look import Looking
-from opsin.people.naming import Limits, limits_of
+from opsin.people.naming import Limits, limits_of, similarity_at
 from opsin.people.photographs import Kept, add_face, box_of, faces_of, next_number
 from opsin.people.records import (
     FaceName,
@@ -237,6 +238,35 @@ class People:
             chosen = choice.numbered(faces_of(self._database, kept.id), number)
             facts.ignore(self._database, chosen, undo=undo)
         return next(one for one in self._names(kept) if one.number == number)
+
+    def group(self) -> tuple[Group, ...]:
+        """Unknown faces of all photographs that were looked at, in groups that each look like one
+        person's; the largest first. A group has two faces or more, and keeps its number.
+
+        Confirmed faces of one person stay together, and no group has two of one photograph.
+        """
+        least = similarity_at(self.looking.rates, groups.RATE)
+        check_model(self._database, self.looking)
+        groups.regroup(self._database, least)
+        return tuple(groups.groups(self._database))
+
+    def name_group(self, number: int, name: str) -> int:
+        """All faces of a group are confirmed as that person's; how many there were."""
+        plain_name(name)
+        with self._database.change():
+            found = groups.members(self._database, number)
+            for photograph, face in found:
+                chosen = choice.numbered(faces_of(self._database, photograph), face)
+                facts.confirm(self._database, chosen, name)
+        return len(found)
+
+    def split(self, number: int, photo: str | os.PathLike[str], *, face: int | None = None) -> None:
+        """A face leaves a group, and is never put together with those that stay in it again."""
+        kept = seen(self._database, self.looking, photo)
+        with self._database.change():
+            chosen = choice.number_of(self._names(kept), face, None)
+            there = choice.numbered(faces_of(self._database, kept.id), chosen)
+            groups.split(self._database, number, there.id)
 
     def forget(self, name: str) -> int:
         """Deletes somebody: the name, and the embeddings of the faces that are theirs or would be

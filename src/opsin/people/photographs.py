@@ -145,6 +145,11 @@ def faces_of(database: Database, photograph: int) -> list[StoredFace]:
     ]
 
 
+def path_of(row: Any) -> Path | None:
+    """Where a photograph lies; None if another one has taken its name."""
+    return None if row["path"] is None else Path(os.fsdecode(row["path"]))
+
+
 def box_of(row: Any) -> Box:
     return (float(row["x1"]), float(row["y1"]), float(row["x2"]), float(row["y2"]))
 

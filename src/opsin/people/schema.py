@@ -62,6 +62,19 @@ CREATE TABLE rejection (             -- "this face is not that person"
   PRIMARY KEY (face, person)
 ) WITHOUT ROWID;
 
+CREATE TABLE grouped (               -- unknown faces that look like one person's
+  face INTEGER PRIMARY KEY REFERENCES face ON DELETE CASCADE,
+  number INTEGER NOT NULL            -- of the group, from 1; it is never given again
+);
+CREATE TABLE last_group (number INTEGER NOT NULL);
+INSERT INTO last_group VALUES (0);
+
+CREATE TABLE apart (                 -- "these two are not one person"
+  face INTEGER NOT NULL REFERENCES face ON DELETE CASCADE,
+  other INTEGER NOT NULL REFERENCES face ON DELETE CASCADE,
+  PRIMARY KEY (face, other)
+) WITHOUT ROWID;
+
 CREATE TABLE change (                -- how often anything that names depend on was changed
   count INTEGER NOT NULL
 );
