@@ -151,10 +151,14 @@ def _faces(
         typer.Option(
             metavar="NAME",
             help="pairs: are two pictures of one person? identify: who of some people is it? "
-            "group: which pictures are of one person?",
+            "group: which pictures are of one person? find: is the face in the middle found?",
         ),
     ] = "pairs",
     seen: Ways = "color",
+    detector: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="With --protocol find: yunet, mtcnn or both."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only so many pairs, pictures or people.")
     ] = None,
@@ -165,7 +169,11 @@ def _faces(
 
     Example: opsin evaluate faces lfw.tar --protocol pairs --seen color,gray,worn
     """
-    own = {"protocol": protocol, "seen": _ways(seen)}
+    own = {
+        "protocol": protocol,
+        "seen": _ways(seen),
+        "detector": _ways(detector) if detector else None,
+    }
     _run("faces", data, own, model=model, limit=limit, each=each, as_json=as_json)
 
 

@@ -9,17 +9,19 @@ from typing import Any, Final
 
 from opsin.defaults import DETECTOR, RECOGNIZER
 from opsin.errors import WrongCallError
+from opsin.evaluate.faces import find as finding
 from opsin.evaluate.faces import group, identify, pairs
 from opsin.evaluate.faces.look import look
 from opsin.evaluate.report import Report, provenance
 from opsin.evaluate.seen import check
+from opsin.faces.detectors import detector_of
 from opsin.faces.recognize import engine_of
 from opsin.files import shown
 from opsin.models.store import find
 from opsin.sets.sources import Paths, listed
 from opsin.sets.splits import beside, split_of
 
-PROTOCOLS: Final = ("pairs", "identify", "group")
+PROTOCOLS: Final = ("pairs", "identify", "group", "find")
 
 
 def evaluate(
@@ -28,6 +30,7 @@ def evaluate(
     model: str | Sequence[str] = RECOGNIZER,
     protocol: str = "pairs",
     seen: Sequence[str] = ("color",),
+    detector: str | Sequence[str] | None = None,
     limit: int | None = None,
     on_picture: Callable[[Any], None] | None = None,
     on_skip: Callable[[str], None] | None = None,
@@ -38,10 +41,23 @@ def evaluate(
     splits.json, or "group". `model` are names, `seen` ways of `opsin.evaluate.seen.SEEN`. A row is
     a model, or a model and a way. `limit` is how many pairs are taken, spread over all folds, or
     test pictures, or people.
+
+    With the protocol "find" detectors are measured instead, those that `detector` names; None is
+    the default one. See `opsin.evaluate.faces.find`.
     """
     check(seen)
     if protocol not in PROTOCOLS:
         raise WrongCallError(f"'{shown(protocol)}' is none of {', '.join(PROTOCOLS)}.")
+    if protocol == "find":
+        names = [detector] if isinstance(detector, str) else list(detector or [DETECTOR])
+        cards = [detector_of(name, threads=1, device="cpu").card for name in names]
+        report = finding.measured(
+            _one(data), names, seen, limit=limit, on_picture=on_picture, on_skip=on_skip
+        )
+        about = provenance(cards, data=[str(_one(data))], protocol=protocol, seen=list(seen))
+        return replace(report, provenance=about)
+    if detector is not None:
+        raise WrongCallError("detectors are compared by --protocol find only.")
     models = [model] if isinstance(model, str) else list(model)
     engines = {name: engine_of(name, threads=1) for name in models}
     path = _one(data)
