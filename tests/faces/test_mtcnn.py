@@ -19,7 +19,7 @@ from opsin.errors import ModelError
 from opsin.faces import integral, mtcnn
 from opsin.faces.pipeline import Faces
 from opsin.faces.recognize import embed, similarity
-from opsin.models.card import check_card
+from opsin.models.card import check_card, write_card
 from opsin.models.store import find
 
 CARD = find("mtcnn").card
@@ -166,3 +166,15 @@ def test_squares_keep_the_middle_and_the_longer_side(rows) -> None:
     sides, longer = square[:, 2:] - square[:, :2], (some[:, 2:] - some[:, :2]).max(axis=1)
     assert sides == pytest.approx(np.stack([longer, longer], axis=1), abs=1e-3)
     assert square[:, :2] + square[:, 2:] == pytest.approx(some[:, :2] + some[:, 2:], abs=1e-3)
+
+
+def test_a_turn_needs_a_face_that_is_as_sure_as_the_card_says(portrait, tmp_path) -> None:
+    lying = np.ascontiguousarray(np.rot90(portrait))
+    model = find("yunet")
+    (tmp_path / "yunet.onnx").write_bytes(model.read())
+    for fair, turned in ((0.85, 90), (1.0, 0)):
+        table = msgspec.structs.replace(model.card.faces, good=1.0, fair=fair)
+        card = msgspec.structs.replace(model.card, name=f"own-{turned}", faces=table)
+        write_card(card, tmp_path / f"own-{turned}.toml")
+        found = opsin.find_faces(lying, detector=str(tmp_path / f"own-{turned}.toml"))
+        assert (found.turned, found.card.name) == (turned, f"own-{turned}")
