@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         WrongCallError,
     )
     from opsin.faces.pipeline import find_faces
+    from opsin.objects.pipeline import detect
     from opsin.people.file import People
     from opsin.photo import Photo, open
     from opsin.recognition.pipeline import classify
@@ -51,6 +52,7 @@ __all__ = [
     "classify",
     "colorize",
     "confidence",
+    "detect",
     "find_faces",
     "gender",
     "open",
@@ -65,6 +67,7 @@ _HOMES = {
     "classify": "opsin.recognition.pipeline",
     "colorize": "opsin.colorization.pipeline",
     "confidence": "opsin.colorization.pipeline",
+    "detect": "opsin.objects.pipeline",
     "find_faces": "opsin.faces.pipeline",
     "gender": "opsin.archive.gender",
 }

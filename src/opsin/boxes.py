@@ -66,12 +66,18 @@ def iou(boxes: Any, others: Any) -> Floats:
 
 
 def nms(
-    boxes: Any, scores: Any, *, most: float = 0.3, of: Literal["both", "smaller"] = "both"
+    boxes: Any,
+    scores: Any,
+    *,
+    most: float = 0.3,
+    of: Literal["both", "smaller"] = "both",
+    limit: int | None = None,
 ) -> NDArray[np.intp]:
     """Which boxes to keep, the best first: none of them shares more than `most` with a better one.
 
     Greedy non-maximum suppression. `scores` are (N,); of equal ones the earlier is the better. What
-    two share is a part of what both cover together, or of the smaller one.
+    two share is a part of what both cover together, or of the smaller one. `limit` is how many are
+    kept at most.
 
     >>> nms([[0, 0, 9, 9], [0, 0, 9, 8], [20, 0, 29, 9]], [0.5, 0.9, 0.7]).tolist()
     [1, 2]
@@ -83,8 +89,9 @@ def nms(
         raise ValueError(f"{len(boxes)} boxes need as many scores, got shape {scores.shape}.")
     left = np.argsort(-scores, kind="stable")
     first, last, areas = boxes[:, :2], boxes[:, 2:], area(boxes)
-    kept = []
-    while left.size:  # a row of overlaps at a time: a crowd's whole matrix would be large
+    kept: list[int] = []
+    # a row of overlaps at a time: a crowd's whole matrix would be large
+    while left.size and (limit is None or len(kept) < limit):
         best, left = left[0], left[1:]
         kept.append(best)
         sides = np.minimum(last[best], last[left]) - np.maximum(first[best], first[left])

@@ -31,6 +31,12 @@ TOP: Final = 5
 DETECTOR: Final = "yunet"
 """The model that finds faces."""
 
+OBJECTS: Final = "picodet-s"
+"""The model that finds things."""
+
+LEVELS: Final = 1
+"""How often a large photograph is halved to look for small things in tiles."""
+
 RECOGNIZER: Final = "face-reid"
 """The model that tells faces apart."""
 

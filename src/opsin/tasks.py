@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from opsin.defaults import CLASSIFIER, RECOGNIZER
+from opsin.defaults import CLASSIFIER, OBJECTS, RECOGNIZER
 from opsin.errors import OpsinError, RecipeError, WrongCallError, needs_extra
 from opsin.files import shown
 
@@ -43,6 +43,7 @@ ROOMS: Final[dict[str, Room]] = {
         "opsin.recognition.task:TASK", "opsin.evaluate.recognition:evaluate", CLASSIFIER
     ),
     "faces": Room("", "opsin.evaluate.faces.measure:evaluate", RECOGNIZER),
+    "detect": Room("", "opsin.evaluate.detect:evaluate", OBJECTS),
 }
 
 

@@ -28,6 +28,7 @@ VERBS = {  # verb: (module:name, what it does)
         "opsin.cli.people:people",
         "Tell who is on photographs, among people whom you have introduced.",
     ),
+    "detect": ("opsin.cli.detect:detect", "Tell what things are on photographs, and where."),
     "gender": ("opsin.cli.gender:gender", "Tell gender from the faces on photographs."),
     "learn": ("opsin.cli.learn:learn", "Learn to name new things from folders of pictures."),
     "again": ("opsin.cli.again:again", "Make a colored copy again, as it was or with changes."),

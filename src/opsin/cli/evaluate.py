@@ -177,6 +177,27 @@ def _faces(
     _run("faces", data, own, model=model, limit=limit, each=each, as_json=as_json)
 
 
+@evaluate.command("detect")
+def _detect(
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA", help="instances.json, or a folder or tar that has it."),
+    ],
+    model: Models = None,
+    seen: Ways = "color",
+    limit: Limit = None,
+    each: Each = False,
+    as_json: Json = False,
+) -> None:
+    """Compare detectors of things, on pictures with boxes around all that is to be found (COCO).
+
+    Example: opsin evaluate detect coco.tar:test --model picodet-s --model yolox-nano
+    """
+    _run(
+        "detect", data, {"seen": _ways(seen)}, model=model, limit=limit, each=each, as_json=as_json
+    )
+
+
 def _ways(text: str) -> list[str]:
     return [way.strip() for way in text.split(",")]
 

@@ -1,22 +1,31 @@
-"""Boxes drawn on pictures: frames with a dark rim, seen on light and on dark."""
+"""Boxes drawn on pictures: frames with a dark rim, seen on light and on dark, and names."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsin.boxes import as_boxes
-from opsin.drawing.pixels import as_rgb
+from opsin.drawing.pixels import as_rgb, resized
+from opsin.drawing.sheet import lettering
 
 COLOR: Final = (255, 210, 0)
 RIM: Final = (0, 0, 0)
+NAME_WIDTH: Final = 400  # pixels that a name may take
+MARGIN: Final = 4  # pixels of paper after it
+LEGIBLE: Final = 1200  # on pictures with a longer side, names are written larger
 SHARE: Final = 1 / 300  # of the picture's longer side: how thick a line is
 
 
-def framed(pixels: NDArray[Any], boxes: Any, points: Any = ()) -> NDArray[np.uint8]:
+def framed(
+    pixels: NDArray[Any], boxes: Any, points: Any = (), names: Sequence[str] = ()
+) -> NDArray[np.uint8]:
     """A copy (H, W, 3) of a picture (H, W, 1 or 3) with boxes (N, 4) and points (..., 2) on it.
+
+    `names`, if there are any, is one for each box, written in its upper left corner.
 
     >>> framed(np.zeros((20, 20, 1), np.uint8), [[2, 2, 12, 12]])[2, 5].tolist()
     [255, 210, 0]
@@ -28,7 +37,22 @@ def framed(pixels: NDArray[Any], boxes: Any, points: Any = ()) -> NDArray[np.uin
             _frame(out, box, line, grow, color)
     for x, y in np.rint(np.asarray(points, np.float64).reshape(-1, 2)).astype(int):
         _fill(out, x - line, y - line, x + line, y + line, COLOR)
+    for box, name in zip(np.rint(as_boxes(boxes)).astype(int), names, strict=bool(names)):
+        _write(out, name, int(box[0]) + line, int(box[1]) + line)
     return out
+
+
+def _write(out: NDArray[np.uint8], name: str, left: int, top: int) -> None:
+    """A name in a strip of paper, from a place in the picture on; what does not fit is cut."""
+    strip = lettering(name, NAME_WIDTH)
+    ink = np.flatnonzero((strip != strip[0, -1]).any(axis=(0, 2)))
+    strip = strip[:, : (ink[-1] + MARGIN if ink.size else 0)]
+    scale = max(1.0, max(out.shape[:2]) / LEGIBLE)
+    if scale > 1 and strip.size:
+        strip = resized(strip, round(len(strip) * scale), round(strip.shape[1] * scale))
+    left, top = max(0, left), max(0, top)
+    place = out[top : top + len(strip), left : left + strip.shape[1]]
+    place[...] = strip[: len(place), : place.shape[1]]
 
 
 def _frame(

@@ -196,6 +196,14 @@ class RecognizeTable(_Table, frozen=True, kw_only=True):
     """False-accept rates, and the least similarity that keeps to each; the highest rate first."""
 
 
+class Detect(_Table, frozen=True, kw_only=True):
+    threshold: Annotated[float, Meta(ge=0.01, le=1)]
+    overlap: Annotated[float, Meta(ge=0.05, le=1)]
+    """Of two boxes with one label that share more than this, the better is told."""
+    fit: Literal["stretch", "pad"]
+    """How a photograph becomes a square: stretched to it, or with gray beside or below."""
+
+
 class CardFigure(_Table, frozen=True, kw_only=True):
     name: Text
     value: Finite
@@ -221,6 +229,7 @@ class Card(_Table, frozen=True, kw_only=True):
     classify: Classify | None = None
     faces: FaceTable | None = None
     recognize: RecognizeTable | None = None
+    detect: Detect | None = None
     figures: Annotated[tuple[CardFigure, ...], Meta(max_length=100)] = ()
 
     def input_names(self) -> tuple[str, ...]:
@@ -312,6 +321,7 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
         "classify": card.classify,
         "faces": card.faces,
         "recognize": card.recognize,
+        "detect": card.detect,
     }
     for task, table in tables.items():
         if (card.task == task) != (table is not None):
@@ -323,6 +333,8 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
     if card.faces and (reason := _no_detector(card, card.faces)):
         raise _wrong(path, reason)
     if card.recognize and (reason := _no_recognizer(card, card.recognize)):
+        raise _wrong(path, reason)
+    if card.detect and (reason := _no_object_detector(card)):
         raise _wrong(path, reason)
     return card
 
@@ -461,6 +473,22 @@ def _no_recognizer(card: Card, table: RecognizeTable) -> str:
         return "`places` must be five different ones"
     if list(table.thresholds) != sorted(table.thresholds, key=lambda one: (-one[0], one[1])):
         return "`thresholds` must have the highest rate first, and the similarities must rise"
+    return ""
+
+
+def _no_object_detector(card: Card) -> str:
+    """Why a network is none that detects things, if so."""
+    side = card.size
+    if len(card.inputs) != 1 or card.inputs[0].name != "picture":
+        return "`inputs` must be one, `picture`"
+    if card.inputs[0].shape != (1, 3, side, side) or card.multiple != 1:
+        return f"`picture` must have the shape [1, 3, {side}, {side}], as `size` says"
+    if not card.labels or len(set(map(str.casefold, card.labels))) < len(card.labels):
+        return "`labels` must be names, each another"
+    widths = {entry.name: (len(entry.shape), entry.shape[-1]) for entry in card.outputs}
+    for name, width in (("boxes", 4), ("scores", len(card.labels))):
+        if widths.get(name) != (3, width):
+            return f'`outputs` must have `{name}` of the shape [1, "N", {width}]'
     return ""
 
 

@@ -1,0 +1,1 @@
+"""Objects: what things are on photographs, and where."""

@@ -1,0 +1,156 @@
+"""How things are found on a photograph: the one place that knows the order of the steps.
+
+Photo -> the whole, and tiles of it -> network -> boxes and a score for each label -> the best
+of those that overlap -> things with a name
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin import boxes
+from opsin.boxes import Floats
+from opsin.defaults import LEVELS, OBJECTS
+from opsin.drawing.boxes import framed
+from opsin.errors import ModelError, WrongCallError
+from opsin.files import shown
+from opsin.formats.xmp import with_origin
+from opsin.machine import cores
+from opsin.models.card import Card
+from opsin.models.engine import MOST_THREADS, Engine, load_engine
+from opsin.models.store import members
+from opsin.objects.search import search, table_of
+from opsin.photo import Metadata, Photo
+from opsin.photo import open as open_photo
+
+MOST_LEVELS: Final = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Thing:
+    """What one thing is, and where it is on its photograph."""
+
+    name: str
+    box: Floats
+    """(4,): x1, y1, x2, y2 in pixels; (0, 0) is the photograph's upper left corner."""
+    score: float
+    """How sure the network is, from the threshold to 1. No probability."""
+
+    def document(self) -> dict[str, Any]:
+        """The same as plain values for JSON."""
+        box = np.round(self.box.astype(float), 1).tolist()
+        return {"name": self.name, "box": box, "score": round(self.score, 4)}
+
+
+@dataclass(frozen=True, eq=False)
+class Things:
+    """The things on a photograph, the surest first."""
+
+    photo: Photo
+    things: tuple[Thing, ...]
+    card: Card
+
+    def __len__(self) -> int:
+        return len(self.things)
+
+    def __iter__(self) -> Iterator[Thing]:
+        return iter(self.things)
+
+    def __getitem__(self, index: int) -> Thing:
+        return self.things[index]
+
+    @property
+    def boxes(self) -> Floats:
+        """(N, 4), see `opsin.boxes`."""
+        return boxes.as_boxes([thing.box for thing in self.things])
+
+    def document(self) -> dict[str, Any]:
+        """The same as plain values for JSON."""
+        size = {"width": self.photo.width, "height": self.photo.height}
+        return {"objects": [thing.document() for thing in self.things], **size}
+
+    def draw(self) -> Photo:
+        """A copy in 8-bit color: a frame around each thing, with its name."""
+        drawn = framed(self.photo.pixels, self.boxes, names=[thing.name for thing in self.things])
+        old = self.photo.metadata
+        packet = with_origin(old.xmp, old.origin) if old.origin or old.xmp else old.xmp
+        return Photo(drawn, metadata=replace(old, xmp=packet, there=None))
+
+    def crop(self, thing: Thing) -> Photo:
+        """The part of the photograph in a thing's box; of the metadata only the resolution."""
+        left, top = np.floor(thing.box[:2]).astype(int)
+        right, bottom = np.ceil(thing.box[2:]).astype(int)
+        place = slice(top, max(top + 1, bottom)), slice(left, max(left + 1, right))
+        alpha = None if self.photo.alpha is None else self.photo.alpha[place]
+        old = self.photo.metadata
+        packet = with_origin(None, old.origin) if old.origin else None
+        kept = Metadata(dpi=old.dpi, source=old.source, format=old.format, xmp=packet)
+        return Photo(self.photo.pixels[place], alpha, kept)
+
+
+def detect(
+    photo: Any,
+    *,
+    model: str = OBJECTS,
+    threshold: float | None = None,
+    classes: Sequence[str] | None = None,
+    levels: int = LEVELS,
+    threads: int | None = None,
+    device: str = "cpu",
+) -> Things:
+    """What things are on `photo`, which is a `Photo` or anything that `opsin.open` takes.
+
+    `threshold` is the least score, from 0 to 1; None is what the model's card says. `classes` are
+    the names that are wanted, of those in the card's labels; None is all. `levels`, from 0 to 5, is
+    how often a large photograph is halved to look at it in tiles, for small things; each takes four
+    times as long as the one before. `threads` is how many cores it may take. `device` is where the
+    network is run, see `opsin.models.engine.DEVICES`.
+
+    >>> len(detect(np.zeros((48, 64), np.uint8)))
+    0
+    """
+    photo = photo if isinstance(photo, Photo) else open_photo(photo)
+    engine = engine_of(model, threads=threads or min(cores(), MOST_THREADS), device=device)
+    card = engine.card
+    threshold = table_of(card).threshold if threshold is None else threshold
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
+    if not 0 <= levels <= MOST_LEVELS:
+        raise ValueError(f"levels must be from 0 to {MOST_LEVELS}, got {levels}")
+    wanted = numbers_of(classes, card)
+    found = search(photo.pixels, engine, threshold=threshold, levels=levels, labels=wanted)
+    placed = boxes.clip(found.boxes, photo.height, photo.width)
+    things = tuple(
+        Thing(card.labels[kind], box, float(score))
+        for box, score, kind in zip(placed, found.scores, found.labels, strict=True)
+        if (box[2:] > box[:2]).all()
+    )
+    return Things(photo, things, card)
+
+
+def engine_of(model: str, *, threads: int, device: str) -> Engine:
+    """The loaded network of that name, if it is one that detects things; else a `ModelError`."""
+    names = members(model)
+    if len(names) > 1:
+        raise ModelError("things are detected by one model. Name one, without commas.")
+    engine = load_engine(names[0], threads=threads, device=device)
+    table_of(engine.card)
+    return engine
+
+
+def numbers_of(classes: Sequence[str] | None, card: Card) -> NDArray[np.intp] | None:
+    """The numbers of labels, by their names; one that the card lacks is a `WrongCallError`."""
+    if classes is None:
+        return None
+    known = {label.casefold(): number for number, label in enumerate(card.labels)}
+    if lacking := [name for name in classes if name.casefold() not in known]:
+        raise WrongCallError(
+            f"'{shown(lacking[0])}' is none of the labels of '{card.name}': "
+            f"{', '.join(card.labels)}."
+        )
+    return np.array([known[name.casefold()] for name in classes], np.intp)

@@ -1,0 +1,174 @@
+"""Looking for things of every size: a network sees a square of some hundred pixels.
+
+The whole photograph is looked at first, made as small as the network's picture. On a large one
+small things are lost by that, so it is looked at again in tiles, which overlap, each about half as
+wide as the photograph, then a quarter: as long as there are pixels that were not seen yet. What
+reaches to where a tile was cut is left out, for it is a part of something that a look before it
+has seen whole. Only a tile is in memory at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin import boxes
+from opsin.boxes import Floats
+from opsin.drawing.pixels import as_rgb, resized
+from opsin.errors import ModelError
+from opsin.models.card import Card, Detect
+from opsin.models.engine import Engine
+
+Pixels: TypeAlias = NDArray[Any]
+Span: TypeAlias = tuple[int, int]
+
+SHARED: Final = 0.25  # of a tile's side: what two neighbors both show
+EDGE: Final = 2.0  # pixels of the network's picture: so near to a cut a box is that of a part
+PAD: Final = 114.0  # gray, beside a photograph that does not fill the square, as YOLOX learned it
+MOST: Final = 300
+"""Things that are told of one photograph at most; the surest."""
+
+
+COMPARED: Final = 1000
+"""Boxes of one look that are compared with each other; the surest."""
+
+
+class Found(NamedTuple):
+    """Things on one picture, a row each."""
+
+    boxes: Floats
+    """(N, 4), see `opsin.boxes`."""
+    scores: Floats
+    """(N,), from 0 to 1."""
+    labels: NDArray[np.intp]
+    """(N,) numbers of the card's labels."""
+
+    def only(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
+        return type(self)(self.boxes[rows], self.scores[rows], self.labels[rows])
+
+    def best(self, overlap: float, most: int = MOST) -> Self:
+        """Of those with one label that share more than `overlap` the best, the best first."""
+        order = np.argsort(-self.scores, kind="stable")[:COMPARED]
+        if len(order) < len(self.scores):
+            return self.only(order).best(overlap, most)
+        apart = self.boxes.max(initial=0) + 1  # so far each label's boxes are moved
+        moved = self.boxes + (self.labels * apart).astype(np.float32)[:, None]
+        return self.only(boxes.nms(moved, self.scores, most=overlap, limit=most))
+
+
+def search(
+    pixels: Pixels,
+    engine: Engine,
+    *,
+    threshold: float,
+    levels: int,
+    labels: NDArray[np.intp] | None = None,
+) -> Found:
+    """All things on pixels (H, W, 1 or 3) of 8 or 16 bits, the best first.
+
+    `threshold` is the least score; `levels` how often tiles may be halved, 0 for the whole alone;
+    `labels` are those that are wanted, None for all.
+    """
+    height, width = pixels.shape[:2]
+    parts = [
+        _in_tile(pixels, engine, rows, columns, threshold, labels)
+        for side in sides(height, width, engine.card.size, levels)
+        for rows in spans(height, side)
+        for columns in spans(width, side)
+    ]
+    found = Found(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return found.best(table_of(engine.card).overlap)
+
+
+def sides(height: int, width: int, size: int, levels: int) -> Iterator[int]:
+    """The sides of the tiles of each look at a photograph of that size, the whole first.
+
+    >>> list(sides(3000, 4000, 416, 1)), list(sides(480, 640, 416, 1))
+    ([4000, 2286], [640])
+    >>> list(sides(3000, 4000, 416, 9))
+    [4000, 2286, 1231, 640]
+    """
+    longer = max(height, width)
+    yield longer
+    for level in range(1, levels + 1):
+        count = 2**level
+        if longer / count < size:
+            return
+        yield int(np.ceil(longer / (count - (count - 1) * SHARED)))
+
+
+def spans(length: int, side: int) -> list[Span]:
+    """Where the tiles of a side of a photograph begin and end, at equal distances.
+
+    >>> spans(1000, 571), spans(400, 571)
+    ([(0, 571), (429, 1000)], [(0, 400)])
+    """
+    if length <= side:
+        return [(0, length)]
+    count = int(np.ceil((length - side * SHARED) / (side * (1 - SHARED)) - 1e-6))
+    starts = np.rint(np.linspace(0, length - side, max(2, count))).astype(int)
+    return [(int(start), int(start) + side) for start in starts]
+
+
+def table_of(card: Card) -> Detect:
+    """What a model's card says of how it detects; one of another task is a `ModelError`."""
+    if card.detect is None:
+        raise ModelError(f"model '{card.name}' detects no things: its task is '{card.task}'.")
+    return card.detect
+
+
+def _in_tile(
+    pixels: Pixels,
+    engine: Engine,
+    rows: Span,
+    columns: Span,
+    threshold: float,
+    labels: NDArray[np.intp] | None,
+) -> Found:
+    """The things in a part of a photograph, in the photograph's pixels."""
+    card = engine.card
+    tile = pixels[slice(*rows), slice(*columns)]
+    picture, by = picture_of(tile, card)
+    answer = engine.run({"picture": picture})
+    scores = answer["scores"][0]
+    if labels is not None:
+        unwanted = np.ones(scores.shape[1], bool)
+        unwanted[labels] = False
+        scores = np.where(unwanted, 0, scores)
+    cells, kinds = np.nonzero(scores >= threshold)
+    corner = np.array([columns[0], rows[0]] * 2, np.float32)
+    placed = answer["boxes"][0][cells] / np.tile(by, 2) + corner
+    found = Found(placed.astype(np.float32), scores[cells, kinds].astype(np.float32), kinds)
+    found = found.only(np.asarray(np.isfinite(found.boxes).all(axis=1)))
+    found = found.best(table_of(card).overlap)
+    return found.only(_uncut(found.boxes, pixels.shape, rows, columns, EDGE / by))
+
+
+def picture_of(tile: Pixels, card: Card) -> tuple[Floats, Floats]:
+    """(1, 3, S, S): what the network is given of a tile (h, w, 1 or 3); and by how much it is
+    larger than that, in x and y."""
+    height, width = tile.shape[:2]
+    size = card.size
+    if table_of(card).fit == "stretch":
+        down, across = size, size
+    else:
+        scale = size / max(height, width)
+        down, across = (max(1, round(side * scale)) for side in (height, width))
+    small = as_rgb(resized(tile, down, across, kernel="linear"))
+    picture = np.full((1, 3, size, size), PAD, np.float32)
+    picture[0, :, :down, :across] = small[..., ::-1].transpose(2, 0, 1)
+    return picture, np.array([across / width, down / height], np.float32)
+
+
+def _uncut(
+    found: Floats, shape: tuple[int, ...], rows: Span, columns: Span, edge: Floats
+) -> NDArray[np.bool_]:
+    """Which boxes do not reach to where a tile was cut out of a photograph of that shape."""
+    starts, ends = np.array([columns[0], rows[0]]), np.array([columns[1], rows[1]])
+    low = np.where(starts > 0, starts + edge, -np.inf)
+    high = np.where(ends < [shape[1], shape[0]], ends - edge, np.inf)
+    inside = (found[:, :2] >= low) & (found[:, 2:] <= high)
+    return np.asarray(inside.all(axis=1))

@@ -1,0 +1,169 @@
+"""`opsin detect` and `opsin evaluate detect`: what is told and written."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage import data
+
+import opsin
+from opsin.cli import main
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    folder = tmp_path / "my scans"
+    folder.mkdir()
+    opsin.open(data.chelsea()).save(folder / "kätzchen.png")
+    opsin.open(np.zeros((40, 60), np.uint8)).save(folder / "nothing.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    return folder
+
+
+def test_things_are_told_one_a_line(scans: Path, capsys) -> None:
+    assert main(["detect", str(scans / "kätzchen.png"), "--classes", "cat"]) == 0
+    title, cat = capsys.readouterr().out.splitlines()
+    assert title.endswith("kätzchen.png: 1 thing")
+    name, _, wide, by, high, score = cat.split()
+    assert (name, by) == ("cat", "x")
+    assert int(wide) > 250 and int(high) > 200 and 0.5 < float(score) <= 1
+
+
+def test_a_folder_for_programs_and_pictures(scans: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "o"
+    words = ["detect", str(scans), "--draw", str(out), "--crop", str(out), "--json"]
+    assert main(words) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["done"], told["failed"]) == (2, 1)
+    counts = {Path(one["input"]).name: one.get("objects") for one in told["files"]}
+    assert (bool(counts["kätzchen.png"]), counts["nothing.png"]) == (True, [])
+    names = {path.name for path in out.iterdir()}
+    assert {"kätzchen-objects.jpg", "kätzchen-object-1.png", "nothing-objects.jpg"} <= names
+    assert not any(name.startswith("nothing-object-") for name in names)
+
+
+def test_a_table_as_coco_has_it_is_what_evaluate_reads(scans: Path, tmp_path: Path, capsys) -> None:
+    table = scans / "found.json"
+    assert main(["detect", str(scans), "--coco", str(table)]) == 1
+    told = json.loads(table.read_text("utf-8"))
+    assert [Path(one["file_name"]).name for one in told["images"]] == [
+        "kätzchen.png",
+        "nothing.png",
+    ]
+    assert told["images"][0] | {"file_name": ""} == {
+        "id": 1,
+        "file_name": "",
+        "width": 451,
+        "height": 300,
+    }
+    names = {one["id"]: one["name"] for one in told["categories"]}
+    first = told["annotations"][0]
+    assert names[first["category_id"]] == "cat"
+    assert len(names) == 80
+    capsys.readouterr()
+    assert main(["detect", str(scans), "--coco", str(table)]) == 1
+    assert "already there" in capsys.readouterr().err
+
+    for one in told["images"]:
+        one["file_name"] = Path(one["file_name"]).name
+    (scans / "instances.json").write_text(json.dumps(told), "utf-8")
+    (scans / "broken.jpg").unlink()
+    assert main(["evaluate", "detect", str(scans), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["systems"][0]["figures"]
+    assert [figures[name]["value"] for name in ("found", "right", "ap", "ap50")] == [1, 1, 1, 1]
+    with tarfile.open(tmp_path / "set.tar", "w") as tar:
+        tar.add(scans, arcname=".")
+    assert main(["evaluate", "detect", str(tmp_path / "set.tar"), "--seen", "gray", "--json"]) == 0
+    assert main(["evaluate", "detect", str(scans / "instances.json")]) == 0
+    assert "AP50" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda told: "no json", "not COCO's instances"),
+        (lambda told: told | {"images": []}, "it has no images"),
+        (lambda told: told | {"images": told["images"] * 2}, "two of its images have one id"),
+        (
+            lambda told: told | {"categories": []},
+            "category_id of annotations that are no categories",
+        ),
+        (
+            lambda told: told | {"images": told["images"][1:]},
+            "image_id of annotations that are no images",
+        ),
+        (lambda told: {"images": 1}, "not COCO's instances"),
+    ],
+)
+def test_a_wrong_table_is_told(scans: Path, change: Any, message: str, capsys) -> None:
+    (scans / "broken.jpg").unlink()
+    sizes = {"width": 451, "height": 300}
+    told: Any = {
+        "images": [
+            {"id": 1, "file_name": "kätzchen.png", **sizes},
+            {"id": 2, "file_name": "nothing.png", **sizes},
+        ],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 17, "bbox": [5, 5, 9, 9]}],
+        "categories": [{"id": 17, "name": "cat"}],
+    }
+    changed = change(told)
+    text = changed if isinstance(changed, str) else json.dumps(changed)
+    (scans / "instances.json").write_text(text, "utf-8")
+    assert main(["evaluate", "detect", str(scans)]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_half_of_what_is_there_and_of_what_is_told(scans: Path, capsys) -> None:
+    """One cat is found and one is not there; what the model has no label for is told."""
+    (scans / "broken.jpg").unlink()
+    sizes = {"width": 451, "height": 300}
+    told = {
+        "images": [
+            {"id": 1, "file_name": "kätzchen.png", **sizes},
+            {"id": 2, "file_name": "gone.png", **sizes},
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 5, "bbox": [60, 10, 380, 280]},
+            {"id": 2, "image_id": 1, "category_id": 5, "bbox": [0, 0, 20, 20]},
+        ],
+        "categories": [{"id": 5, "name": "Cat"}, {"id": 6, "name": "gnome"}],
+    }
+    (scans / "instances.json").write_text(json.dumps(told), "utf-8")
+    assert main(["evaluate", "detect", str(scans), "--json"]) == 0
+    out, err = capsys.readouterr()
+    figures = json.loads(out)["systems"][0]["figures"]
+    assert figures["found"]["value"] == 0.5
+    assert 0.4 < figures["ap50"]["value"] < 0.6
+    assert "no label for 1 classes, as gnome" in err or "gnome" in err
+    assert "gone.png" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere.jpg"], "no such file or folder"),
+        (["-", "--draw", "o"], "--draw: not for a pipe"),
+        (["PATH", "--classes", "gnome"], "'gnome' is none of the labels"),
+        (["PATH", "--classes", ","], "name one or more"),
+        (["PATH", "--coco", "t.json", "--draw", "o"], "not with --draw or --crop"),
+        (["PATH", "--coco", ""], "give the name of a file"),
+    ],
+)
+def test_calls_that_cannot_be_meant(scans: Path, words: list[str], message: str, capsys) -> None:
+    assert main(["detect", *(word.replace("PATH", str(scans)) for word in words)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_photograph_through_a_pipe(scans: Path, monkeypatch, capsys) -> None:
+    picture = (scans / "kätzchen.png").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(picture)))
+    assert main(["detect", "-", "--json"]) == 0
+    [one] = json.loads(capsys.readouterr().out)["files"]
+    assert one["objects"][0]["name"] == "cat"
