@@ -99,6 +99,14 @@ def stand_ins(tmp_path_factory):
         "admiral\t2\tastronaut\t2",
     ]
     (place / "people" / "pairs.txt").write_text("\n".join(["2\t1", *pairs]))
+    boxed = {
+        "images": [{"id": 1, "file_name": "cat.jpg", "width": 451, "height": 300}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [39, 2, 390, 293]}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    (place / "boxed").mkdir()
+    shutil.copy(ROOT / "samples" / "cat.jpg", place / "boxed")
+    (place / "boxed" / "instances.json").write_text(json.dumps(boxed))
     for name in ("grandmother.jpg", "photo.jpg", "old.jpg", "scan.tif"):
         opsin.open(ROOT / "samples" / "admiral.jpg").save(place / name)
     whole = (ROOT / "samples" / "astronaut.jpg").read_bytes()

@@ -33,7 +33,9 @@ def test_things_are_told_one_a_line(scans: Path, capsys) -> None:
     assert title.endswith("kätzchen.png: 1 thing")
     name, _, wide, by, high, score = cat.split()
     assert (name, by) == ("cat", "x")
-    assert int(wide) > 250 and int(high) > 200 and 0.5 < float(score) <= 1
+    assert int(wide) > 250
+    assert int(high) > 200
+    assert 0.5 < float(score) <= 1
 
 
 def test_a_folder_for_programs_and_pictures(scans: Path, tmp_path: Path, capsys) -> None:

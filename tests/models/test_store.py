@@ -13,6 +13,8 @@ PACKAGED = [
     "gender-small",
     "imagenet",
     "mtcnn",
+    "picodet-s",
+    "yolox-nano",
     "yunet",
 ]
 

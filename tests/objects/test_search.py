@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,7 +23,7 @@ def test_tiles_cover_the_photograph_and_overlap(height: int, width: int, levels:
             found = spans(length, side)
             assert (found[0][0], found[-1][1]) == (0, length)
             assert all(0 <= start < end <= length and end - start <= side for start, end in found)
-            for (_, end), (start, _) in zip(found, found[1:], strict=False):
+            for (_, end), (start, _) in itertools.pairwise(found):
                 assert end - start >= side * SHARED - 1
 
 

@@ -26,7 +26,7 @@ VERBS = {  # verb: (module:name, what it does)
     "faces": ("opsin.cli.faces:faces", "Find faces on photographs, cut them out or blur them."),
     "people": (
         "opsin.cli.people:people",
-        "Tell who is on photographs, among people whom you have introduced.",
+        "Tell who is on photographs, of people you introduced.",
     ),
     "detect": ("opsin.cli.detect:detect", "Tell what things are on photographs, and where."),
     "gender": ("opsin.cli.gender:gender", "Tell gender from the faces on photographs."),

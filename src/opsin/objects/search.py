@@ -103,8 +103,8 @@ def sides(height: int, width: int, size: int, levels: int) -> Iterator[int]:
 def spans(length: int, side: int) -> list[Span]:
     """Where the tiles of a side of a photograph begin and end, at equal distances.
 
-    >>> spans(1000, 571), spans(400, 571)
-    ([(0, 571), (429, 1000)], [(0, 400)])
+    >>> spans(1000, 572), spans(400, 572)
+    ([(0, 572), (428, 1000)], [(0, 400)])
     """
     if length <= side:
         return [(0, length)]
