@@ -5,11 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
-import typer
 
 import opsin
-from opsin import cli
-from opsin.cli import main, people_write
+from opsin.cli import main
 from opsin.formats import splice
 from opsin.formats.regions import Frame
 from opsin.formats.tagging import with_names
@@ -18,15 +16,6 @@ from opsin.people.metadata import names_in
 from opsin.people.records import NamedFace
 
 EILEEN = "Eileen <Collins> & crew"
-
-
-@pytest.fixture(autouse=True)
-def verbs(monkeypatch):
-    app = typer.Typer()
-    app.command("write")(people_write.write)
-    app.command("read")(people_write.read)
-    monkeypatch.setattr(people_write, "app", app, raising=False)
-    monkeypatch.setitem(cli.VERBS, "people", ("opsin.cli.people_write:app", ""))
 
 
 @pytest.fixture(scope="module")

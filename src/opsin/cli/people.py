@@ -25,6 +25,7 @@ from opsin.cli.options import (
 from opsin.cli.people_group import group, name_group, split
 from opsin.cli.people_options import FaceNumber, Name, PeopleFile, Photo
 from opsin.cli.people_show import print_face, print_names, print_people, print_taught
+from opsin.cli.people_write import read, write
 from opsin.cli.pipe import tell_of
 from opsin.cli.screen import print_json
 from opsin.defaults import DETECTOR, MIN_FACE, PIXEL_LIMIT, RECOGNIZER
@@ -54,7 +55,7 @@ def add(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME PHOTO...", help="A person, and photographs, folders or globs of theirs."
+            metavar="NAME PHOTO", help="A person, and photographs, folders or globs of theirs."
         ),
     ] = None,
     folder: Annotated[
@@ -280,6 +281,8 @@ def export(
         write_atomically(output, data)
 
 
+people.command("write")(write)
+people.command("read")(read)
 people.command("group")(group)
 people.command("name-group")(name_group)
 people.command("split")(split)

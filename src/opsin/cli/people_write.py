@@ -17,6 +17,7 @@ from opsin.archive.jobs import Job, plan
 from opsin.archive.result import Result
 from opsin.cli.batch import Words, finish, print_failure, progress
 from opsin.cli.options import DryRun, Json, PixelLimit
+from opsin.cli.people_options import PeopleFile
 from opsin.defaults import PIXEL_LIMIT
 from opsin.errors import OpsinError, WrongCallError
 from opsin.files import shown
@@ -44,7 +45,7 @@ READING: Final = Words(
 
 
 def write(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders or globs.")],
     embed: Annotated[
         bool,
         typer.Option(
@@ -58,6 +59,7 @@ def write(
     remove: Annotated[
         bool, typer.Option("--remove", help="Take out what was written, and nothing else.")
     ] = False,
+    file: PeopleFile = None,
     pixel_limit: PixelLimit = PIXEL_LIMIT,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -73,7 +75,7 @@ def write(
     if output is not None and not embed:
         raise WrongCallError("-o: sidecars lie beside their photographs. Add --embed for copies.")
     jobs, unread = _planned(paths, output)
-    named: Mapping[Path, Named] = {} if remove else _named()
+    named: Mapping[Path, Named] = {} if remove else _named(file)
 
     def one(job: Job) -> Result:
         found = named.get(resolved(job.source), Named())
@@ -95,13 +97,14 @@ def write(
 
 
 def read(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders or globs.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders or globs.")],
     own: Annotated[
         bool,
         typer.Option(
             "--own", help="Also names that opsin wrote, as for a people file that is lost."
         ),
     ] = False,
+    file: PeopleFile = None,
     pixel_limit: PixelLimit = PIXEL_LIMIT,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what names there are.")
@@ -114,7 +117,7 @@ def read(
     Example: opsin people read album
     """
     jobs, unread = _planned(paths, None)
-    people = None if dry_run else People.open(looking=Looking(pixel_limit=pixel_limit))
+    people = None if dry_run else People.open(file, looking=Looking(pixel_limit=pixel_limit))
 
     def one(job: Job) -> Result:
         told = names_in(job.source, own=own, pixel_limit=pixel_limit)
@@ -162,9 +165,9 @@ def _planned(
     return copies, unread
 
 
-def _named() -> dict[Path, Named]:
+def _named(file: str | None) -> dict[Path, Named]:
     """The confirmed faces of all photographs, by path."""
-    with People.open(new=False) as people:
+    with People.open(file, new=False) as people:
         return {
             photo.path: Named(photo.faces, photo.width, photo.height) for photo in people.named()
         }
