@@ -200,3 +200,19 @@ def test_copies_are_not_looked_at_as_photographs(album, capsys):
     for _ in range(2):
         assert main(["people", "write", str(album), "--embed", "-o", str(out)]) == 0
     assert not (out / "named").exists()
+
+
+def test_a_page_shows_everybody_and_is_not_written_over_anything_else(album, capsys):
+    page = album.parent / "people.html"
+    assert main(["people", "report", str(album), "-o", str(page)]) == 1  # one cannot be read
+    out, err = capsys.readouterr()
+    assert str(page) in out
+    assert "bad.jpg" in err
+    text = page.read_text("utf-8")
+    assert "Eileen &lt;Collins&gt; &amp; crew" in text
+    assert "<Collins>" not in text
+    assert text.count("<img") == 2
+    assert main(["people", "report", str(album), "-o", str(album / "a.jpg")]) == 2
+    assert "end the name with .html" in capsys.readouterr().err
+    assert main(["people", "report", str(album), "-o", str(page), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["done"] == 3

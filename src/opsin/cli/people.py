@@ -24,6 +24,7 @@ from opsin.cli.options import (
 )
 from opsin.cli.people_group import group, name_group, split
 from opsin.cli.people_options import FaceNumber, Name, PeopleFile, Photo
+from opsin.cli.people_report import report
 from opsin.cli.people_show import print_face, print_names, print_people, print_taught
 from opsin.cli.people_write import read, write
 from opsin.cli.pipe import tell_of
@@ -109,7 +110,7 @@ def add(
 @people.command("name")
 def name(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for a pipe.")
+        list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
     ],
     again: Annotated[
         bool, typer.Option("--again", help="Look anew at what was looked at before.")
@@ -283,6 +284,7 @@ def export(
 
 people.command("write")(write)
 people.command("read")(read)
+people.command("report")(report)
 people.command("group")(group)
 people.command("name-group")(name_group)
 people.command("split")(split)

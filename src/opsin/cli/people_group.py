@@ -30,7 +30,7 @@ def group(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="Files, folders or globs to look at. [default: all that were looked at before]",
         ),
     ] = None,
