@@ -55,10 +55,7 @@ def test_a_table_as_coco_has_it_is_what_evaluate_reads(scans: Path, tmp_path: Pa
     table = scans / "found.json"
     assert main(["detect", str(scans), "--coco", str(table)]) == 1
     told = json.loads(table.read_text("utf-8"))
-    assert [Path(one["file_name"]).name for one in told["images"]] == [
-        "kätzchen.png",
-        "nothing.png",
-    ]
+    assert [one["file_name"] for one in told["images"]] == ["kätzchen.png", "nothing.png"]
     assert told["images"][0] | {"file_name": ""} == {
         "id": 1,
         "file_name": "",
@@ -73,8 +70,6 @@ def test_a_table_as_coco_has_it_is_what_evaluate_reads(scans: Path, tmp_path: Pa
     assert main(["detect", str(scans), "--coco", str(table)]) == 1
     assert "already there" in capsys.readouterr().err
 
-    for one in told["images"]:
-        one["file_name"] = Path(one["file_name"]).name
     (scans / "instances.json").write_text(json.dumps(told), "utf-8")
     (scans / "broken.jpg").unlink()
     assert main(["evaluate", "detect", str(scans), "--json"]) == 0

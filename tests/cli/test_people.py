@@ -44,7 +44,8 @@ def test_from_introducing_to_forgetting(both, capsys) -> None:
     assert "Grace  0.9" in first
     assert second.endswith("  unknown")
     assert main(["people", "confirm", both, "Eileen", "--face", "2"]) == 0
-    assert capsys.readouterr().out == f"{both}: face 2 is Eileen\n"
+    told = f"{both}: face 2 is Eileen\nEileen is new: nobody was called so before.\n"
+    assert capsys.readouterr().out == told
     assert main(["people", "name", both, ASTRONAUT]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].endswith("Eileen, confirmed")

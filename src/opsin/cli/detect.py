@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -123,7 +124,7 @@ def detect(
         )
     finally:  # also of a run that was stopped, or in which some failed
         if table is not None and told:
-            write_atomically(table, instances(told, _labels(model)))
+            write_atomically(table, instances(told, _labels(model), table.parent))
 
 
 def print_things(name: str, part: Mapping[str, Any]) -> None:
@@ -137,14 +138,17 @@ def print_things(name: str, part: Mapping[str, Any]) -> None:
         print(f"  {thing['name']:14}  {where:22}  {thing['score']:.2f}")
 
 
-def instances(told: Mapping[str, Mapping[str, Any]], labels: Sequence[str]) -> bytes:
-    """COCO's instances.json, of all photographs and what was found on each, with its score."""
+def instances(told: Mapping[str, Mapping[str, Any]], labels: Sequence[str], folder: Path) -> bytes:
+    """COCO's instances.json, of all photographs and what was found on each, with its score.
+
+    Photographs are named as seen from `folder`, in which the file is.
+    """
     number = {label: index for index, label in enumerate(labels, 1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for image, (name, part) in enumerate(sorted(told.items()), 1):
         size = {"width": part["width"], "height": part["height"]}
-        images.append({"id": image, "file_name": name, **size})
+        images.append({"id": image, "file_name": _from(folder, name), **size})
         for thing in part["objects"]:
             x1, y1, x2, y2 = thing["box"]
             sides = round(x2 - x1, 1), round(y2 - y1, 1)
@@ -162,6 +166,13 @@ def instances(told: Mapping[str, Mapping[str, Any]], labels: Sequence[str]) -> b
     kinds = [{"id": index, "name": label} for label, index in number.items()]
     whole = {"images": images, "annotations": annotations, "categories": kinds}
     return json.dumps(whole, ensure_ascii=False).encode("utf-8", "surrogateescape")
+
+
+def _from(folder: Path, name: str) -> str:
+    try:
+        return Path(os.path.relpath(name, folder)).as_posix()
+    except ValueError:  # on another drive
+        return name
 
 
 def _coco_file(name: str, wanted: Mapping[str, str], *, overwrite: bool) -> Path:

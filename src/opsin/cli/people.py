@@ -36,6 +36,7 @@ from opsin.people.export import as_csv, as_json_text
 from opsin.people.file import People
 from opsin.people.gallery_folder import names_by_folder
 from opsin.people.look import Looking
+from opsin.people.records import folded
 from opsin.people.work import Naming, Teaching
 
 people = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -169,7 +170,11 @@ def confirm(
     Example: opsin people confirm party.jpg "Ada Lovelace" --face 2
     """
     with People.open(file) as known:
-        _tell(photo, known.confirm(photo, name, face=face).document(), as_json)
+        before = {folded(person.name) for person in known.list()}
+        done = known.confirm(photo, name, face=face)
+        _tell(photo, done.document(), as_json)
+    if folded(done.name) not in before and not as_json:
+        print(f"{shown(done.name)} is new: nobody was called so before.")
 
 
 @people.command("reject")
@@ -278,6 +283,8 @@ def export(
             return
         if os.path.lexists(output) and not overwrite:
             raise SaveError(f"{shown(output)}: already there. Choose another name, or --overwrite.")
+        if not Path(output).resolve().parent.is_dir():
+            raise SaveError(f"{shown(output)}: there is no such folder to write it to.")
         data = as_csv(known.named()) if suffix == ".csv" else as_json_text(known.named())
         write_atomically(output, data)
 
