@@ -91,6 +91,11 @@ def test_equal_faces_come_to_an_end() -> None:
     assert on_one.tolist() == list(range(9))
 
 
+def test_just_as_alike_as_the_least_is_enough() -> None:
+    assert group([[1, 0], [0, 1]], 0.0).tolist() == [0, 0]
+    assert group([[1, 0], [0, 1]], 0.001).tolist() == [0, 1]
+
+
 def test_nothing_and_what_does_not_fit() -> None:
     assert group(np.zeros((0, 256)), 0.5).tolist() == []
     with pytest.raises(ValueError, match=r"vectors must be \(N, D\)"):
