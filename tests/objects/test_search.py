@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from opsin.models.card import Card
 from opsin.models.store import find
-from opsin.objects.search import SHARED, Found, picture_of, sides, spans
+from opsin.objects.search import SHARED, Found, picture_of, search, sides, spans
 
 
 @given(st.integers(1, 30_000), st.integers(1, 30_000), st.integers(0, 5))
@@ -58,3 +59,13 @@ def test_a_network_sees_blue_first_and_the_whole(card: Card) -> None:
         assert by.tolist() == pytest.approx([4.16, 4.16])
         assert (picture[0, :, 208:] == 114).all()
         assert (picture[0, :, :208] != 114).any()
+
+
+def test_a_pixel_of_the_network_from_a_cut_is_a_part() -> None:
+    answer = {
+        "boxes": np.float32([[[100, 100, 415, 200]]]),
+        "scores": np.eye(1, 80, dtype=np.float32)[None],
+    }
+    engine = SimpleNamespace(card=find("picodet-s").card, run=lambda _: answer)
+    found = search(np.zeros((1664, 1664, 3), np.uint8), engine, threshold=0.5, levels=1)
+    assert len(found.scores) == 3  # of the whole and of the two tiles at the right
