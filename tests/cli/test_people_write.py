@@ -186,6 +186,13 @@ def test_without_a_people_file_there_is_nothing_to_write(album, tmp_path, capsys
     assert main(["people", "write", "--remove", str(album)]) == 0
 
 
+def test_a_photograph_that_took_the_place_of_another_gets_no_names(album, capsys):
+    shutil.copy(album / "b.png", album / "a.jpg")
+    assert main(["people", "write", str(album / "a.jpg")]) == 1
+    assert "it was changed since its faces were seen" in capsys.readouterr().err
+    assert not (album / "a.jpg.xmp").exists()
+
+
 def test_two_photographs_never_share_a_copy(album, tmp_path, capsys):
     other = tmp_path / "other"
     other.mkdir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -19,12 +19,13 @@ from opsin.cli.batch import Words, finish, print_failure, progress
 from opsin.cli.options import DryRun, Json, PixelLimit
 from opsin.cli.people_options import PeopleFile
 from opsin.defaults import PIXEL_LIMIT
-from opsin.errors import OpsinError, WrongCallError
+from opsin.errors import DataError, OpsinError, WrongCallError
 from opsin.files import shown
 from opsin.interrupt import as_interrupts
 from opsin.people.file import People
-from opsin.people.look import Looking, resolved
+from opsin.people.look import Looking, facts_of, resolved
 from opsin.people.metadata import names_in
+from opsin.people.records import NamedPhoto
 from opsin.people.write import Named, Written, write_copy, write_sidecar
 
 WRITING: Final = Words(
@@ -75,10 +76,10 @@ def write(
     if output is not None and not embed:
         raise WrongCallError("-o: sidecars lie beside their photographs. Add --embed for copies.")
     jobs, unread = _planned(paths, output)
-    named: Mapping[Path, Named] = {} if remove else _named(file)
+    named = {} if remove else _named(file)
 
     def one(job: Job) -> Result:
-        found = named.get(resolved(job.source), Named())
+        found = _found(named.get(resolved(job.source)), job.source)
         if output is None:
             done = write_sidecar(job.source, found, dry_run=dry_run, pixel_limit=pixel_limit)
         elif not found.faces and not remove and not job.outputs["output"].exists():
@@ -165,12 +166,22 @@ def _planned(
     return copies, unread
 
 
-def _named(file: str | None) -> dict[Path, Named]:
-    """The confirmed faces of all photographs, by path."""
+def _found(photo: NamedPhoto | None, source: Path) -> Named:
+    """Who is on a photograph; a `DataError` if it is not the file that the faces were seen in."""
+    if photo is None:
+        return Named()
+    if facts_of(source).digest != photo.digest:
+        raise DataError(
+            f"{shown(source)}: it was changed since its faces were seen. Look at it again first: "
+            "opsin people name."
+        )
+    return Named(photo.faces, photo.width, photo.height)
+
+
+def _named(file: str | None) -> dict[Path, NamedPhoto]:
+    """The photographs with confirmed faces, by path."""
     with People.open(file, new=False) as people:
-        return {
-            photo.path: Named(photo.faces, photo.width, photo.height) for photo in people.named()
-        }
+        return {photo.path: photo for photo in people.named()}
 
 
 def _result(job: Job, done: Written, *, dry_run: bool) -> Result:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -44,7 +45,7 @@ SETTING: Final = "OPSIN_PEOPLE"
 """The environment's variable that names another file."""
 
 NAMED: Final = """
-SELECT photograph.id AS photograph, path, width, height, face.*, name
+SELECT photograph.id AS photograph, path, width, height, digest, face.*, name
 FROM face JOIN person ON person.id = person JOIN photograph ON photograph.id = photograph
 WHERE path IS NOT NULL ORDER BY path, number
 """
@@ -118,13 +119,14 @@ class People:
         for row in self._database.all(NAMED):
             face = NamedFace(str(row["name"]), box_of(row), str(row["source"]), int(row["number"]))
             if photo is not None and row["photograph"] == last:
-                photo = NamedPhoto(photo.path, photo.width, photo.height, (*photo.faces, face))
+                photo = replace(photo, faces=(*photo.faces, face))
                 continue
             if photo is not None:
                 yield photo
             last = row["photograph"]
             path = Path(os.fsdecode(row["path"]))
-            photo = NamedPhoto(path, int(row["width"]), int(row["height"]), (face,))
+            size = int(row["width"]), int(row["height"])
+            photo = NamedPhoto(path, *size, (face,), bytes(row["digest"]))
         if photo is not None:
             yield photo
 

@@ -43,6 +43,8 @@ class NamedPhoto:
     """Of the upright photograph, in pixels."""
     height: int
     faces: tuple[NamedFace, ...]
+    digest: bytes
+    """SHA-256 of the file in which the faces were seen."""
 
     def document(self) -> dict[str, Any]:
         """The same as plain values for JSON."""
