@@ -15,13 +15,17 @@ from skimage import data
 
 import opsin
 from opsin.cli import main
+from opsin.evaluate.detect import scored
+from opsin.objects.search import Found
+from opsin.sets.coco import Annotation, Category
 
 
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:
     folder = tmp_path / "my scans"
     folder.mkdir()
-    opsin.open(data.chelsea()).save(folder / "kätzchen.png")
+    framed = np.pad(data.chelsea(), ((60, 60), (90, 90), (0, 0)), constant_values=200)
+    opsin.open(framed).save(folder / "kätzchen.png")
     opsin.open(np.zeros((40, 60), np.uint8)).save(folder / "nothing.png")
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     return folder
@@ -59,13 +63,17 @@ def test_a_table_as_coco_has_it_is_what_evaluate_reads(scans: Path, tmp_path: Pa
     assert told["images"][0] | {"file_name": ""} == {
         "id": 1,
         "file_name": "",
-        "width": 451,
-        "height": 300,
+        "width": 631,
+        "height": 420,
     }
     names = {one["id"]: one["name"] for one in told["categories"]}
     first = told["annotations"][0]
     assert names[first["category_id"]] == "cat"
     assert len(names) == 80
+    x1, y1, x2, y2 = opsin.detect(scans / "kätzchen.png")[0].box
+    assert min(x1, y1) > 30
+    assert first["bbox"] == pytest.approx([x1, y1, x2 - x1, y2 - y1], abs=0.2)
+    assert first["area"] == pytest.approx((x2 - x1) * (y2 - y1), rel=0.01)
     capsys.readouterr()
     assert main(["detect", str(scans), "--coco", str(table)]) == 1
     assert "already there" in capsys.readouterr().err
@@ -140,6 +148,18 @@ def test_half_of_what_is_there_and_of_what_is_told(scans: Path, capsys) -> None:
     assert 0.4 < figures["ap50"]["value"] < 0.6
     assert "no label for 1 classes, as gnome" in err or "gnome" in err
     assert "gone.png" in err
+
+
+def test_a_thing_counts_once_and_a_crowd_not_at_all() -> None:
+    boxes = np.float32([[0, 0, 10, 10], [0, 0, 10, 9], [50, 50, 60, 60], [80, 0, 90, 10]])
+    told = Found(boxes, np.float32([0.9, 0.8, 0.7, 0.1]), np.zeros(4, np.intp))
+    things = [
+        Annotation(1, 1, 5, (0, 0, 10, 10)),
+        Annotation(2, 1, 5, (45, 45, 30, 30), iscrowd=1),
+        Annotation(3, 1, 6, (80, 0, 10, 10)),
+    ]
+    found = scored(told, things, {Category(5, "cat"): 0, Category(6, "dog"): 1}, 0.5)
+    assert found == {"hits": 1, "things": 2, "told": 2}
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def _measured(
         least = table_of(card).threshold
         things = {one.id: [a for a in truth.annotations if a.image_id == one.id] for one in images}
         scores = [
-            _scored(ones[name][0], things[image.id], kinds, least)
+            scored(ones[name][0], things[image.id], kinds, least)
             for name, image in zip(names, images, strict=True)
         ]
         done.append(summarize(row, scores, made.metrics))
@@ -198,7 +198,7 @@ def _with_areas(truth: Instances) -> dict[str, Any]:
     return plain
 
 
-def _scored(
+def scored(
     found: Found, things: Sequence[Annotation], kinds: Mapping[Category, int], least: float
 ) -> Scores:
     """How many things there are, are told, and are both. Crowds count for nothing."""
