@@ -7,6 +7,7 @@ whose second corner is not below and right of the first has no area.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -122,6 +123,30 @@ def scale(boxes: Any, x: float, y: float | None = None) -> Floats:
     """
     y = x if y is None else y
     return np.asarray(as_boxes(boxes) * np.array([x, y, x, y], np.float32), np.float32)
+
+
+def uncut(
+    boxes: Any,
+    shape: Sequence[int],
+    rows: tuple[int, int],
+    columns: tuple[int, int],
+    edge: Any,
+) -> NDArray[np.bool_]:
+    """(N,): which boxes, of a part that was cut out of a picture, do not reach to the cut.
+
+    `shape` is the picture's, height and width first; `rows` and `columns` are where the part
+    begins and ends in it, and the boxes lie on it. `edge` is how near in x and y is too near. The
+    picture's own border is no cut.
+
+    >>> uncut([[1, 1, 4, 9], [1, 1, 4, 4]], (20, 5), (0, 10), (0, 5), (2, 2)).tolist()
+    [False, True]
+    """
+    found = as_boxes(boxes)
+    starts, ends = np.array([columns[0], rows[0]]), np.array([columns[1], rows[1]])
+    low = np.where(starts > 0, starts + np.asarray(edge), -np.inf)
+    high = np.where(ends < [shape[1], shape[0]], ends - np.asarray(edge), np.inf)
+    inside = (found[:, :2] >= low) & (found[:, 2:] <= high)
+    return np.asarray(inside.all(axis=1))
 
 
 def turn(boxes: Any, degrees: int, height: float, width: float) -> Floats:

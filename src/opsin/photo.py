@@ -208,6 +208,23 @@ def open(source: Any, *, pixel_limit: int = PIXEL_LIMIT, damaged: bool = False) 
     )
 
 
+def copied(old: Metadata) -> Metadata:
+    """The metadata of a copy of a photograph: its own, with the file that it was read from."""
+    if not (old.origin or old.xmp):
+        return old
+    return replace(old, xmp=xmp.with_origin(old.xmp, old.origin))
+
+
+def part_of(photo: Photo, rows: slice, columns: slice) -> Photo:
+    """A part of a photograph. Of the metadata only the resolution and the file that it was read
+    from are kept: the rest tells of the whole photograph."""
+    alpha = None if photo.alpha is None else photo.alpha[rows, columns]
+    old = photo.metadata
+    packet = xmp.with_origin(None, old.origin) if old.origin else None
+    kept = Metadata(dpi=old.dpi, source=old.source, format=old.format, xmp=packet)
+    return Photo(photo.pixels[rows, columns], alpha, kept)
+
+
 def made_by_opsin(
     photo: Photo, pixels: NDArray[Any], *, model: str, version: str, request: str | None = None
 ) -> Photo:

@@ -410,4 +410,6 @@ def test_pictures_smaller_than_the_network_sees_are_enlarged(
     pictures: Path, tmp_path: Path
 ) -> None:
     one = recipe("average, frozen", steps=1, data={"size": 288, "validation_size": 288})
-    train(replace(one, network={**one.network, "size": 288}), pictures, tmp_path / "run")
+    run_folder = tmp_path / "run"
+    train(replace(one, network={**one.network, "size": 288}), pictures, run_folder)
+    assert export(TASK, run_folder, tmp_path).card.size == 288

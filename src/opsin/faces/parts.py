@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin import boxes
 from opsin.drawing.pixels import resized
 from opsin.faces.found import Found, joined
 from opsin.formats.encode import to_8_bits
@@ -90,22 +91,8 @@ def _in_tile(
     found = look(picture, scale).best(overlap)
     by = width / tile.shape[1], height / tile.shape[0]
     found = found.to_photo(by, (columns[0], rows[0]))
-    return found.only(_uncut(found, pixels.shape, rows, columns, EDGE / scale))
-
-
-def _uncut(
-    found: Found,
-    shape: tuple[int, ...],
-    rows: tuple[int, int],
-    columns: tuple[int, int],
-    edge: float,
-) -> NDArray[np.bool_]:
-    """Which boxes do not reach to where a tile was cut out of a photograph of that shape."""
-    low = [start + edge if start > 0 else -np.inf for start in (columns[0], rows[0])]
-    ends = zip((columns[1], rows[1]), (shape[1], shape[0]), strict=True)
-    high = [end - edge if end < whole else np.inf for end, whole in ends]
-    inside = (found.boxes[:, :2] >= low) & (found.boxes[:, 2:] <= high)
-    return np.asarray(inside.all(axis=1))
+    edge = EDGE / scale
+    return found.only(boxes.uncut(found.boxes, pixels.shape, rows, columns, (edge, edge)))
 
 
 def _is_whole(found: Found) -> NDArray[np.bool_]:

@@ -22,11 +22,10 @@ from opsin.drawing.boxes import framed
 from opsin.faces.detectors import Detector, detector_of
 from opsin.faces.found import POINTS, Found
 from opsin.faces.hide import hidden
-from opsin.formats.xmp import with_origin
 from opsin.machine import cores
 from opsin.models.card import Card
 from opsin.models.engine import MOST_THREADS
-from opsin.photo import Metadata, Photo
+from opsin.photo import Photo, copied, part_of
 from opsin.photo import open as open_photo
 
 LANDMARKS: Final = ("right_eye", "left_eye", "nose", "right_mouth", "left_mouth")
@@ -100,7 +99,7 @@ class Faces:
         least = LARGE * max(self.photo.height, self.photo.width)
         points = [face.landmarks for face in self.faces if face.box[2] - face.box[0] >= least]
         drawn = framed(self.photo.pixels, self.boxes, points)
-        return Photo(drawn, metadata=replace(self._made_of(), there=None))
+        return Photo(drawn, metadata=replace(copied(self.photo.metadata), there=None))
 
     def crop(self, face: Face, margin: float = CROP_MARGIN) -> Photo:
         """A square around a face, upright, with the photograph's pixels.
@@ -116,15 +115,13 @@ class Faces:
         size = np.array([self.photo.width, self.photo.height])
         left, top = np.rint(center - half).clip(0, size - 1).astype(int)
         right, bottom = np.rint(center + half).clip((left + 1, top + 1), size).astype(int)
-        place = slice(top, bottom), slice(left, right)
-        alpha = (
-            None if self.photo.alpha is None else turned_by(self.photo.alpha[place], self.turned)
+        part = part_of(self.photo, slice(top, bottom), slice(left, right))
+        dpi = part.metadata.dpi
+        return Photo(
+            turned_by(part.pixels, self.turned),
+            None if part.alpha is None else turned_by(part.alpha, self.turned),
+            replace(part.metadata, dpi=dpi[::-1] if dpi and self.turned % 180 else dpi),
         )
-        old = self.photo.metadata
-        packet = with_origin(None, old.origin) if old.origin else None
-        dpi = old.dpi[::-1] if old.dpi and self.turned % 180 else old.dpi  # across, down
-        kept = Metadata(dpi=dpi, source=old.source, format=old.format, xmp=packet)
-        return Photo(turned_by(self.photo.pixels[place], self.turned), alpha, kept)
 
     def blur(self) -> Photo:
         """A copy of the same size, depth and metadata with the faces made unrecognizable.
@@ -133,14 +130,7 @@ class Faces:
         they are: look at it before it is published.
         """
         pixels = hidden(self.photo.pixels, self.boxes)
-        return replace(self.photo, pixels=pixels, metadata=self._made_of())
-
-    def _made_of(self) -> Metadata:
-        """The photograph's metadata, with the file that it was read from."""
-        old = self.photo.metadata
-        if not (old.origin or old.xmp):
-            return old
-        return replace(old, xmp=with_origin(old.xmp, old.origin))
+        return replace(self.photo, pixels=pixels, metadata=copied(self.photo.metadata))
 
 
 def find_faces(

@@ -19,13 +19,12 @@ from opsin.defaults import LEVELS, OBJECTS
 from opsin.drawing.boxes import framed
 from opsin.errors import ModelError, WrongCallError
 from opsin.files import shown
-from opsin.formats.xmp import with_origin
 from opsin.machine import cores
 from opsin.models.card import Card
 from opsin.models.engine import MOST_THREADS, Engine, load_engine
 from opsin.models.store import members
 from opsin.objects.search import search, table_of
-from opsin.photo import Metadata, Photo
+from opsin.photo import Photo, copied, part_of
 from opsin.photo import open as open_photo
 
 MOST_LEVELS: Final = 5
@@ -77,20 +76,14 @@ class Things:
     def draw(self) -> Photo:
         """A copy in 8-bit color: a frame around each thing, with its name."""
         drawn = framed(self.photo.pixels, self.boxes, names=[thing.name for thing in self.things])
-        old = self.photo.metadata
-        packet = with_origin(old.xmp, old.origin) if old.origin or old.xmp else old.xmp
-        return Photo(drawn, metadata=replace(old, xmp=packet, there=None))
+        return Photo(drawn, metadata=replace(copied(self.photo.metadata), there=None))
 
     def crop(self, thing: Thing) -> Photo:
         """The part of the photograph in a thing's box; of the metadata only the resolution."""
         left, top = np.floor(thing.box[:2]).astype(int)
         right, bottom = np.ceil(thing.box[2:]).astype(int)
-        place = slice(top, max(top + 1, bottom)), slice(left, max(left + 1, right))
-        alpha = None if self.photo.alpha is None else self.photo.alpha[place]
-        old = self.photo.metadata
-        packet = with_origin(None, old.origin) if old.origin else None
-        kept = Metadata(dpi=old.dpi, source=old.source, format=old.format, xmp=packet)
-        return Photo(self.photo.pixels[place], alpha, kept)
+        rows, columns = slice(top, max(top + 1, bottom)), slice(left, max(left + 1, right))
+        return part_of(self.photo, rows, columns)
 
 
 def detect(

@@ -144,7 +144,7 @@ def _in_tile(
     found = Found(placed.astype(np.float32), scores[cells, kinds].astype(np.float32), kinds)
     found = found.only(np.asarray(np.isfinite(found.boxes).all(axis=1)))
     found = found.best(table_of(card).overlap)
-    return found.only(_uncut(found.boxes, pixels.shape, rows, columns, EDGE / by))
+    return found.only(boxes.uncut(found.boxes, pixels.shape, rows, columns, EDGE / by))
 
 
 def picture_of(tile: Pixels, card: Card) -> tuple[Floats, Floats]:
@@ -161,14 +161,3 @@ def picture_of(tile: Pixels, card: Card) -> tuple[Floats, Floats]:
     picture = np.full((1, 3, size, size), PAD, np.float32)
     picture[0, :, :down, :across] = small[..., ::-1].transpose(2, 0, 1)
     return picture, np.array([across / width, down / height], np.float32)
-
-
-def _uncut(
-    found: Floats, shape: tuple[int, ...], rows: Span, columns: Span, edge: Floats
-) -> NDArray[np.bool_]:
-    """Which boxes do not reach to where a tile was cut out of a photograph of that shape."""
-    starts, ends = np.array([columns[0], rows[0]]), np.array([columns[1], rows[1]])
-    low = np.where(starts > 0, starts + edge, -np.inf)
-    high = np.where(ends < [shape[1], shape[0]], ends - edge, np.inf)
-    inside = (found[:, :2] >= low) & (found[:, 2:] <= high)
-    return np.asarray(inside.all(axis=1))
