@@ -9,15 +9,21 @@ from opsin.cli import main
 def small(monkeypatch):
     monkeypatch.setattr("opsin.evaluate.speed.TWELVE_MEGAPIXELS", (60, 80))
     monkeypatch.setattr("opsin.evaluate.speed.ONE_MEGAPIXEL", (30, 40))
+    monkeypatch.setattr("opsin.evaluate.speed.SMALL", (48, 64))
 
 
 def test_every_part_gives_figures_as_json(models, capsys):
     assert main(["bench", "--model", "tiny", "--runs", "1", "--count", "3", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
-    assert list(figures) == ["network", "photo", "cold", "memory", "folder"]
+    coloring, answers = ["network", "photo", "cold", "memory", "folder"], list(figures)[5:]
+    assert list(figures) == [*coloring, "classify", "faces", "detect"]
     assert {"total", "decode", "network", "upsampling", "encode"} <= set(figures["photo"])
     assert figures["folder"]["photos"] == 3
     assert figures["folder"]["coding_per_second"] > figures["folder"]["per_second"]
+    for part in answers:
+        assert figures[part]["photos"] == 3
+        assert figures[part]["warm"] < figures[part]["cold"]
+        assert figures[part]["per_second"] < 3 / figures[part]["warm"]
     coding = figures["photo"]["decode"] + figures["photo"]["encode"]
     assert figures["photo"]["over_coding"] == pytest.approx(figures["photo"]["total"] / coding)
     figures["cold"].pop("import")  # a difference of two times, of noise where nothing is quiet

@@ -16,6 +16,7 @@ from opsin.cli import main
 from opsin.colorization import pipeline
 from opsin.errors import DataError, WrongCallError
 from opsin.evaluate.recognition import evaluate, number_of, scores_of
+from opsin.models.store import folder
 
 
 @pytest.fixture
@@ -144,3 +145,12 @@ def test_only_classes_of_all_models_are_judged(pictures: Path, models: Path) -> 
     assert found.pictures == ("dark/1.png", "dark/2.png")
     [told] = found.warnings
     assert told.startswith("2 pictures lie in no folder")
+
+
+def test_the_number_of_parameters_is_told_if_all_cards_know_it(pictures: Path) -> None:
+    assert "parameters" not in evaluate(pictures, model="shades")["shades"].figures
+    card = folder() / "shades.toml"
+    card.write_text("parameters = 6146\n" + card.read_text())
+    assert evaluate(pictures, model="shades")["shades"].figures["parameters"].value == 6146
+    both = evaluate(pictures, model="shades,shades")["shades,shades"]
+    assert both.figures["parameters"].value == 2 * 6146

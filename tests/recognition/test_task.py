@@ -356,6 +356,8 @@ def test_a_model_is_as_sure_as_its_run_was_right(pictures: Path, tmp_path: Path)
     )
     done = export(TASK, tmp_path / "run", tmp_path)
     assert done.card.classify == Classify(mirror=False, temperature=2.5)
+    network = TASK.system({**SYSTEMS["first"], "classes": ["cat", "cup"]}).build()
+    assert done.card.parameters == sum(one.numel() for one in network.parameters())
 
 
 def test_held_pictures_tell_how_sure_to_be(pictures: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,10 @@ from opsin.cli.options import Json
 from opsin.cli.screen import print_json, print_table
 from opsin.errors import WrongCallError
 
-PARTS = ("network", "photo", "cold", "memory", "folder")
+COLORING = ("network", "photo", "cold", "memory", "folder")
+ANSWERS = {"classify": ("classify", "classify"), "faces": ("faces find", "find_faces")}
+ANSWERS |= {"detect": ("detect", "detect")}  # part: (verb, what it is in Python)
+PARTS = (*COLORING, *ANSWERS)
 
 
 def bench(
@@ -55,6 +59,7 @@ def bench(
 def _measure(
     parts: Any, photo: Path | None, model: str, count: int, workers: int | None, runs: int
 ) -> dict[str, dict[str, float]]:
+    import opsin
     from opsin.colorization.ensemble import cards
     from opsin.evaluate import speed
     from opsin.photo import open as open_photo
@@ -73,6 +78,11 @@ def _measure(
             "memory": lambda: speed.peak_memory(folder, model=model),
             "folder": lambda: speed.folder_speed(folder, count=count, model=model, workers=workers),
         }
+        for part, (verb, call) in ANSWERS.items():
+            answer = getattr(opsin, call)
+            ways[part] = partial(
+                speed.answer_speed, folder, verb=verb, answer=answer, count=count, runs=runs
+            )
         return {part: ways[part]() for part in parts}
 
 

@@ -62,6 +62,7 @@ BALANCED: Final = Metric(
 )
 AUC: Final = Metric("auc", "AUC", ".3f", "higher", "two classes: area below the ROC curve")
 MILLISECONDS: Final = Metric("milliseconds", "ms", ".1f", "lower", "a picture, on one core")
+PARAMETERS: Final = Metric("parameters", "parameters", ",.0f", "lower", "numbers training has set")
 
 
 def _calibration_error(means: Means) -> Doubles:
@@ -149,6 +150,11 @@ def evaluate(
     about = provenance(cards, data=[str(path) for path in listed(data)], seen=list(seen))
     warnings = (_stray_words(strays, labels[models[0]]),) if strays else ()
     found = replace(_summarized(found, labels[models[0]]), provenance=about, warnings=warnings)
+    sizes = {name: [one.card.parameters for one in several] for name, several in engines.items()}
+    if all(number for several in sizes.values() for number in several):
+        found = found.with_figure(
+            PARAMETERS, {row: sum(filter(None, sizes[name])) for (name, _), row in rows.items()}
+        )
     if page is not None:
         write_atomically(Path(page), recognition_page.page(found, labels[models[0]]).encode())
     return found

@@ -32,6 +32,7 @@ from opsin.photo import open as open_photo
 
 TWELVE_MEGAPIXELS = (3000, 4000)
 ONE_MEGAPIXEL = (864, 1152)
+SMALL = (480, 640)
 
 
 def made_photo(height: int, width: int, *, seed: int = 0) -> NDArray[np.uint8]:
@@ -128,6 +129,34 @@ def _code(photos: list[bytes], coded: list[Photo], count: int) -> None:
 
     with ThreadPoolExecutor(cores()) as pool:
         list(pool.map(one, range(count)))
+
+
+def answer_speed(
+    folder: Path, *, verb: str, answer: Callable[[Photo], Any], count: int, runs: int
+) -> dict[str, float]:
+    """One of the verbs that write no picture: on a photograph of 640 x 480 that is open, warm; the
+    same as a file, cold; and on a folder of such files. They are in color, as gray ones may be
+    looked at twice."""
+    light = made_photo(*SMALL)
+    photos = [
+        Photo(np.stack([np.roll(light, 16 * (number + channel), 1) for channel in range(3)], -1))
+        for number in range(4)
+    ]
+    source = folder / verb.replace(" ", "-")
+    source.mkdir()
+    for number in range(count):
+        photos[number % len(photos)].save(source / f"{number:04}.jpg")
+    answer(photos[0])
+    words = verb.split()
+    cold = _median(lambda: _command(*words, str(source / "0000.jpg")), runs)
+    seconds, peak = _command(*words, str(source))
+    return {
+        "warm": _median(lambda: answer(photos[1]), 5 * runs),
+        "cold": cold,
+        "photos": count,
+        "per_second": count / seconds,
+        "peak_mb": peak,
+    }
 
 
 def cold_speed(folder: Path, *, model: str = "default", runs: int = 5) -> dict[str, float]:

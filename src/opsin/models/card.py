@@ -11,6 +11,7 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     license = "Apache-2.0"
     paper = "https://arxiv.org/abs/1603.08511"
     training_data = "..."
+    parameters = 4790000                # how many numbers training sets; may be left out
     size = 256                          # short side of the picture that the network sees
     multiple = 32                       # both sides are padded to multiples of this
     labels = ["cat", "dog"]             # what the numbers of a classifier stand for
@@ -68,6 +69,7 @@ The code that runs a model reads the card; nothing is guessed from a file name.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -220,6 +222,8 @@ class Card(_Table, frozen=True, kw_only=True):
     license: Text
     paper: Line
     training_data: Line
+    parameters: Annotated[int, Meta(ge=1)] | None = None
+    """How many numbers training sets."""
     size: Annotated[int, Meta(ge=8, le=2048)]
     multiple: Annotated[int, Meta(ge=1, le=512)] = 1
     labels: Annotated[tuple[Text, ...], Meta(max_length=20_000)] = ()
@@ -266,14 +270,19 @@ def read_card(path: str | Path) -> Card:
     """The card at `path`; a `ModelError` names the key that is wrong."""
     path = Path(path)
     try:
-        values = toml.parse(toml.read_text(path))
+        return _understood(toml.read_text(path), path)
     except OSError as error:
         raise ModelError(f"{shown(path)}: cannot read this card ({error.strerror}).") from error
     except ValueError as error:
         raise ModelError(
             f"{shown(path)}: cannot be read as a card ({shown(str(error))})."
         ) from error
-    return _checked(values, path)
+
+
+@functools.lru_cache(maxsize=32)
+def _understood(text: str, path: Path) -> Card:
+    """The card with that text; kept, as a thousand labels take longer to parse than to use."""
+    return _checked(toml.parse(text), path)
 
 
 def write_card(card: Card, path: str | Path) -> None:

@@ -101,6 +101,8 @@ def export(
     if blend:
         _blend(network, system, blend)
     card = system.card(network, labels, system.reading(done.figures) | dict(decode or {}))
+    count = sum(part.numel() for part in network.parameters())
+    card = msgspec.structs.replace(card, parameters=count)
     check_card(card, folder / f"{card.name}.toml")
     return _write(system.graph(network, card), parts, card, folder, overwrite=overwrite)
 
