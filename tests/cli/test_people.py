@@ -118,6 +118,43 @@ def test_without_a_file_it_is_said_how_to_begin(file, capsys) -> None:
     assert not file.exists()
 
 
+def test_it_is_told_who_a_face_was_before(both, capsys) -> None:
+    assert main(["people", "confirm", both, "Grace", "--face", "1"]) == 0
+    assert main(["people", "confirm", both, "grace", "--face", "1"]) == 0
+    assert "it was" not in capsys.readouterr().out
+    assert main(["people", "confirm", both, "Eileen", "--face", "1"]) == 0
+    said = capsys.readouterr().out.splitlines()[0]
+    assert said == f"{both}: face 1 is Eileen; it was confirmed as Grace"
+    assert main(["people", "add", "Grace", both, "--face", "1"]) == 0
+    assert "face 1 is Grace; it was confirmed as Eileen" in capsys.readouterr().out
+    assert main(["people", "confirm", both, "Eileen", "--face", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["face"]["before"] == "Grace"
+    assert main(["people", "reject", both, "Eileen", "--face", "1"]) == 0
+    assert main(["people", "confirm", both, "Grace", "--face", "1"]) == 0
+    assert "it was" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Ada\nLovelace", "holds a line break or something else that cannot be printed"),
+        ("A\x07da", "cannot be printed"),
+        ("a" * 201, "is too long for a name: 201 letters. Give at most 200."),
+        (" \u3000 ", "a name is empty"),
+    ],
+)
+def test_what_is_no_name_is_a_wrong_call(both, capsys, name: str, reason: str) -> None:
+    for words in (["add", name, both], ["confirm", both, name, "--face", "1"]):
+        assert main(["people", *words]) == 2
+        assert reason in capsys.readouterr().err
+
+
+def test_blanks_in_a_name_are_one_space(both, capsys) -> None:
+    name = " Ada \u3000\u00a0 Lovelace "
+    assert main(["people", "confirm", both, name, "--face", "1"]) == 0
+    assert "face 1 is Ada Lovelace" in capsys.readouterr().out
+
+
 def test_names_go_out_as_json_and_csv(both, tmp_path, capsys) -> None:
     main(["people", "add", '=Grace, "G"', both, "--face", "1"])
     capsys.readouterr()

@@ -104,7 +104,10 @@ def test_a_changed_one_keeps_what_was_confirmed_and_ignored(named, both, pair, c
 def test_another_picture_of_that_name_takes_no_name_over(named, both, portraits, tmp_path):
     people = [resized(opsin.open(one).pixels, 256, 256) for one in reversed(portraits)]
     opsin.open(np.concatenate(people, axis=1)).save(both)
-    assert told(named.name(both)) == [("unknown", None), ("named", "Grace")]
+    names = named.name(both)
+    assert told(names) == [("unknown", None), ("named", "Grace")]
+    assert "another picture than before: what was confirmed there (Grace)" in names.notes[0]
+    assert named.name(both).notes == ()
     assert list(named.named()) == []
     assert named.list()[0].faces == 1
     assert [face.name for face in named.name(portraits[0])] == ["Grace"]

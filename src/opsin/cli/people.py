@@ -36,7 +36,7 @@ from opsin.people.export import as_csv, as_json_text
 from opsin.people.file import People
 from opsin.people.gallery_folder import names_by_folder
 from opsin.people.look import Looking
-from opsin.people.records import folded
+from opsin.people.records import folded, plain_name
 from opsin.people.work import Naming, Teaching
 
 people = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -313,6 +313,7 @@ def _teaching(
             "say who, and on which photographs: opsin people add NAME PHOTO..., or give a folder "
             "of folders with --folder DIR."
         )
+    plain_name(words[0])  # what is no name stops here, not at each photograph
     jobs, unread = plan(words[1:], picture=None)
     return (jobs, unread), {job.source: words[0] for job in jobs}
 

@@ -22,12 +22,12 @@ def print_names(name: str, part: Mapping[str, Any]) -> None:
 
 def print_taught(name: str, face: Mapping[str, Any]) -> None:
     """That a photograph's face is on the disk; told at once, whatever becomes of the run."""
-    print(f"{shown(name)}: face {face['number']} is {shown(face['name'])}", flush=True)
+    print(f"{shown(name)}: face {face['number']} {_is(face)}", flush=True)
 
 
 def print_face(photo: str, face: Mapping[str, Any]) -> None:
     """Who one face is now."""
-    who = f"is {shown(face['name'])}" if "state" not in face else f"is {_who(face)}"
+    who = f"is {_who(face)}" if "state" in face else _is(face)
     print(f"{shown(photo)}: face {face['number']} {who}")
 
 
@@ -39,6 +39,12 @@ def print_people(path: Path, people: Sequence[Person]) -> None:
     else:
         print("Nobody was introduced yet: opsin people add NAME PHOTO...")
     print(f"Kept in {shown(path)}")
+
+
+def _is(face: Mapping[str, Any]) -> str:
+    """Who a face is from now on, and who it was."""
+    before = f"; it was confirmed as {shown(face['before'])}" if "before" in face else ""
+    return f"is {shown(face['name'])}{before}"
 
 
 def _who(face: Mapping[str, Any]) -> str:

@@ -301,7 +301,8 @@ class People:
     def _confirmed(self, photograph: int, face: StoredFace, name: str) -> NamedFace:
         facts.confirm(self._database, face, name)
         now = choice.numbered(faces_of(self._database, photograph), face.number)
-        return NamedFace(str(now.name), now.box, now.source, now.number)
+        before = None if face.name is None or _same(face.name, str(now.name)) else face.name
+        return NamedFace(str(now.name), now.box, now.source, now.number, before)
 
     def _names(self, kept: Kept) -> PhotoNames:
         with self._database.view():

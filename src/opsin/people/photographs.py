@@ -69,8 +69,10 @@ def keep(database: Database, facts: FileFacts, look: Look, seen: Seen) -> Kept:
     with database.change():
         here = database.one("SELECT * FROM photograph WHERE path = ?", (os.fsencode(facts.path),))
         before = None if here is None else Before.of(database, here)
+        notes: tuple[str, ...] = ()
         if before is not None and not _is_that_picture(before, facts, look, seen.least):
             _nameless(database, before.id)
+            notes = _left(before)
             before = None
         if before is None:
             photograph = database.do(
@@ -80,13 +82,24 @@ def keep(database: Database, facts: FileFacts, look: Look, seen: Seen) -> Kept:
             )
             for row in range(len(look.faces)):
                 _add(database, photograph, row + 1, look, row, seen.model)
-            return Kept(photograph)
+            return Kept(photograph, notes)
         database.do(
             "UPDATE photograph SET size = ?, modified = ?, digest = ?, width = ?, height = ?, "
             "turned = ?, looked = ? WHERE id = ?",
             (*_facts(facts, look, seen), before.id),
         )
         return Kept(before.id, _joined(database, before, look, seen))
+
+
+def _left(before: Before) -> tuple[str, ...]:
+    """What to tell where another picture has taken the name of a photograph with names."""
+    names = [str(face.name) for face in before.faces if face.state == "confirmed"]
+    if not names:
+        return ()
+    return (
+        f"another picture than before: what was confirmed there ({', '.join(names)}) is kept for "
+        "the photograph that lay here, should it be met again",
+    )
 
 
 class Before(NamedTuple):

@@ -27,11 +27,14 @@ class NamedFace:
     """Who said so: "user", or "metadata" of the photograph's file."""
     number: int = 0
     """Of the face on its photograph, from 1; 0 where no people file has numbered it."""
+    before: str | None = None
+    """Whose it was confirmed as until this was said, if it was somebody else's."""
 
     def document(self) -> dict[str, Any]:
-        """The same as plain values for JSON."""
+        """The same as plain values for JSON; `before` is left out where it is None."""
         box = [round(side, 1) for side in self.box]
-        return {"number": self.number, "name": self.name, "box": box, "source": self.source}
+        said = {"number": self.number, "name": self.name, "box": box, "source": self.source}
+        return said if self.before is None else {**said, "before": self.before}
 
 
 @dataclass(frozen=True)
@@ -147,18 +150,26 @@ class StoredFace:
 def plain_name(name: str) -> str:
     r"""A name as it is stored: NFC, without spaces around it or several in a row.
 
-    No name is empty, longer than 200 letters, or holds what cannot be printed: that is a
-    `WrongCallError`.
+    No name is empty, longer than 200 letters, or holds what cannot be printed, such as a line
+    break: that is a `WrongCallError`.
 
     >>> plain_name("  Zoe\u0308  Ada ")
     'Zoë Ada'
     """
-    plain = " ".join(unicodedata.normalize("NFC", name).split())
+    letters = unicodedata.normalize("NFC", name).strip()
+    blanks = (" " if unicodedata.category(one) == "Zs" else one for one in letters)
+    plain = " ".join(part for part in "".join(blanks).split(" ") if part)
     if not plain:
         raise WrongCallError("a name is empty. Give the name of a person.")
-    if len(plain) > LONGEST or not plain.isprintable():
+    if len(plain) > LONGEST:
         raise WrongCallError(
-            f"'{shown(plain[:40])}' is no name: at most {LONGEST} letters that can be printed."
+            f"'{shown(plain[:40])}...' is too long for a name: {len(plain)} letters. "
+            f"Give at most {LONGEST}."
+        )
+    if not plain.isprintable():
+        raise WrongCallError(
+            f"'{shown(plain[:40])}' is no name: it holds a line break or something else that "
+            "cannot be printed."
         )
     return plain
 
