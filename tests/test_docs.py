@@ -107,8 +107,9 @@ def stand_ins(tmp_path_factory):
     (place / "boxed").mkdir()
     shutil.copy(ROOT / "samples" / "cat.jpg", place / "boxed")
     (place / "boxed" / "instances.json").write_text(json.dumps(boxed))
-    for name in ("grandmother.jpg", "photo.jpg", "old.jpg", "scan.tif"):
+    for name in ("grandmother.jpg", "photo.jpg", "old.jpg", "scan.jpg", "scan.tif"):
         opsin.open(ROOT / "samples" / "admiral.jpg").save(place / name)
+    shutil.copy(ROOT / "samples" / "coffee.jpg", place / "summer.jpg")
     whole = (ROOT / "samples" / "astronaut.jpg").read_bytes()
     (place / "broken.jpg").write_bytes(whole[: len(whole) // 2])
     for name in ("mine", "try"):

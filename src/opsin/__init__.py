@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from opsin.archive.gender import gender
     from opsin.colorization.again import again
     from opsin.colorization.pipeline import colorize, confidence
+    from opsin.colorization.suggest import suggest
+    from opsin.colorization.touchup import Touchup
     from opsin.errors import (
         DataError,
         ExtraMissingError,
@@ -45,6 +47,7 @@ __all__ = [
     "PhotoTooLargeError",
     "RecipeError",
     "SaveError",
+    "Touchup",
     "TruncatedPhotoError",
     "WrongCallError",
     "__version__",
@@ -56,6 +59,7 @@ __all__ = [
     "find_faces",
     "gender",
     "open",
+    "suggest",
 ]
 
 # Each name is fetched when it is first asked for (PEP 562): `import opsin` loads nothing.
@@ -70,6 +74,8 @@ _HOMES = {
     "detect": "opsin.objects.pipeline",
     "find_faces": "opsin.faces.pipeline",
     "gender": "opsin.archive.gender",
+    "suggest": "opsin.colorization.suggest",
+    "Touchup": "opsin.colorization.touchup",
 }
 
 

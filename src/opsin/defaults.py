@@ -7,6 +7,9 @@ from typing import Final
 VIVIDNESS: Final = 0.5
 """From 0, muted, to 1, saturated."""
 
+STRENGTH: Final = 1.0
+"""How much a palette counts, from 0 to 1."""
+
 QUALITY: Final = 90
 """Of JPEG, WebP and AVIF, from 1 to 100."""
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from opsin.cli import FAILED
-from opsin.cli.options import Point, Points, Quality
+from opsin.cli.options import PaletteColors, Point, Points, Quality, Reference
 from opsin.defaults import QUALITY, SIZES
 from opsin.errors import OpsinError, SaveError, WrongCallError
 from opsin.files import find_in_file, shown
@@ -38,12 +38,17 @@ def again(
     ] = None,
     point: Point = None,
     points: Points = None,
+    reference: Reference = None,
+    palette: PaletteColors = None,
+    strength: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Another one. [default: as it was]")
+    ] = None,
     quality: Quality = QUALITY,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Also replace what exists, even the copy itself.")
     ] = False,
 ) -> None:
-    """A colored copy says in its XMP which model, vividness, size and points it was made with.
+    """A colored copy says in its XMP with which model, vividness, points and palette it was made.
     The photograph beside it is used if it is still the same file, else the copy's own lightness.
 
     Points that are given take the place of those it was made with.
@@ -51,9 +56,10 @@ def again(
     Example: opsin again scan-color.jpg --vividness 0.8
     """
     from opsin.colorization.again import again as make
-    from opsin.colorization.request import all_points
+    from opsin.colorization.request import all_points, palette_of
 
     known = all_points(point, points) or None
+    shares = palette_of(reference, palette)
     if len(copies) > 1 and (output or original or known):
         raise WrongCallError("-o, --original, --point and --points are for one picture. Give one.")
     failed = False
@@ -62,7 +68,14 @@ def again(
         try:
             _check(target, overwrite=overwrite)
             done = make(
-                copy, original=original, model=model, vividness=vividness, size=size, points=known
+                copy,
+                original=original,
+                model=model,
+                vividness=vividness,
+                size=size,
+                points=known,
+                palette=shares,
+                strength=strength,
             )
             done.save(target, quality=quality)
         except (OpsinError, ValueError) as error:

@@ -6,7 +6,7 @@ exist are passed over, so a run that was stopped goes on where it was.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -21,20 +21,27 @@ from opsin.cli.options import (
     Json,
     Model,
     Overwrite,
+    PaletteColors,
     PixelLimit,
     Point,
     Points,
     Quality,
+    Reference,
     ReportFile,
     Size,
+    Strength,
+    TouchupFile,
     Vividness,
     Workers,
 )
 from opsin.cli.pipe import pipe, refuse_in_a_pipe
 from opsin.colorization.work import EXTRAS, Colorizing
-from opsin.defaults import PIXEL_LIMIT, QUALITY, VIVIDNESS
+from opsin.defaults import PIXEL_LIMIT, QUALITY, STRENGTH, VIVIDNESS
 from opsin.errors import WrongCallError
 from opsin.formats.suffixes import SUFFIX
+
+if TYPE_CHECKING:
+    from opsin.colorization.request import Request
 
 WORDS: Final = Words(
     doing="colorizing",
@@ -61,6 +68,10 @@ def colorize(
     model: Model = "default",
     point: Point = None,
     points: Points = None,
+    reference: Reference = None,
+    palette: PaletteColors = None,
+    strength: Strength = STRENGTH,
+    touchup: TouchupFile = None,
     format: Annotated[
         str | None, typer.Option(help=f"{', '.join(SUFFIX)}. [default: the photograph's]")
     ] = None,
@@ -96,14 +107,16 @@ def colorize(
 
     Example: opsin colorize scans -o colored --vividness 0.6
     """
-    from opsin.colorization.request import all_points  # --help needs no NumPy
-
-    known = all_points(point, points)
+    how = {"model": model, "vividness": vividness, "size": size, "strength": strength}
+    request = _request(how, point, points, reference, palette, touchup)
+    known = request.points
     work = Colorizing(
-        model=model,
-        vividness=vividness,
-        size=size,
+        model=request.model,
+        vividness=request.vividness,
+        size=request.size,
         points=known,
+        palette=request.palette or None,
+        strength=request.strength,
         quality=quality,
         mark=mark,
         skip_color=skip_color,
@@ -130,7 +143,7 @@ def colorize(
     extras = {role: suffix for role, suffix in EXTRAS.items() if asked[role]}
     if cluster is not None:
         if known:
-            raise WrongCallError("--point and --points are for one photograph, not for --cluster.")
+            raise WrongCallError("points are for one photograph, not for --cluster.")
         if report is not None:
             raise WrongCallError("--report: not with --cluster, whose manifest tells of each.")
         order = order_of(work, paths, output, format=format, extras=extras, overwrite=overwrite)
@@ -138,7 +151,7 @@ def colorize(
         return
     planned = plan(paths, output=output, format=format, extras=extras)
     if known and len(planned[0]) > 1:
-        raise WrongCallError("--point and --points are for one photograph. Give one.")
+        raise WrongCallError("points are for one photograph. Give one.")
     over(
         planned,
         work,
@@ -150,3 +163,26 @@ def colorize(
         report=report,
         as_json=as_json,
     )
+
+
+def _request(
+    how: dict[str, Any],
+    point: list[str] | None,
+    points: str | None,
+    reference: str | None,
+    palette: str | None,
+    touchup: str | None,
+) -> Request:
+    """What is asked for, in words or by the file of a touchup."""
+    from opsin.colorization.request import Request, all_points, palette_of, plain_points
+    from opsin.colorization.touchup import read_saved  # --help needs no NumPy
+
+    if touchup is None:
+        given = plain_points(all_points(point, points))
+        return Request(**how, points=given, palette=palette_of(reference, palette) or ())
+    if point or points or reference or palette:
+        raise WrongCallError(
+            "--touchup says which points and palette to take. Give it without "
+            "--point, --points, --reference and --palette."
+        )
+    return read_saved(touchup).request

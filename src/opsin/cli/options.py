@@ -37,6 +37,28 @@ Points: TypeAlias = Annotated[
         "--points", metavar="FILE.json", help='Many of them: [[120, 300, "#a03020"], ...]'
     ),
 ]
+Reference: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="PHOTO", help="Take the colors of another photograph, of the same kind."),
+]
+PaletteColors: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--palette", metavar="#RRGGBB,...", help="Take these colors, each about as often."
+    ),
+]
+Strength: TypeAlias = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="How much --reference or --palette counts, from 0 to 1."),
+]
+TouchupFile: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--touchup",
+        metavar="NAME.opsin.json",
+        help="As it was touched up: model, vividness, size, points and palette are in this file.",
+    ),
+]
 Device: TypeAlias = Annotated[
     str, typer.Option(help="cpu, cuda, coreml, directml or openvino, where ONNX Runtime has it.")
 ]

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from opsin.colorization.palette import Palette, shares_of
 from opsin.colorization.pipeline import NOTES, paint, predict
 from opsin.colorization.points import Point
 from opsin.colorization.request import Request, plain_points, request_of
@@ -37,6 +39,8 @@ def again(
     vividness: float | None = None,
     size: int | None = None,
     points: Sequence[Point] | None = None,
+    palette: Palette | None = None,
+    strength: float | None = None,
     threads: int | None = None,
     pixel_limit: int = PIXEL_LIMIT,
 ) -> Photo:
@@ -55,7 +59,14 @@ def again(
             "use opsin colorize."
         )
     before = request_of(text)
-    changes = {"model": model, "vividness": vividness, "size": size}
+    changes: dict[str, Any] = {
+        "model": model,
+        "vividness": vividness,
+        "size": size,
+        "strength": strength,
+    }
+    if palette is not None:
+        changes["palette"] = tuple(map(float, shares_of(palette)))
     request = msgspec.structs.replace(
         before,
         points=before.points if points is None else plain_points(points),
@@ -83,6 +94,7 @@ def _painted(
         size=request.size,
         points=request.points,
         palette=request.palette or None,
+        strength=request.strength,
         threads=threads,
     )
     done = paint(photo, colors, threads=threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from opsin.color import rgb_to_lab
 from opsin.colorization.bins import BINS, histogram
+from opsin.colorization.points import rgb_of
 from opsin.drawing.pixels import as_rgb, resized
 from opsin.models.view import View
 from opsin.photo import Photo
@@ -16,18 +18,21 @@ from opsin.photo import open as open_photo
 
 Floats: TypeAlias = NDArray[np.float32]
 Palette: TypeAlias = Any
-"""313 shares, or a photograph; see `shares_of`."""
+"""313 shares, a photograph, or a list of colors; see `shares_of`."""
 
 SIDE = 64  # of the picture whose colors are counted: about the cells of a crop in training
 DIGITS = 5  # of a share, so that a copy can say it in its XMP
+SPREAD = 8.0  # Lab units: a thing of one color has neighbors of it, and
+SHADES = (0.4, 0.55, 0.7, 0.85, 1.0)  # paler ones, where light falls on it or it is in shadow
 
 
 def shares_of(palette: Palette) -> Floats:
     """The share of each of the 313 colors, (313,) float32 that sum to 1, but for rounding.
 
     `palette` is an array of 313 shares (not negative, of any sum) in the order of `bins.BINS`,
-    the a*, b* of the colors; or a photograph, a `Photo` or anything that `opsin.open` takes: the
-    share of its surface that is nearest to each color.
+    the a*, b* of the colors; or a list of colors, each "#rrggbb" or (r, g, b) in 0..255, of which
+    each counts the same; or a photograph, a `Photo` or anything that `opsin.open` takes: the share
+    of its surface that is nearest to each color.
 
     >>> postcard = np.full((8, 8, 3), (200, 40, 40), np.uint8)
     >>> BINS[shares_of(postcard).argmax()].tolist()
@@ -41,7 +46,21 @@ def shares_of(palette: Palette) -> Floats:
         if abs(total - 1) > 0.01:  # those that were rounded once stay as they are
             shares = shares / total
         return np.asarray(shares.round(DIGITS), np.float32)
+    if isinstance(palette, (list, tuple)):
+        return _of_colors(palette)
     photo = palette if isinstance(palette, Photo) else open_photo(palette)
     pixels = photo.there.pixels
     small = resized(pixels, *View.of(pixels.shape[0], pixels.shape[1], SIDE).seen)
     return histogram(rgb_to_lab(as_rgb(small) / np.float32(255))[..., 1:]).round(DIGITS)
+
+
+def _of_colors(colors: Sequence[Any]) -> Floats:
+    """The shares of a picture of things in these colors: each with its neighbors and paler ones."""
+    if not colors:
+        raise ValueError("a palette of colors needs one or more.")
+    rgb = np.array([rgb_of(color) for color in colors], np.float32) / 255
+    centers = rgb_to_lab(rgb)[:, None, 1:] * np.array(SHADES, np.float32)[:, None]
+    squared = ((centers[:, :, None] - BINS) ** 2).sum(axis=-1)
+    spread = np.exp(-squared / (2 * SPREAD**2))
+    each = spread.sum(axis=1) / spread.sum(axis=(1, 2))[:, None]
+    return np.asarray(each.mean(axis=0), np.float32).round(DIGITS)

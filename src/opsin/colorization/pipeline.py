@@ -14,7 +14,7 @@ its own size, and a*b* are the mean of all (`ensemble`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -39,7 +39,7 @@ from opsin.colorization.ensemble import Grid, mean, table_of
 from opsin.colorization.palette import Palette, shares_of
 from opsin.colorization.points import Point, hint_map, settle, within
 from opsin.colorization.request import Request, plain_points
-from opsin.defaults import SIZES, VIVIDNESS
+from opsin.defaults import SIZES, STRENGTH, VIVIDNESS
 from opsin.drawing.pixels import resized
 from opsin.errors import ModelError
 from opsin.machine import cores
@@ -100,6 +100,7 @@ def colorize(
     size: int | None = None,
     points: Sequence[Point] = (),
     palette: Palette | None = None,
+    strength: float = STRENGTH,
     threads: int | None = None,
     device: str = "cpu",
 ) -> Photo:
@@ -110,7 +111,8 @@ def colorize(
     saturated. `size` is the short side of the picture that the network sees; the default is the
     model's own. `points` are colors that you know: x and y in pixels of the photograph, and
     "#rrggbb" or (r, g, b) in 0..255. `palette` is how often each color is wanted: a photograph
-    (anything that `opsin.open` takes) whose colors are taken, or its `palette.shares_of`.
+    (anything that `opsin.open` takes) whose colors are taken, a list of colors, or its
+    `palette.shares_of`; `strength`, from 0 to 1, is how much it counts.
     `threads` is how many cores one photograph may take. `device` is where the network is run:
     "cpu", "cuda", "coreml", "directml" or "openvino", see `opsin.models.engine.DEVICES`.
 
@@ -127,6 +129,7 @@ def colorize(
         size=size,
         points=points,
         palette=palette,
+        strength=strength,
         threads=threads,
         device=device,
     )
@@ -158,6 +161,7 @@ def predict(
     size: int | None = None,
     points: Sequence[Point] = (),
     palette: Palette | None = None,
+    strength: float = STRENGTH,
     threads: int | None = None,
     device: str = "cpu",
 ) -> Colors:
@@ -170,6 +174,7 @@ def predict(
         size=size,
         points=points,
         palette=shares,
+        strength=strength,
         threads=threads,
         device=device,
     )
@@ -180,6 +185,7 @@ def predict(
         size=size,
         points=plain_points(points),
         palette=() if shares is None else tuple(map(float, shares)),
+        strength=strength if shares is not None else STRENGTH,
         networks=tuple(card.sha256[:16] for card in colors.cards),
     )
     return replace(colors, request=request)
@@ -193,6 +199,7 @@ def run_model(
     size: int | None = None,
     points: Sequence[Point] = (),
     palette: Palette | None = None,
+    strength: float = STRENGTH,
     threads: int | None = None,
     device: str = "cpu",
 ) -> tuple[NetworkOutput, ...]:
@@ -204,7 +211,13 @@ def run_model(
     threads = threads or min(cores(), MOST_THREADS)
     engines = [load_engine(name, threads=threads, device=device) for name in members(model)]
     return run_engines(
-        engines, photo, vividness=vividness, size=size, points=points, palette=palette
+        engines,
+        photo,
+        vividness=vividness,
+        size=size,
+        points=points,
+        palette=palette,
+        strength=strength,
     )
 
 
@@ -216,12 +229,17 @@ def run_engines(
     size: int | None = None,
     points: Sequence[Point] = (),
     palette: Palette | None = None,
+    strength: float = STRENGTH,
+    shrunk: Callable[[int, int], Any] | None = None,
 ) -> tuple[NetworkOutput, ...]:
-    """As `run_model`, of networks that are loaded."""
+    """As `run_model`, of networks that are loaded. `shrunk` gives the pixels of what is there of
+    the photograph with that height and width, for callers that keep them."""
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength must be between 0 and 1, got {strength}.")
     shares = None if palette is None else shares_of(palette)
     _refuse([engine.card for engine in engines], points=bool(points), palette=shares is not None)
     points, photo = within(points, photo.metadata.there), photo.there
-    shrunk = cache(partial(resized, photo.pixels))
+    shrunk = shrunk or shrinker(photo)
     outputs: list[NetworkOutput] = []
     for engine in engines:
         card, view = engine.card, _view(photo, engine.card, size)
@@ -232,11 +250,16 @@ def run_engines(
         if hints is not None:
             feeds["hints"] = view.pad(_weaker(hints, card, vividness), "constant")[None]
         if shares is not None and "condition" in card.input_names():
-            feeds["condition"] = shares[None]
+            feeds["condition"] = shares[None] * np.float32(strength)
         raw = view.cut(engine.run(feeds)[card.outputs[0].name][0])
         tone = outputs[0].tone if outputs else "gray" if photo.is_gray else tone_of(small)
         outputs.append(NetworkOutput(raw, light, view, tone, card, hints))
     return tuple(outputs)
+
+
+def shrinker(photo: Photo) -> Callable[[int, int], Any]:
+    """What is there of a photograph, with a height and width; each size is made once."""
+    return cache(partial(resized, photo.there.pixels))
 
 
 def colors_of(

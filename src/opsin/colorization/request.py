@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from opsin.colorization.bins import BINS
 from opsin.colorization.points import Point, rgb_of
+from opsin.defaults import STRENGTH
 from opsin.errors import PhotoError, WrongCallError
 from opsin.files import read_regular, shown
 
@@ -44,6 +45,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         tuple[Annotated[float, Meta(ge=0, le=1)], ...], Meta(max_length=len(BINS))
     ] = ()
     """The share of each of the 313 colors that was asked for, if any."""
+    strength: Annotated[float, Meta(ge=0, le=1)] = STRENGTH
+    """How much the palette counts."""
     networks: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     """The first 16 hexadecimal digits of each network's SHA-256."""
 
@@ -84,6 +87,22 @@ def point_of(text: str) -> Point:
     if not found:
         raise WrongCallError(f"point '{shown(text)}': write {WANTED}.")
     return float(found[1]), float(found[2]), "#" + found[3].lstrip("#")
+
+
+def palette_of(reference: str | None, colors: str | None) -> tuple[float, ...] | None:
+    """The palette (313 shares) of a photograph's path or of colors as they are typed, with commas;
+    None if there is neither. Both, or what is no color, is a `WrongCallError`."""
+    if reference is None and colors is None:
+        return None
+    if reference is not None and colors is not None:
+        raise WrongCallError("--reference and --palette both say which colors to take. Give one.")
+    from opsin.colorization.palette import shares_of
+
+    try:
+        palette = reference or ["#" + one.strip().lstrip("#") for one in str(colors).split(",")]
+        return tuple(map(float, shares_of(palette)))
+    except ValueError as error:
+        raise WrongCallError(f"--palette: {error}") from None
 
 
 def points_in(path: str | os.PathLike[str]) -> list[Point]:

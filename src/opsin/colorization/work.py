@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from opsin.defaults import PIXEL_LIMIT, QUALITY, VIVIDNESS
+from opsin.defaults import PIXEL_LIMIT, QUALITY, STRENGTH, VIVIDNESS
 from opsin.errors import WrongCallError
 from opsin.formats.suffixes import KEPT, WRITTEN
 from opsin.work import Made
@@ -30,6 +30,9 @@ class Colorizing:
     vividness: float = VIVIDNESS
     size: int | None = None
     points: Sequence[Point] = ()
+    palette: Sequence[float] | None = None
+    """313 shares, see `opsin.colorization.palette`."""
+    strength: float = STRENGTH
     quality: int = QUALITY
     mark: bool = False
     skip_color: bool = False
@@ -59,6 +62,8 @@ class Colorizing:
                 vividness=self.vividness,
                 size=self.size,
                 points=self.points,
+                palette=self.palette,
+                strength=self.strength,
                 threads=threads,
                 device=self.device,
             )

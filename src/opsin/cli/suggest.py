@@ -1,0 +1,53 @@
+"""`opsin suggest`: the likely colors of a place on a photograph, for `opsin colorize --point`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from opsin.cli.options import Damaged, Device, Json, Model, PixelLimit, Size, Vividness
+from opsin.cli.screen import print_json, print_table
+from opsin.defaults import PIXEL_LIMIT, VIVIDNESS
+from opsin.errors import WrongCallError
+from opsin.files import shown
+
+
+def suggest(
+    photo: Annotated[str, typer.Argument(metavar="PHOTO", help="A photograph.")],
+    place: Annotated[str, typer.Argument(metavar="X,Y", help="A pixel, from the upper left.")],
+    count: Annotated[int, typer.Option(min=1, max=50, help="At most so many.")] = 5,
+    model: Model = "default",
+    vividness: Vividness = VIVIDNESS,
+    size: Size = None,
+    pixel_limit: PixelLimit = PIXEL_LIMIT,
+    damaged: Damaged = False,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Each color comes with how likely it is. Take one with opsin colorize --point X,Y,COLOR.
+
+    Example: opsin suggest scan.jpg 120,300
+    """
+    from opsin.colorization import suggest as suggesting
+    from opsin.photo import open as open_photo
+
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*,\s*(\d+(?:\.\d*)?)\s*", place)
+    if not found:
+        raise WrongCallError(f"'{shown(place)}' is no place: write X,Y, as in 120,300.")
+    x, y = float(found[1]), float(found[2])
+    colors = suggesting.suggest(
+        open_photo(photo, pixel_limit=pixel_limit, damaged=damaged),
+        x,
+        y,
+        count=count,
+        model=model,
+        vividness=vividness,
+        size=size,
+        device=device,
+    )
+    if as_json:
+        print_json({"input": photo, "colors": [color.document() for color in colors]})
+        return
+    print_table(("color", "likely"), [(one.color, f"{one.share:.0%}") for one in colors])

@@ -1,0 +1,243 @@
+"""A photograph being worked on: what is known of its colors is changed, and seen at once.
+
+    work = Touchup("scan.jpg")
+    work.change(points=[(120, 300, "#a03020")], vividness=0.6)
+    work.picture(1000)                     # as large as it is looked at
+    work.save("scan.opsin.json")           # what was asked for; the same picture can be made again
+    work.picture().save("scan-color.jpg")  # the full size, at the end
+
+The network runs again only where what it is given has changed. A vividness alone is another
+reading of the same answer, unless there are points, whose colors depend on it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Final, Self, TypeAlias
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from opsin.colorization.palette import Palette, shares_of
+from opsin.colorization.pipeline import (
+    Colors,
+    NetworkOutput,
+    colors_of,
+    confidence_of,
+    paint,
+    run_engines,
+    shrinker,
+)
+from opsin.colorization.points import Point
+from opsin.colorization.request import Request, plain_points
+from opsin.colorization.suggest import COUNT, Suggestion, check_place, suggested
+from opsin.defaults import SIZES
+from opsin.drawing.pixels import resized
+from opsin.errors import DataError, SaveError
+from opsin.files import fingerprint_of, read_regular, shown, write_atomically
+from opsin.formats.encode import to_8_bits
+from opsin.machine import cores
+from opsin.models.engine import MOST_THREADS, load_engine
+from opsin.models.store import members
+from opsin.photo import Photo
+from opsin.photo import open as open_photo
+
+Floats: TypeAlias = NDArray[np.float32]
+
+SUFFIX: Final = ".opsin.json"
+MOST_BYTES: Final = 1 << 22  # of such a file
+VERSION: Final = 1
+
+
+class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a file of `Touchup.save` holds."""
+
+    opsin: Annotated[int, Meta(ge=1, le=VERSION)]
+    """The version of this form."""
+    request: Request
+    photograph: Annotated[str, Meta(max_length=1000)] = ""
+    """The name of the photograph's file, which lies beside this one."""
+    fingerprint: Annotated[str, Meta(max_length=100)] = ""
+    """Of the photograph's file, see `opsin.files.fingerprint_of`."""
+
+
+class Touchup:
+    """A photograph, and what is asked of its colors."""
+
+    def __init__(
+        self,
+        photo: Any,
+        *,
+        request: Request | None = None,
+        threads: int | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """`photo` is a `Photo` or anything that `opsin.open` takes. `request` is what to begin
+        with, by default what `opsin.colorize` does."""
+        self.path = Path(photo) if isinstance(photo, str | os.PathLike) else None
+        self.photo = photo if isinstance(photo, Photo) else open_photo(photo)
+        self.request = request or Request(model="default")
+        self._threads, self._device = threads or min(cores(), MOST_THREADS), device
+        self._outputs: tuple[Any, tuple[NetworkOutput, ...]] | None = None
+        self._shrunk = shrinker(self.photo)
+        self._small: Photo | None = None
+
+    def change(
+        self,
+        *,
+        model: str | None = None,
+        vividness: float | None = None,
+        size: int | None = None,
+        points: Sequence[Point] | None = None,
+        palette: Palette | None = None,
+        strength: float | None = None,
+    ) -> None:
+        """Asks for something else; what is not given stays. The words are those of
+        `opsin.colorize`; no points are `points=()`, no palette is `palette=()`.
+
+        What cannot be is a `ValueError`, and changes nothing.
+        """
+        given: dict[str, Any] = {"model": model, "vividness": vividness, "size": size}
+        given["strength"] = strength
+        if points is not None:
+            given["points"] = plain_points(points)
+        if palette is not None:
+            none = isinstance(palette, (list, tuple)) and not palette
+            given["palette"] = () if none else tuple(map(float, shares_of(palette)))
+        before = self.request
+        changed = msgspec.structs.replace(
+            before, **{key: value for key, value in given.items() if value is not None}
+        )
+        try:
+            self.request = msgspec.convert(msgspec.to_builtins(changed), Request)
+            self.outputs()
+        except msgspec.ValidationError as error:
+            self.request = before
+            raise ValueError(str(error)) from None
+        except Exception:
+            self.request = before
+            raise
+
+    def outputs(self) -> tuple[NetworkOutput, ...]:
+        """What the networks give for what is asked; kept until that changes."""
+        asked = self.request
+        vividness = asked.vividness if asked.points else None
+        key = (asked.model, asked.size, asked.points, asked.palette, asked.strength, vividness)
+        if self._outputs is None or self._outputs[0] != key:
+            engines = [
+                load_engine(name, threads=self._threads, device=self._device)
+                for name in members(asked.model)
+            ]
+            found = run_engines(
+                engines,
+                self.photo,
+                vividness=asked.vividness,
+                size=asked.size,
+                points=asked.points,
+                palette=asked.palette or None,
+                strength=asked.strength,
+                shrunk=self._shrunk,
+            )
+            self._outputs = key, found
+        return self._outputs[1]
+
+    def colors(self) -> Colors:
+        """The colors on the network's grid."""
+        found = colors_of(self.outputs(), self.request.vividness)
+        names = ",".join(card.name for card in found.cards)
+        networks = tuple(card.sha256[:16] for card in found.cards)
+        asked = msgspec.structs.replace(self.request, model=names, networks=networks)
+        return replace(found, request=asked)
+
+    def picture(self, side: int | None = None) -> Photo:
+        """The photograph in color: at its full size, with its metadata and how it was made; or to
+        be looked at, in 8 bits, its longer side at most `side` pixels."""
+        if side is None:
+            return paint(self.photo, self.colors(), threads=self._threads)
+        return paint(self._looked_at(side), self.colors(), threads=self._threads)
+
+    def confidence(self, side: int | None = None) -> Floats:
+        """How sure the colors are, (height, width) in [0, 1], as `opsin.confidence` says it."""
+        photo = self.photo if side is None else self._looked_at(side)
+        return confidence_of(photo, self.colors())
+
+    def suggest(self, x: float, y: float, *, count: int = COUNT) -> tuple[Suggestion, ...]:
+        """The likely colors of a place, in pixels of the full photograph; see `opsin.suggest`."""
+        check_place(self.photo, x, y)
+        return suggested(self.outputs()[0], x, y, count=count, vividness=self.request.vividness)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes down what is asked for, as NAME.opsin.json beside the photograph is found again.
+
+        An existing file is replaced if it is one of these, else it is a `SaveError`.
+        """
+        path = Path(path)
+        if os.path.lexists(path):
+            try:
+                read_saved(path)
+            except DataError:
+                raise SaveError(
+                    f"{shown(path)}: already there, and holds something else. Choose another name."
+                ) from None
+        name = fingerprint = ""
+        if self.path is not None:
+            name, fingerprint = self.path.name, fingerprint_of(self.path)
+        saved = Saved(VERSION, self.request, name, fingerprint)
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(saved)))
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], photo: Any = None, **options: Any) -> Self:
+        """A photograph as `save` has left it; `photo` is it where it does not lie beside `path`."""
+        saved = read_saved(path)
+        if photo is None:
+            photo = Path(path).parent / Path(saved.photograph).name
+            if not saved.photograph or not photo.is_file():
+                raise DataError(
+                    f"{shown(path)}: its photograph '{shown(saved.photograph)}' does not lie "
+                    "beside it. Say where it is."
+                )
+        return cls(photo, request=saved.request, **options)
+
+    def _looked_at(self, side: int) -> Photo:
+        """A copy of at most that longer side, opaque, without metadata; kept for the next one."""
+        if not SIZES[0] <= side:
+            raise ValueError(f"side must be {SIZES[0]} pixels or more, got {side}.")
+        height, width = self.photo.height, self.photo.width
+        scale = min(1.0, side / max(height, width))
+        wanted = max(1, round(scale * height)), max(1, round(scale * width))
+        if self._small is None or (self._small.height, self._small.width) != wanted:
+            small = open_photo(to_8_bits(resized(self.photo.pixels, *wanted)))
+            there = _scaled(self.photo.metadata.there, wanted[0] / height, wanted[1] / width)
+            self._small = replace(small, metadata=replace(small.metadata, there=there))
+        return self._small
+
+
+def _scaled(
+    there: tuple[slice, slice] | None, down: float, across: float
+) -> tuple[slice, slice] | None:
+    """Where a damaged photograph is there, once it has other sides."""
+    if there is None:
+        return None
+    rows, columns = (
+        slice(start := round(part.start * scale), max(start + 1, round(part.stop * scale)))
+        for part, scale in zip(there, (down, across), strict=True)
+    )
+    return rows, columns
+
+
+def read_saved(path: str | os.PathLike[str]) -> Saved:
+    """What a file of `Touchup.save` holds; a `DataError` where it is none."""
+    try:
+        return msgspec.json.decode(read_regular(path, most=MOST_BYTES), type=Saved)
+    except OSError as error:
+        raise DataError(f"{shown(path)}: cannot be read ({error.strerror}).") from error
+    except (ValueError, RecursionError) as error:  # msgspec's errors are such
+        raise DataError(
+            f"{shown(path)}: is no touched-up photograph's file ({shown(str(error))})."
+        ) from error
