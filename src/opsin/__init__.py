@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ExtraMissingError,
         ModelError,
         NotAPhotoError,
+        NothingFoundError,
         OpsinError,
         PhotoError,
         PhotoTooLargeError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         WrongCallError,
     )
     from opsin.faces.pipeline import find_faces
+    from opsin.objects.background import background
     from opsin.objects.pipeline import detect
     from opsin.people.file import People
     from opsin.photo import Photo, open
@@ -40,6 +42,7 @@ __all__ = [
     "ExtraMissingError",
     "ModelError",
     "NotAPhotoError",
+    "NothingFoundError",
     "OpsinError",
     "People",
     "Photo",
@@ -52,6 +55,7 @@ __all__ = [
     "WrongCallError",
     "__version__",
     "again",
+    "background",
     "classify",
     "colorize",
     "confidence",
@@ -65,6 +69,7 @@ __all__ = [
 # Each name is fetched when it is first asked for (PEP 562): `import opsin` loads nothing.
 _HOMES = {
     "again": "opsin.colorization.again",
+    "background": "opsin.objects.background",
     "People": "opsin.people.file",
     "Photo": "opsin.photo",
     "open": "opsin.photo",

@@ -37,6 +37,9 @@ DETECTOR: Final = "yunet"
 OBJECTS: Final = "picodet-s"
 """The model that finds things."""
 
+MASKS: Final = "selfie"
+"""The model that tells which pixels of a thing's box are the thing."""
+
 LEVELS: Final = 1
 """How often a large photograph is halved to look for small things in tiles."""
 

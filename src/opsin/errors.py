@@ -8,6 +8,7 @@ one or two short sentences, so that the command line can print it as it is.
     │   ├── NotAPhotoError         the file is no picture, or of a kind we cannot read
     │   ├── TruncatedPhotoError    the picture is damaged or cut off
     │   └── PhotoTooLargeError     more pixels than the limit
+    ├── NothingFoundError          what is looked for is not on a photograph
     ├── SaveError                  a file cannot be written
     ├── ModelError                 unknown model, bad card, hash mismatch
     ├── RecipeError                a recipe has an unknown or wrong setting
@@ -40,6 +41,10 @@ class TruncatedPhotoError(PhotoError):
 
 class PhotoTooLargeError(PhotoError):
     """The picture has more pixels than the limit."""
+
+
+class NothingFoundError(OpsinError):
+    """What is looked for is not on the photograph."""
 
 
 class SaveError(OpsinError):

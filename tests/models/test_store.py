@@ -14,6 +14,7 @@ PACKAGED = [
     "imagenet",
     "mtcnn",
     "picodet-s",
+    "selfie",
     "yolox-nano",
     "yunet",
 ]

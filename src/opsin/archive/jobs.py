@@ -28,6 +28,10 @@ NOTHING: Final[Mapping[str, str]] = {}
 OWN = ("-color", "-compare", "-confidence")
 """What the names of opsin's own pictures end with."""
 
+MADE = ("-new-background", "-blurred-background", "-cutout", "-spot-color")
+"""The same of pictures whose names others may have given, too: these are opsin's own only where the
+photograph lies beside."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -70,11 +74,13 @@ def plan(
     format: str | None = None,
     picture: str | None = "color",
     extras: Mapping[str, str] = NOTHING,
+    keeps: Sequence[str] = KEPT,
 ) -> tuple[list[Job], list[tuple[Path, str]]]:
     """One job for each photograph that `paths` (files, folders, globs) mean.
 
     Its picture is called NAME-`picture`; None for work that makes none. `extras` are other files
-    beside it by role, with their suffixes: {"compare": ".jpg"}. Also told is what could not be
+    beside it by role, with their suffixes: {"compare": ".jpg"}. `keeps` are the
+    formats that a photograph keeps; of the others it becomes PNG. Also told is what could not be
     looked into, and why: such folders are passed over.
     """
     unread: list[tuple[Path, str]] = []
@@ -95,7 +101,7 @@ def plan(
     jobs = []
     for path, base in found:
         place = path.parent if out is None else out / path.parent.relative_to(base)
-        jobs.append(_job(path, place, one, picture, format, extras))
+        jobs.append(_job(path, place, one, picture, format, extras, keeps))
     jobs = _told_apart(jobs)
     _refuse_collisions(jobs)
     return jobs, unread
@@ -174,10 +180,11 @@ def _job(
     picture: str | None,
     format: str | None,
     extras: Mapping[str, str],
+    keeps: Sequence[str] = KEPT,
 ) -> Job:
     """A photograph's job; its files go to `place`, or the picture to the file `one` and the others
     beside it."""
-    target = one or place / _name(source, picture or "", format)
+    target = one or place / _name(source, picture or "", format, keeps)
     stem = source.stem if one is None else one.stem
     outputs = {} if picture is None else {"output": target}
     for role, suffix in extras.items():
@@ -215,7 +222,12 @@ def _found(paths: Iterable[str], out: Path | None, on_skip: OnSkip) -> Iterator[
             found = matches(text, on_skip, without=out)
         else:
             raise WrongCallError(f"{shown(text)}: no such file or folder.")
-        yield from (one for one in found if not one[0].stem.lower().endswith(OWN))
+        yield from (one for one in found if not _is_made(one[0]))
+
+
+def _is_made(path: Path) -> bool:
+    """Whether a file in a folder is a picture of opsin's own."""
+    return path.stem.lower().endswith(OWN) or _is_own_picture_of_a_neighbor(path)
 
 
 def is_photograph(name: str) -> bool:
@@ -225,7 +237,7 @@ def is_photograph(name: str) -> bool:
 
 def _is_own_picture_of_a_neighbor(path: Path) -> bool:
     """As when a shell's * names scan.jpg and scan-color.jpg."""
-    for end in OWN:
+    for end in (*OWN, *MADE):
         if path.stem.endswith(end):
             stem = path.stem.removesuffix(end)
             scan, _, suffix = stem.rpartition("-")  # scan-bmp-color.png; see `_told_apart`
@@ -261,10 +273,10 @@ def _unique(found: Iterable[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
     return list({os.path.abspath(path): (path, base) for path, base in found}.values())
 
 
-def _name(source: Path, picture: str, format: str | None) -> str:
+def _name(source: Path, picture: str, format: str | None, keeps: Sequence[str]) -> str:
     """What the picture is called; a photograph's own suffix stays where its format does."""
     own = READ.get(source.suffix.lower(), "")
-    format = format_of(format or (own if own in KEPT else "png"))
+    format = format_of(format or (own if own in keeps else "png"))
     return f"{source.stem}-{picture}{source.suffix if format == own else SUFFIX[format]}"
 
 

@@ -29,6 +29,10 @@ VERBS = {  # verb: (module:name, what it does)
         "Tell who is on photographs, of people you introduced.",
     ),
     "detect": ("opsin.cli.detect:detect", "Tell what things are on photographs, and where."),
+    "background": (
+        "opsin.cli.background:background",
+        "Put people before another background.",
+    ),
     "gender": ("opsin.cli.gender:gender", "Tell gender from the faces on photographs."),
     "learn": ("opsin.cli.learn:learn", "Learn to name new things from folders of pictures."),
     "again": ("opsin.cli.again:again", "Make a colored copy again, as it was or with changes."),

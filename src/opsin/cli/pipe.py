@@ -12,7 +12,7 @@ from opsin.archive.jobs import format_of
 from opsin.archive.result import Result, frame
 from opsin.cli import write_to_stdout
 from opsin.cli.screen import print_json
-from opsin.errors import SaveError, WrongCallError
+from opsin.errors import OpsinError, SaveError, WrongCallError
 from opsin.files import shown, write_atomically
 from opsin.formats.suffixes import SUFFIX
 from opsin.work import Work
@@ -42,6 +42,8 @@ def pipe(
     source = sys.stdin.buffer if paths[0] == "-" else Path(paths[0])
     _, threads = shares(None, 1)
     made = work.do(source, wanted={"output": suffix}, there={}, threads=threads)
+    if made.skipped is not None:
+        raise OpsinError(f"no picture was made: {made.skipped}.")
     if target is None:
         write_to_stdout(made.files["output"])
     else:

@@ -61,6 +61,12 @@ The code that runs a model reads the card; nothing is guessed from a file name.
                                         # how many pairs of strangers pass for one person, of 1, if
                                         # that similarity is asked for; the most first
 
+    [segment]                           # what only this task needs; `size` is the side of a crop
+    classes = ["person"]                # the things whose pixels it tells, by a detector's labels
+    margin = 0.15                       # what it sees around a thing's box, as a share of its sides
+    threshold = 0.5                     # from this share on a pixel belongs to the thing
+    mirror = false                      # true: the mean with the answer to the mirror image
+
     [[figures]]
     name = "CIEDE2000, eval-diverse"
     value = 11.8
@@ -206,6 +212,17 @@ class Detect(_Table, frozen=True, kw_only=True):
     """How a photograph becomes a square: stretched to it, or with gray beside or below."""
 
 
+class Segment(_Table, frozen=True, kw_only=True):
+    classes: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=1000)]
+    """The things whose pixels it tells, as a detector's labels call them."""
+    margin: Share = 0.0
+    """What it sees around a thing's box on each side, as a share of the box's sides."""
+    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    """The least share of a pixel that belongs to the thing."""
+    mirror: bool = False
+    """The answer is the mean with that to the mirror image."""
+
+
 class CardFigure(_Table, frozen=True, kw_only=True):
     name: Text
     value: Finite
@@ -234,6 +251,7 @@ class Card(_Table, frozen=True, kw_only=True):
     faces: FaceTable | None = None
     recognize: RecognizeTable | None = None
     detect: Detect | None = None
+    segment: Segment | None = None
     figures: Annotated[tuple[CardFigure, ...], Meta(max_length=100)] = ()
 
     def input_names(self) -> tuple[str, ...]:
@@ -331,6 +349,7 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
         "faces": card.faces,
         "recognize": card.recognize,
         "detect": card.detect,
+        "segment": card.segment,
     }
     for task, table in tables.items():
         if (card.task == task) != (table is not None):
@@ -344,6 +363,8 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
     if card.recognize and (reason := _no_recognizer(card, card.recognize)):
         raise _wrong(path, reason)
     if card.detect and (reason := _no_object_detector(card)):
+        raise _wrong(path, reason)
+    if card.segment and (reason := _no_mask_network(card)):
         raise _wrong(path, reason)
     return card
 
@@ -498,6 +519,20 @@ def _no_object_detector(card: Card) -> str:
     for name, width in (("boxes", 4), ("scores", len(card.labels))):
         if widths.get(name) != (3, width):
             return f'`outputs` must have `{name}` of the shape [1, "N", {width}]'
+    return ""
+
+
+def _no_mask_network(card: Card) -> str:
+    """Why a network is none that tells a thing's pixels, if so."""
+    side = card.size
+    if len(card.inputs) != 1 or card.inputs[0].name != "picture":
+        return "`inputs` must be one, `picture`"
+    if card.inputs[0].shape != (1, 3, side, side) or card.multiple != 1:
+        return f"`picture` must have the shape [1, 3, {side}, {side}], as `size` says"
+    if card.inputs[0].unit != PICTURE_UNIT:
+        return f'the `unit` of `picture` must be "{PICTURE_UNIT}"'
+    if {entry.name: entry.shape for entry in card.outputs}.get("mask") != (1, 1, side, side):
+        return f"`outputs` must have `mask` of the shape [1, 1, {side}, {side}]"
     return ""
 
 

@@ -1,0 +1,155 @@
+"""`opsin background`: people in front of another background, or of none."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Final
+
+import typer
+
+from opsin.archive.jobs import format_of, plan
+from opsin.cli.batch import Words, over
+from opsin.cli.options import (
+    Damaged,
+    Device,
+    DryRun,
+    Json,
+    Overwrite,
+    PixelLimit,
+    Quality,
+    Workers,
+)
+from opsin.cli.pipe import pipe, refuse_in_a_pipe
+from opsin.defaults import MASKS, OBJECTS, PIXEL_LIMIT, QUALITY
+from opsin.errors import WrongCallError
+from opsin.files import shown
+from opsin.formats.suffixes import KEPT, SUFFIX
+from opsin.objects.background import BLUR, color_of
+from opsin.objects.replacing import CLEAR, GRAY, NOBODY, PICTURES, Replacing
+
+WORDS: Final = Words(
+    doing="cutting out",
+    done="done",
+    skipped={
+        "exists": "done already (--overwrite does it again)",
+        NOBODY: "nobody was found on them",
+        GRAY: "gray anyway (opsin colorize them first)",
+    },
+)
+
+
+def background(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
+    ],
+    replace: Annotated[
+        str | None,
+        typer.Option(metavar="IMAGE|COLOR", help="A picture, cut to fill, or white, #a0c4e0 ..."),
+    ] = None,
+    blur: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            min=BLUR[0],
+            max=BLUR[1],
+            help="Blur what is behind, as by N pixels of a photograph of 1000.",
+        ),
+    ] = None,
+    transparent: Annotated[
+        bool, typer.Option("--transparent", help="Nothing behind: PNG, TIFF, WebP or AVIF.")
+    ] = False,
+    keep_color: Annotated[
+        bool, typer.Option("--keep-color", help="People in color, all else in gray.")
+    ] = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE_OR_DIR",
+            help="Beside the photograph if not given; - is stdout.",
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option(help="The mask network.")] = MASKS,
+    detector: Annotated[
+        str, typer.Option(help="What finds the people, as opsin detect.")
+    ] = OBJECTS,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=1, help="The least score of a person. [default: the model's]"),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(help=f"{', '.join(SUFFIX)}. [default: the photograph's, where it can be]"),
+    ] = None,
+    quality: Quality = QUALITY,
+    overwrite: Overwrite = False,
+    pixel_limit: PixelLimit = PIXEL_LIMIT,
+    damaged: Damaged = False,
+    device: Device = "cpu",
+    workers: Workers = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Give one of --replace, --blur, --transparent and --keep-color. The photograph is never
+    touched; a copy is written, as NAME-new-background, NAME-blurred-background, NAME-cutout or
+    NAME-spot-color. Photographs on which nobody is found get none.
+
+    Example: opsin background scans -o out --replace white
+    """
+    asked = {
+        "replace": replace is not None,
+        "blur": blur is not None,
+        "transparent": transparent,
+        "keep_color": keep_color,
+    }
+    if sum(asked.values()) != 1:
+        raise WrongCallError("ask for one of --replace, --blur, --transparent and --keep-color.")
+    if replace is not None and not (os.path.isfile(replace) or color_of(replace)):
+        raise WrongCallError(
+            f"--replace: '{shown(replace)}' is neither a file nor a color such as white or #a0c4e0."
+        )
+    work = Replacing(
+        replace=replace,
+        blur=blur,
+        transparent=transparent,
+        keep_color=keep_color,
+        model=model,
+        detector=detector,
+        threshold=threshold,
+        quality=quality,
+        pixel_limit=pixel_limit,
+        damaged=damaged,
+        device=device,
+    )
+    keeps = CLEAR if transparent else KEPT
+    if transparent:
+        _check_clear(output, format)
+    if "-" in (*paths, output):
+        refuse_in_a_pipe(
+            {"--json": as_json, "--dry-run": dry_run, "--workers": workers is not None}
+        )
+        pipe(work, paths, output, format, overwrite=overwrite)
+        return
+    [picture] = [PICTURES[role] for role, is_asked in asked.items() if is_asked]
+    planned = plan(paths, output=output, format=format, picture=picture, keeps=keeps)
+    over(
+        planned,
+        work,
+        WORDS,
+        output=output,
+        workers=workers,
+        overwrite=overwrite,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+
+
+def _check_clear(output: str | None, format: str | None) -> None:
+    """A format that has no transparency, whether it is named or a file's, is refused."""
+    suffix = os.path.splitext(output or "")[1].lower()
+    name = format or (suffix if suffix.removeprefix(".") and suffix in SUFFIX.values() else None)
+    if name is not None and (found := format_of(name)) not in CLEAR:
+        raise WrongCallError(
+            f"--transparent: {found.upper()} has no transparency. Write {', '.join(CLEAR)}."
+        )

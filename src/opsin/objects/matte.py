@@ -1,0 +1,126 @@
+"""How much of each pixel is a thing: alpha, from a mask network and the photograph's own edges.
+
+Each thing is looked at by itself, in a crop around the box that a detector has found, so that a
+small one is seen as large as it can be, and nothing is marked where nothing was detected. The
+network's answer, some hundred pixels wide, is drawn to the photograph's edges by a guided filter
+and enlarged; the answers for all things are laid over one another.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin.drawing.pixels import as_rgb, resized
+from opsin.errors import ModelError
+from opsin.models.card import Card, Segment
+from opsin.models.engine import Engine, load_engine
+from opsin.models.store import members
+from opsin.objects.guided import lines
+
+Floats: TypeAlias = NDArray[np.float32]
+
+FINE: Final = 512  # pixels of the longer side at which edges are followed
+RADIUS: Final = 1 / 64  # of a filter's window, as a share of that side
+PENALTY: Final = 1e-3  # variance of the guide, from 0 to 1
+BEYOND: Final = 0.08  # of a box's sides: the alpha fades from the box to as far beyond it
+STEEP: Final = 1.5  # what the network is unsure of becomes surer, for it would be a ghost
+NEARLY: Final = 0.06  # what is so near to nothing or to all becomes it
+
+
+class Part(NamedTuple):
+    """The alpha of one thing: a crop and where it lies."""
+
+    alpha: Floats
+    """(h, w), from 0 to 1."""
+    top: int
+    left: int
+
+    def lay(self, whole: Floats) -> None:
+        """Lays it over the alpha of a whole photograph (H, W): of two, the larger one is kept."""
+        height, width = self.alpha.shape
+        place = whole[self.top : self.top + height, self.left : self.left + width]
+        np.maximum(place, self.alpha, out=place)
+
+
+def mask_engine(model: str, *, threads: int, device: str) -> Engine:
+    """The loaded network of that name, if it is one that tells a thing's pixels."""
+    names = members(model)
+    if len(names) > 1:
+        raise ModelError("masks are made by one model. Name one, without commas.")
+    engine = load_engine(names[0], threads=threads, device=device)
+    table_of(engine.card)
+    return engine
+
+
+def table_of(card: Card) -> Segment:
+    """What a model's card says of its masks; one of another task is a `ModelError`."""
+    if card.segment is None:
+        raise ModelError(f"model '{card.name}' makes no masks: its task is '{card.task}'.")
+    return card.segment
+
+
+def part_of(pixels: NDArray[Any], box: Any, engine: Engine) -> Part:
+    """The alpha of the thing in `box` (4,) on pixels (H, W, 1 or 3) of 8 or 16 bits."""
+    table = table_of(engine.card)
+    rows, columns = _around(box, pixels.shape, table.margin)
+    seen = pixels[rows, columns]
+    share = np.clip((_answer(seen, engine) - 0.5) * STEEP + 0.5, 0, 1)
+    height, width = seen.shape[:2]
+    scale = min(1, FINE / max(height, width))
+    fine_hw = max(1, round(height * scale)), max(1, round(width * scale))
+    small = _gray(as_rgb(resized(seen, *fine_hw, kernel="linear")))
+    plane = _enlarged(share, *fine_hw)
+    found = lines(small, plane, radius=max(1, round(max(fine_hw) * RADIUS)), penalty=PENALTY)
+    slope, offset = (_enlarged(one, height, width) for one in found)
+    alpha = slope * (small if fine_hw == (height, width) else _gray(as_rgb(seen))) + offset
+    alpha = np.clip((alpha - NEARLY) / (1 - 2 * NEARLY), 0, 1)
+    alpha *= _fading(box, rows, columns)
+    return Part(alpha, rows.start, columns.start)
+
+
+def _answer(seen: NDArray[Any], engine: Engine) -> Floats:
+    """(S, S): the network's share of each place of what it is shown, squashed to a square."""
+    side = engine.card.size
+    picture = as_rgb(resized(seen, side, side, kernel="linear")).astype(np.float32) / 255
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)
+    share: Floats = engine.run({"picture": planes})["mask"][0, 0]
+    if table_of(engine.card).mirror:
+        planes = np.ascontiguousarray(planes[..., ::-1], np.float32)
+        share = np.float32(0.5) * (share + engine.run({"picture": planes})["mask"][0, 0, :, ::-1])
+    return share
+
+
+def _around(box: Any, shape: tuple[int, ...], margin: float) -> tuple[slice, slice]:
+    """Rows and columns of a square around a box, as far as it is in the picture."""
+    box = np.asarray(box, np.float64)
+    center, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]).max() / 2 * (1 + 2 * margin)
+    size = np.array([shape[1], shape[0]])
+    low = np.clip(np.floor(center - half), 0, size - 1).astype(int)
+    high = np.clip(np.ceil(center + half), low + 1, size).astype(int)
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
+
+def _fading(box: Any, rows: slice, columns: slice) -> Floats:
+    """(h, w) of a crop: 1 in the box and 0 from some way beyond it on."""
+    x1, y1, x2, y2 = np.asarray(box, np.float32)
+    across = _beyond(np.arange(columns.start, columns.stop) + 0.5, x1, x2)
+    down = _beyond(np.arange(rows.start, rows.stop) + 0.5, y1, y2)
+    return np.asarray(across * down[:, None], np.float32)
+
+
+def _beyond(places: NDArray[Any], first: float, last: float) -> Floats:
+    away = np.maximum(first - places, places - last) / max(1.0, (last - first) * BEYOND)
+    return np.asarray(np.clip(1 - away, 0, 1), np.float32)
+
+
+def _gray(rgb: NDArray[np.uint8]) -> Floats:
+    """(h, w) from 0 to 1: the mean of the three channels."""
+    return np.asarray(rgb.mean(axis=2, dtype=np.float32) / 255, np.float32)
+
+
+def _enlarged(plane: Floats, height: int, width: int) -> Floats:
+    planes = np.ascontiguousarray(plane[..., None], np.float32)
+    return np.asarray(resized(planes, height, width, kernel="linear")[..., 0], np.float32)

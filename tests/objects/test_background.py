@@ -1,0 +1,200 @@
+"""Another background on real photographs: who stays, what changes, and how the edge looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+import opsin
+from opsin.errors import ModelError, NothingFoundError, PhotoError, WrongCallError
+from opsin.objects.background import Cutout, color_of, cut_out
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+SKY, GRASS = np.s_[20:60, 20:300], np.s_[300:480, 380:500]
+
+
+@pytest.fixture(scope="module")
+def photographer() -> opsin.Photo:
+    """A man before a sky, gray, 512 x 512."""
+    return opsin.open(SAMPLES / "photographer.jpg")
+
+
+@pytest.fixture(scope="module")
+def cutout(photographer: opsin.Photo) -> Cutout:
+    return cut_out(photographer)
+
+
+def test_the_man_is_cut_out_and_the_sky_is_not(cutout: Cutout) -> None:
+    assert [one.name for one in cutout.people] == ["person"]
+    assert cutout.alpha.shape == (512, 512)
+    assert cutout.alpha[250:400, 60:110].min() == 1  # his coat
+    assert cutout.alpha[SKY].max() == 0
+    assert cutout.alpha[GRASS].max() == 0
+    assert 0.15 < cutout.document()["share"] < 0.4
+
+
+def test_the_edge_is_that_of_the_photograph(cutout: Cutout) -> None:
+    """From coat to sky the lightness jumps; there, and nowhere else, alpha does."""
+    row = cutout.photo.pixels[300, 100:230, 0].astype(int)
+    jump = 100 + int(np.abs(np.diff(row)).argmax())
+    crossing = 100 + int((cutout.alpha[300, 100:230] < 0.5).argmax())
+    assert abs(jump - crossing) <= 2
+
+
+def test_a_color_comes_behind(photographer: opsin.Photo, cutout: Cutout) -> None:
+    made = opsin.background(photographer, replace="#2060a0")
+    assert made.pixels.shape == (512, 512, 3)
+    assert (made.pixels[SKY] == [0x20, 0x60, 0xA0]).all()
+    inside = cutout.alpha == 1
+    assert (made.pixels[inside] == photographer.pixels[inside]).all()
+    for same in ((0x20, 0x60, 0xA0), [0x20, 0x60, 0xA0]):
+        assert (opsin.background(photographer, replace=same).pixels == made.pixels).all()
+
+
+def test_another_photograph_is_cut_to_fill(photographer: opsin.Photo) -> None:
+    wide = np.zeros((100, 300, 3), np.uint8)
+    wide[:, :100], wide[:, 100:200], wide[:, 200:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    made = opsin.background(photographer, replace=wide)
+    assert (made.pixels[SKY] == [0, 255, 0]).all()
+    deep = opsin.background(photographer, replace=np.full((5, 5), 257 * 99, np.uint16))
+    assert deep.pixels.shape == (512, 512, 1)
+    assert (deep.pixels[SKY] == 99).all()
+
+
+def test_16_bits_stay(photographer: opsin.Photo, cutout: Cutout) -> None:
+    deep = opsin.open(photographer.pixels.astype(np.uint16) * 257)
+    made = opsin.background(deep, replace=np.full((5, 5, 3), 100, np.uint8))
+    assert made.pixels.dtype == np.uint16
+    assert (made.pixels[SKY] == 100 * 257).all()
+    inside = cutout.alpha == 1
+    assert (made.pixels == deep.pixels)[inside].mean() > 0.99
+    plain = opsin.background(photographer, replace=np.full((5, 5, 3), 100, np.uint8))
+    assert np.abs(made.pixels / 257 - plain.pixels).mean() < 0.5
+
+
+def mixture(cutout: Cutout, front: int, behind: int) -> Cutout:
+    """The same people, all of one gray, before a wall of one gray."""
+    alpha = cutout.alpha[..., None]
+    pixels = np.rint(alpha * front + (1 - alpha) * behind).astype(np.uint8)
+    return Cutout(opsin.Photo(pixels), cutout.alpha, cutout.people, cutout.cards)
+
+
+def test_no_halo_is_left_of_the_old_background(cutout: Cutout) -> None:
+    """Dark people before a light wall, put before black: their edge is dark, too."""
+    made = mixture(cutout, 20, 220).replaced((0, 0, 0)).pixels[..., 0].astype(float)
+    plain = cutout.alpha * mixture(cutout, 20, 220).photo.pixels[..., 0]
+    right = cutout.alpha * 20
+    edge = (cutout.alpha > 0.1) & (cutout.alpha < 0.9)
+    assert edge.sum() > 1000
+    assert np.abs(made - right)[edge].mean() < 0.25 * np.abs(plain - right)[edge].mean()
+
+
+def test_a_background_is_blurred_and_people_are_not(cutout: Cutout) -> None:
+    made = cutout.blurred(20)
+    inside = cutout.alpha == 1
+    assert (made.pixels[inside] == cutout.photo.pixels[inside]).all()
+    assert made.pixels[GRASS].std() < cutout.photo.pixels[GRASS].std() / 2
+    lamp = cutout.photo.pixels.copy()
+    lamp[300:308, 440:448] = 255
+    lit = [
+        Cutout(opsin.Photo(lamp), cutout.alpha, (), cutout.cards).blurred(by).pixels[:, :, 0]
+        for by in (5, 40)
+    ]
+    near, far = (one[304, 444].astype(int) - made.pixels[250, 400, 0] for one in lit)
+    assert near > far + 20
+
+
+def test_nothing_of_people_is_in_the_blur(cutout: Cutout) -> None:
+    wall = mixture(cutout, 10, 180).blurred(30).pixels[..., 0]
+    outside = wall[cutout.alpha == 0]
+    assert (outside.min(), outside.max()) >= (170, 180)
+    assert outside.max() <= 180
+
+
+def test_transparency(photographer: opsin.Photo, cutout: Cutout) -> None:
+    made = opsin.background(photographer, transparent=True)
+    assert made.alpha is not None
+    assert (made.alpha[SKY] == 0).all()
+    assert (made.pixels[SKY] == 0).all()
+    assert (made.alpha[cutout.alpha == 1] == 255).all()
+    half = opsin.Photo(photographer.pixels, np.full((512, 512), 128, np.uint8))
+    assert opsin.background(half, transparent=True).alpha.max() == 128
+    again = opsin.open(made.encode("png"))
+    assert (again.alpha == made.alpha).all()
+
+
+def test_color_is_kept_on_people_alone() -> None:
+    made = opsin.background(data.astronaut(), keep_color=True)
+    face, sky = np.s_[90:140, 200:250], np.s_[10:80, 330:360]
+    assert (made.pixels[face] == data.astronaut()[face]).all()
+    assert (np.ptp(made.pixels[sky], axis=2) <= 1).all()
+    from opsin.color import light_of_pixels
+
+    before, after = (light_of_pixels(one) for one in (data.astronaut(), made.pixels))
+    assert np.abs(before - after).max() < 4  # where colors and grays are mixed
+
+
+def test_a_small_person_of_a_wide_photograph_is_cut_out(photographer: opsin.Photo) -> None:
+    small = photographer.pixels[::4, ::4]
+    wide = np.full((700, 1200, 1), 190, np.uint8)
+    wide[500:628, 800:928] = small
+    found = cut_out(wide)
+    assert len(found.people) == 1
+    assert found.alpha[500 + 65 : 500 + 95, 800 + 16 : 800 + 26].min() > 0.9
+    found.alpha[490:640, 790:940] = 0
+    assert found.alpha.max() == 0
+
+
+def test_two_people_are_both_kept(photographer: opsin.Photo) -> None:
+    both = np.concatenate([photographer.pixels, photographer.pixels[:, ::-1]], axis=1)
+    found = cut_out(both)
+    assert len(found.people) >= 2
+    assert found.alpha[250:400, 60:110].min() == 1
+    assert found.alpha[250:400, -110:-60].min() == 1
+
+
+def test_the_copy_says_what_it_was_made_from(tmp_path: Path) -> None:
+    photo = opsin.open(SAMPLES / "admiral.jpg")
+    made = opsin.background(photo, blur=10)
+    assert made.metadata.dpi == photo.metadata.dpi
+    assert made.metadata.exif == photo.metadata.exif
+    packet = made.metadata.xmp or b""
+    assert str(photo.metadata.origin).encode() in packet
+    assert b"selfie 1 + picodet-s 1" in packet
+
+
+def test_what_cannot_be_meant_is_told(photographer: opsin.Photo) -> None:
+    with pytest.raises(NothingFoundError, match="nobody was found"):
+        opsin.background(data.coffee(), blur=10)
+    with pytest.raises(ValueError, match="ask for one of"):
+        opsin.background(photographer)
+    with pytest.raises(ValueError, match="ask for one of"):
+        opsin.background(photographer, blur=3, transparent=True)
+    with pytest.raises(ValueError, match="blur must be from 1 to 200"):
+        opsin.background(photographer, blur=0.5)
+    with pytest.raises(ValueError, match="three numbers"):
+        opsin.background(photographer, replace=(1, 2, 300))
+    with pytest.raises(WrongCallError, match="'#12' is no color"):
+        opsin.background(photographer, replace="#12")
+    with pytest.raises(PhotoError, match="no such file"):
+        opsin.background(photographer, replace="nowhere.jpg")
+    with pytest.raises(ModelError, match="'picodet-s' makes no masks"):
+        opsin.background(photographer, blur=3, model="picodet-s")
+    with pytest.raises(ModelError, match="'selfie' detects no things"):
+        opsin.background(photographer, blur=3, detector="selfie")
+    with pytest.raises(ModelError, match="Name one"):
+        opsin.background(photographer, blur=3, model="selfie,selfie")
+
+
+def test_colors_by_name() -> None:
+    assert color_of("#abc") == (0xAA, 0xBB, 0xCC)
+    assert color_of("White") == (255, 255, 255)
+    assert color_of("white.jpg") is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1)])
+def test_the_smallest_photographs_have_nobody(shape: tuple[int, int]) -> None:
+    assert cut_out(np.zeros(shape, np.uint8)).people == ()
