@@ -76,8 +76,8 @@ class Cutout:
         scale = min(1, BLURRED / longer)
         size_hw = [max(1, round(length * scale)) for length in pixels.shape[:2]]
         seen = resized(pixels, *size_hw, kernel="linear").astype(np.float32)
-        weight = 1 - resized(self.alpha[..., None], *size_hw, kernel="linear") / SOME
-        weight = np.maximum(weight, 0)
+        some = resized(self.alpha[..., None], *size_hw, kernel="linear")
+        weight: Floats = np.maximum(1 - some / np.float32(SOME), 0, dtype=np.float32)
         radius = max(1, round(by / 1000 * max(size_hw)))  # its windows' deviation is near that
         for _ in range(PASSES):
             seen = spread(seen, weight, radius)
