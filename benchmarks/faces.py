@@ -22,7 +22,7 @@ from opsin.drawing.pixels import resized
 from opsin.sets.pictures import read
 
 RUNS = 30
-DETECTORS = ("yunet", "mtcnn")
+DETECTORS = ("yunet", "mtcnn", "viola-jones")
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ PACKAGED = [
     "mtcnn",
     "picodet-s",
     "selfie",
+    "viola-jones",
     "yolox-nano",
     "yunet",
 ]

@@ -157,7 +157,7 @@ def _faces(
     seen: Ways = "color",
     detector: Annotated[
         str | None,
-        typer.Option(metavar="NAME,...", help="With --protocol find: yunet, mtcnn or both."),
+        typer.Option(metavar="NAME,...", help="With --protocol find: yunet, mtcnn, viola-jones."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only so many pairs, pictures or people.")

@@ -44,7 +44,8 @@ def find(
         list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
     ],
     detector: Annotated[
-        str, typer.Option(help="yunet, mtcnn, or another model whose task is faces.")
+        str,
+        typer.Option(help="yunet, mtcnn, viola-jones, another model, or CASCADE.xml."),
     ] = DETECTOR,
     min_size: MinFace = MIN_FACE,
     threshold: FaceThreshold = None,

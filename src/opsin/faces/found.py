@@ -22,7 +22,7 @@ class Found(NamedTuple):
     """(N,), from 0 to 1."""
     points: Floats
     """(N, 5, 2): the person's right eye, left eye, tip of the nose, right and left corner of the
-    mouth, as x, y in pixels."""
+    mouth, as x, y in pixels; of a detector that knows no landmarks (N, 0, 2)."""
 
     def only(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
         return type(self)(self.boxes[rows], self.scores[rows], self.points[rows])
@@ -48,10 +48,11 @@ class Found(NamedTuple):
 
 def joined(parts: list[Found]) -> Found:
     """All faces of several answers; none if there are none."""
+    points = parts[0].points.shape[1] if parts else POINTS
     nothing = Found(
         np.zeros((0, 4), np.float32),
         np.zeros(0, np.float32),
-        np.zeros((0, POINTS, 2), np.float32),
+        np.zeros((0, points, 2), np.float32),
     )
     columns = zip(nothing, *parts, strict=True)
     return Found(*(np.concatenate(column) for column in columns))

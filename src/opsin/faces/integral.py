@@ -17,7 +17,7 @@ Sums: TypeAlias = NDArray[np.uint32]
 Spans: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-def integral(pixels: NDArray[np.uint8]) -> Sums:
+def integral(pixels: NDArray[np.unsignedinteger[Any]]) -> Sums:
     """(H + 1, W + 1, C): at y, x the sum of all pixels above y and left of x.
 
     Of more than 16 megapixels sums run over, as of a clock; differences are right nevertheless, as

@@ -27,7 +27,7 @@ from opsin import boxes
 from opsin.boxes import Floats
 from opsin.faces.found import POINTS, Found
 from opsin.faces.integral import Sums, cut, integral, shrunk
-from opsin.faces.parts import STEP, in_parts
+from opsin.faces.parts import in_parts, looks_at
 from opsin.models.card import CROPS, WINDOW, FaceTable
 from opsin.models.engine import Engine
 
@@ -64,7 +64,7 @@ def search(
     the last network gives. Those of the others stand in the card.
     """
     size = engine.card.size
-    looks = list(looks_at(pixels.shape[0], pixels.shape[1], min_size, size))
+    looks = list(looks_at(pixels.shape[0], pixels.shape[1], min_size, size, seen=SEEN))
     least = min_size * looks[0]
 
     def look(part: NDArray[np.uint8], scale: float) -> Found:
@@ -89,20 +89,6 @@ def faces_on(
     at = found.boxes[:, None, :2] + points * (found.boxes[:, None, 2:] - found.boxes[:, None, :2])
     seen = Found(moved(found.boxes, found.moves), found.scores, at)
     return seen.only(boxes.nms(seen.boxes, seen.scores, most=SAME, of="smaller"))
-
-
-def looks_at(height: int, width: int, min_size: float, size: int) -> Iterator[float]:
-    """By how much a photograph of that size is made smaller for each look, the finest first: all of
-    it is seen at once at the last.
-
-    >>> list(looks_at(480, 640, 15, 1024)), list(looks_at(3000, 4000, 48, 1024))
-    ([1.0], [0.5, 0.125])
-    """
-    scale = min(1.0, SEEN / min_size)
-    yield scale
-    while max(height, width) * scale > size:
-        scale /= STEP
-        yield scale
 
 
 def scales(height: int, width: int, min_size: float, table: FaceTable) -> Iterator[float]:

@@ -59,6 +59,22 @@ def in_parts(
     return found.only(_is_whole(found))
 
 
+def looks_at(
+    height: int, width: int, min_size: float, size: int, *, seen: float
+) -> Iterator[float]:
+    """By how much a photograph of that size is made smaller for each look, the finest first, for a
+    detector that finds faces of `seen` pixels and more: all is seen at once at the last.
+
+    >>> list(looks_at(480, 640, 15, 1024, seen=24)), list(looks_at(3000, 4000, 48, 1024, seen=24))
+    ([1.0], [0.5, 0.125])
+    """
+    scale = min(1.0, seen / min_size)
+    yield scale
+    while max(height, width) * scale > size:
+        scale /= STEP
+        yield scale
+
+
 def tiles(length: int, scale: float, size: int) -> Iterator[tuple[int, int]]:
     """Where the tiles of a side of a photograph begin and end, in its pixels.
 

@@ -46,22 +46,23 @@ class Face:
     """How sure the network is, from the threshold to 1. No probability."""
     landmarks: Floats
     """(5, 2) as x, y, in the order of `LANDMARKS`: the person's right eye, left eye, the tip of
-    the nose, the right and the left corner of the mouth. They may lie outside of the photograph."""
+    the nose, the right and the left corner of the mouth. They may lie outside of the photograph.
+    A cascade tells none: (0, 2)."""
 
     def __post_init__(self) -> None:
-        if self.box.shape != (4,) or self.landmarks.shape != (POINTS, 2):
+        if self.box.shape != (4,) or self.landmarks.shape not in ((POINTS, 2), (0, 2)):
             raise ValueError(
-                f"a face has a box (4,) and landmarks (5, 2), got {self.box.shape} and "
-                f"{self.landmarks.shape}"
+                f"a face has a box (4,) and landmarks (5, 2) or none (0, 2), got {self.box.shape} "
+                f"and {self.landmarks.shape}"
             )
 
     def document(self) -> dict[str, Any]:
-        """The same as plain values for JSON."""
+        """The same as plain values for JSON; `landmarks` is None where there are none."""
         places = np.round(self.landmarks.astype(float), 1).tolist()
         return {
             "box": np.round(self.box.astype(float), 1).tolist(),
             "score": round(self.score, 4),
-            "landmarks": dict(zip(LANDMARKS, places, strict=True)),
+            "landmarks": dict(zip(LANDMARKS, places, strict=True)) if places else None,
         }
 
 
@@ -97,7 +98,8 @@ class Faces:
     def draw(self) -> Photo:
         """A copy in 8-bit color: a frame around each face, dots on the landmarks of large ones."""
         least = LARGE * max(self.photo.height, self.photo.width)
-        points = [face.landmarks for face in self.faces if face.box[2] - face.box[0] >= least]
+        large = (face for face in self.faces if face.box[2] - face.box[0] >= least)
+        points = [place for face in large for place in face.landmarks]
         drawn = framed(self.photo.pixels, self.boxes, points)
         return Photo(drawn, metadata=replace(copied(self.photo.metadata), there=None))
 
@@ -144,7 +146,8 @@ def find_faces(
 ) -> Faces:
     """Where faces are on `photo`, which is a `Photo` or anything that `opsin.open` takes.
 
-    `detector` is the name of a model whose task is faces, see `opsin models list`. `threshold` is
+    `detector` is the name of a model whose task is faces, see `opsin models list`, or the path of
+    a cascade of yours, an XML file as OpenCV has it. `threshold` is
     the least score of a face, from 0 to 1; None is what the model's card says.
     `min_size` is the least width and height of its box in pixels, 5 or more: a larger one is
     quicker. There is no limit to how many there are. Faces may lean by some 30 degrees; a

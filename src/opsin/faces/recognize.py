@@ -27,6 +27,10 @@ from opsin.models.store import members
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 
+NO_LANDMARKS: Final = (
+    "a face without landmarks cannot be told from others: its detector says where it is, not where "
+    "the eyes are. Find faces by yunet or mtcnn."
+)
 LEAST_LENGTH: Final = 1e-6  # an answer without length points nowhere
 
 
@@ -71,7 +75,10 @@ def embed(
 
 
 def embed_pixels(pixels: Any, landmarks: Iterable[Floats], engine: Engine) -> Embeddings:
-    """The same of pixels (H, W, 1 or 3) of 8 or 16 bits and each face's landmarks (5, 2)."""
+    """The same of pixels (H, W, 1 or 3) of 8 or 16 bits and each face's landmarks (5, 2).
+
+    Faces without landmarks, as a cascade finds them, are a `ModelError`.
+    """
     rows = [_row(pixels, one, engine) for one in landmarks]
     numbers = engine.card.outputs[0].shape[-1]
     return Embeddings(np.array(rows, np.float32).reshape(len(rows), int(numbers)), engine.card)
@@ -110,6 +117,8 @@ def table_of(card: Card) -> RecognizeTable:
 def _row(pixels: Any, landmarks: Floats, engine: Engine) -> Floats:
     """(D,) of one face. Several in one run would be no quicker on a CPU."""
     card, table = engine.card, table_of(engine.card)
+    if not len(landmarks):
+        raise ModelError(NO_LANDMARKS)
     face = aligned(pixels, landmarks, table.places, card.size)
     planes = (face[..., ::-1] if table.channels == "bgr" else face).transpose(2, 0, 1)
     answer = engine.run({card.inputs[0].name: np.ascontiguousarray(planes)[None]})

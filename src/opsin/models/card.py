@@ -50,6 +50,8 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     largest = 300.0
     stages = [0.6, 0.7]                 # of MTCNN: the least scores of its first two networks;
                                         # left out: one network with grids, as YuNet is
+                                        # of a cascade (an .xml file): largest / smallest is by how
+                                        # much each size of window is larger than the one before
     good = 0.9                          # with a face of this score no other turn is tried
     fair = 0.85                         # a turn needs a face of this score to be believed
 
@@ -96,14 +98,14 @@ LINE: Final = (
     r"\ufeff\ufff0-\uffff\ud800-\udfff]*\Z"
 )
 NAME: Final = r"^[a-z0-9][a-z0-9._-]*(?<!\.toml)\Z"
-FILE: Final = r"^[A-Za-z0-9_][A-Za-z0-9._-]*\.onnx\Z"
+FILE: Final = r"^[A-Za-z0-9_][A-Za-z0-9._-]*\.(onnx|xml)\Z"
 SHA256: Final = r"^[0-9a-f]{64}\Z"
 AXIS: Final = r"^[A-Za-z][A-Za-z0-9_]{0,30}(/[1-9][0-9]{0,2})?\Z"
 WORDS: Final = {
     LINE: "one line of text without control characters",
     NAME: "lower-case letters, digits, dots, dashes and underscores, at most 64, "
     "the first a letter or digit",
-    FILE: "the name of an .onnx file beside the card, of letters, digits, dots and dashes",
+    FILE: "the name of an .onnx or .xml file beside the card, of letters, digits, dots and dashes",
     SHA256: "64 hexadecimal digits",
     AXIS: "the name of a free axis, such as H, or a part of one, such as H/4",
 }
@@ -354,6 +356,8 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
     for task, table in tables.items():
         if (card.task == task) != (table is not None):
             raise _wrong(path, f"task '{task}' and a table [{task}] go together")
+    if card.file.endswith(".xml") and not card.faces:
+        raise _wrong(path, "`file` must be an .onnx file: only faces are found by an .xml file")
     if card.colorize and (reason := _no_colorizer(card, CHANNELS[card.colorize.answer])):
         raise _wrong(path, reason)
     if card.classify and (reason := _no_classifier(card)):
@@ -443,7 +447,22 @@ def _no_detector(card: Card, table: FaceTable) -> str:
     """Why a network is none that finds faces, if so."""
     if table.good < table.fair:
         return "`good` must be `fair` or more"
+    if card.file.endswith(".xml"):
+        return _no_cascade(card, table)
     return _no_stages(card, table) if table.stages else _no_grids(card, table)
+
+
+def _no_cascade(card: Card, table: FaceTable) -> str:
+    """Why an XML file is no cascade, if so."""
+    if [entry.shape for entry in card.inputs] != [(1, 1, "H", "W")]:
+        return '`inputs` must be one, of the shape [1, 1, "H", "W"]'
+    if [entry.shape for entry in card.outputs] != [("N", 4)]:
+        return '`outputs` must be one, of the shape ["N", 4]'
+    if card.multiple != 1 or table.stages:
+        return "`multiple` and `stages` must be left out"
+    if not table.smallest * 1.02 <= table.largest <= table.smallest * 2:
+        return "`largest` must be 1.02 to 2 times `smallest`"
+    return ""
 
 
 def _no_grids(card: Card, table: FaceTable) -> str:

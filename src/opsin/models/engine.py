@@ -55,6 +55,11 @@ class Engine:
         """`data` is another network than the model's file, with the same inputs and outputs."""
         self.card: Card = model.card
         self.device = device
+        if model.card.file.endswith(".xml"):
+            raise ModelError(
+                f"model '{model.card.name}' is a cascade, no network: faces are found by it, "
+                "on the CPU, and there is nothing else to run or to look into."
+            )
         data = model.read() if data is None else data
         self._session = session_of(data, model.path, threads=threads, device=device)
         self._turn = nullcontext() if device == "cpu" else threading.Lock()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from opsin.errors import ModelError
 from opsin.files import write_atomically
 from opsin.machine import cores
-from opsin.models import store
+from opsin.models import cascade, store
 from opsin.models.card import Card, sides, write_card
 from opsin.models.engine import MOST_THREADS, Engine
 from opsin.models.store import Model
@@ -37,7 +37,11 @@ def add(path: str | Path) -> Model:
 
 
 def try_out(model: Model) -> None:
-    """Runs a model on a made picture, upright and across; a `ModelError` if it does not work."""
+    """Runs a model on a made picture, upright and across; a `ModelError` if it does not work. Of a
+    cascade the file is read."""
+    if model.card.file.endswith(".xml"):
+        cascade.parse(model.read(), str(model.path))
+        return
     engine = Engine(model, threads=min(cores(), MOST_THREADS))
     for inputs in _pictures(model.card):
         engine.run(inputs)

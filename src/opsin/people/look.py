@@ -65,7 +65,9 @@ class Looking:
     device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
-        detectors.detector_of(self.detector, threads=threads, device=self.device)
+        found_by = detectors.detector_of(self.detector, threads=threads, device=self.device)
+        if not found_by.tells_landmarks:
+            raise ModelError(recognize.NO_LANDMARKS)
         recognize.engine_of(self.model, threads=threads, device=self.device)
 
     @cached_property
