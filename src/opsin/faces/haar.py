@@ -177,7 +177,7 @@ def visited(refused: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which windows of each row (R, C) are looked at, if the one after a refused one is skipped.
 
     >>> visited(np.array([[True, True, True, False, True]])).tolist()
-    [[True, False, True, True, True]]
+    [[True, False, True, False, True]]
     """
     columns = np.arange(refused.shape[1])
     after = np.pad(refused, ((0, 0), (1, 0)))[:, :-1]  # whether the one before was refused
