@@ -124,3 +124,72 @@ def test_wrong_calls_say_what_is_wrong():
         boxes.nms([[0, 0, 1, 1], [0, 0, 2, 2]], [0.5])
     with pytest.raises(ValueError, match="degrees must be one of 0, 90, 180, 270, got 45"):
         boxes.turn([[0, 0, 1, 1]], 45, 1, 1)
+
+
+@given(some(6), st.data())
+def test_an_anchor_moved_by_its_deltas_is_the_box(some, data):
+    corner = data.draw(arrays(np.int64, (len(some), 2), elements=st.integers(-20, 70)))
+    sides = data.draw(arrays(np.int64, (len(some), 2), elements=st.integers(1, 50)))
+    anchors = np.concatenate([corner, corner + sides], axis=1)
+    back = boxes.decode(boxes.encode(some, anchors), anchors)
+    np.testing.assert_allclose(back, some, atol=1e-3)
+
+
+@given(some(6), st.floats(0.5, 4), st.integers(-30, 30))
+def test_deltas_are_the_same_on_a_larger_picture_and_beside_it(some, scale, shift):
+    anchors = some + np.float32([1, 0, 3, 5])
+    plain = boxes.encode(some, anchors)
+    other = boxes.encode(some * scale + shift, anchors * scale + shift)
+    np.testing.assert_allclose(plain, other, atol=1e-3)
+
+
+def test_deltas_are_those_of_the_paper():
+    # center (15, 30) to (35, 15), sides 10 x 20 to 30 x 10
+    found = boxes.encode([[20, 10, 50, 20]], [[10, 20, 20, 40]])
+    assert found[0].tolist() == pytest.approx([2.0, -0.75, np.log(3), np.log(0.5)])
+
+
+def test_anchors_lie_about_their_positions_with_the_area_of_their_size():
+    found = boxes.anchors(3, 4, 16, [32, 64, 128], [0.5, 1, 2]).reshape(3, 4, 3, 3, 4)
+    middle = (found[..., :2] + found[..., 2:]) / 2
+    np.testing.assert_allclose(middle[2, 1].reshape(-1, 2), [[24.0, 40.0]] * 9, rtol=1e-6)
+    sides = found[..., 2:] - found[..., :2]
+    np.testing.assert_allclose(sides.prod(axis=-1)[0, 0], [[32**2] * 3, [64**2] * 3, [128**2] * 3])
+    np.testing.assert_allclose((sides[..., 1] / sides[..., 0])[1, 2, 0], [0.5, 1, 2], rtol=1e-5)
+
+
+@given(some(), st.data())
+def test_soft_suppression_keeps_what_plain_does_and_lowers_the_rest(some, data):
+    scores = np.float32(
+        data.draw(st.lists(st.floats(0.01, 1), min_size=len(some), max_size=len(some)))
+    )
+    kept, left = boxes.soft_nms(some, scores, sigma=0.5, least=0)
+    assert sorted(kept.tolist()) == list(range(len(some)))
+    assert (np.diff(left) <= 0).all()
+    assert (left <= scores[kept] + 1e-6).all()
+    for place, one in enumerate(kept):  # each is lowered by all that came before it
+        shared = boxes.iou(some[[one]], some[kept[:place]])[0]
+        wanted = scores[one] * np.exp(-(shared**2) / 0.5).prod()
+        assert left[place] == pytest.approx(wanted, rel=1e-4)
+
+
+def test_soft_suppression_leaves_out_what_fell_too_low():
+    kept, left = boxes.soft_nms([[0, 0, 9, 9]] * 2, [0.9, 0.5], sigma=0.5, least=0.1)
+    assert (kept.tolist(), left.tolist()) == ([0], [pytest.approx(0.9)])
+    assert len(boxes.soft_nms([], [])[0]) == 0
+    with pytest.raises(ValueError, match="2 boxes need as many scores"):
+        boxes.soft_nms([[0, 0, 1, 1]] * 2, [1.0])
+
+
+@given(some(), st.data())
+def test_each_class_is_suppressed_alone(some, data):
+    count = len(some)
+    scores = np.float32(data.draw(st.lists(st.floats(0, 1), min_size=count, max_size=count)))
+    labels = np.array(data.draw(st.lists(st.integers(0, 2), min_size=count, max_size=count)), int)
+    found = boxes.nms_by_class(some, scores, labels, most=0.4)
+    wanted = set()
+    for label in range(3):
+        rows = np.flatnonzero(labels == label)
+        wanted |= set(rows[boxes.nms(some[rows], scores[rows], most=0.4)].tolist())
+    assert set(found.tolist()) == wanted
+    assert (np.diff(scores[found]) <= 0).all()

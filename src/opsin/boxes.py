@@ -1,4 +1,4 @@
-"""Boxes around things in pictures: areas, overlap, the best of many, and what turning does to them.
+"""Boxes around things in pictures: areas, overlap, the best of many, anchors, turning.
 
 Boxes are (N, 4) float32: x1, y1, x2, y2 in pixels, with (0, 0) at the picture's upper left corner
 and (width, height) at its lower right one. Points are (..., 2): x, y on the same scale. A box
@@ -103,6 +103,105 @@ def nms(
             whole = areas[best] + areas[left] - shared
         left = left[shared <= most * whole]
     return np.array(kept, np.intp)
+
+
+def nms_by_class(
+    boxes: Any, scores: Any, labels: Any, *, most: float = 0.3, limit: int | None = None
+) -> NDArray[np.intp]:
+    """As `nms`, but boxes are compared with those of their own label alone; `labels` are (N,).
+
+    >>> nms_by_class([[0, 0, 9, 9]] * 3, [0.5, 0.9, 0.7], [1, 1, 2]).tolist()
+    [1, 2]
+    """
+    boxes, labels = as_boxes(boxes), np.asarray(labels)
+    reach = boxes.max(initial=0) - boxes.min(initial=0) + 1  # so far each label's are moved
+    moved = boxes + (labels * reach).astype(np.float32).reshape(-1, 1)
+    return nms(moved, scores, most=most, limit=limit)
+
+
+def soft_nms(
+    boxes: Any, scores: Any, *, sigma: float = 0.5, least: float = 0.001
+) -> tuple[NDArray[np.intp], Floats]:
+    """Which boxes to keep, the best first, and their scores after each better one has lowered them.
+
+    Soft non-maximum suppression (Bodla et al. 2017, equation 4): a box that shares `iou` with a
+    better one is not dropped, its score is multiplied by exp(-iou**2 / sigma). Boxes whose score
+    falls below `least` are left out.
+
+    >>> kept, left = soft_nms([[0, 0, 9, 9], [0, 0, 9, 9], [20, 0, 29, 9]], [0.9, 0.8, 0.7])
+    >>> kept.tolist(), left.round(3).tolist()
+    ([0, 2, 1], [0.9, 0.7, 0.108])
+    """
+    boxes, now = as_boxes(boxes), np.array(scores, np.float32)
+    if now.shape != (len(boxes),):
+        raise ValueError(f"{len(boxes)} boxes need as many scores, got shape {now.shape}.")
+    kept: list[int] = []
+    left = np.flatnonzero(now >= least)
+    while left.size:
+        best = int(left[np.argmax(now[left])])
+        kept.append(best)
+        left = left[left != best]
+        now[left] *= np.exp(-(iou(boxes[[best]], boxes[left])[0] ** 2) / sigma)
+        left = left[now[left] >= least]
+    order = np.array(kept, np.intp)
+    return order, now[order]
+
+
+def encode(boxes: Any, anchors: Any) -> Floats:
+    """(N, 4): what makes each anchor its box, as dx, dy, dw, dh.
+
+    Girshick et al. 2014, appendix C: the way between the centers in units of the anchor's sides,
+    and the logarithms of how much wider and higher the box is. All must have an area.
+
+    >>> encode([[10, 0, 30, 10]], [[0, 0, 10, 10]]).round(3).tolist()
+    [[1.5, 0.0, 0.693, 0.0]]
+    """
+    boxes, anchors = as_boxes(boxes), as_boxes(anchors)
+    sides, ours = _sides(boxes), _sides(anchors)
+    centers = (boxes[:, :2] + boxes[:, 2:] - anchors[:, :2] - anchors[:, 2:]) / 2
+    return np.asarray(np.hstack([centers / ours, np.log(sides / ours)]), np.float32)
+
+
+def decode(deltas: Any, anchors: Any) -> Floats:
+    """The opposite of `encode`: the boxes (N, 4) that anchors become.
+
+    >>> decode([[1.5, 0, np.log(2), 0]], [[0, 0, 10, 10]]).round(3).tolist()
+    [[10.0, 0.0, 30.0, 10.0]]
+    """
+    deltas, anchors = as_boxes(deltas), as_boxes(anchors)
+    ours = _sides(anchors)
+    centers = (anchors[:, :2] + anchors[:, 2:]) / 2 + deltas[:, :2] * ours
+    half = ours * np.exp(deltas[:, 2:]) / 2
+    return np.asarray(np.hstack([centers - half, centers + half]), np.float32)
+
+
+def anchors(
+    height: int,
+    width: int,
+    stride: float,
+    sides: Sequence[float],
+    ratios: Sequence[float] = (0.5, 1.0, 2.0),
+) -> Floats:
+    """(height * width * S * R, 4): boxes of S sizes and R shapes about each position of a map.
+
+    Ren et al. 2015, section 3.1.1: of three sizes and three shapes nine a position. Positions come
+    row by row, `stride` pixels apart; at each the sizes in turn, and of each size the shapes. A box
+    of side s and ratio r, height to width, has the area s * s.
+
+    >>> anchors(1, 2, 16, [8], [1]).tolist()
+    [[4.0, 4.0, 12.0, 12.0], [20.0, 4.0, 28.0, 12.0]]
+    >>> anchors(2, 3, 16, [32, 64, 128]).shape
+    (54, 4)
+    """
+    rows, columns = np.mgrid[:height, :width]
+    centers = (np.stack([columns.ravel(), rows.ravel()], axis=1)[:, None] + 0.5) * stride
+    root = np.sqrt(np.asarray(ratios, np.float64))
+    across = np.outer(sides, 1 / root).ravel()
+    down = np.outer(sides, root).ravel()
+    half = np.stack([across, down], axis=1)[None] / 2
+    return (
+        np.concatenate([centers - half, centers + half], axis=2).reshape(-1, 4).astype(np.float32)
+    )
 
 
 def clip(boxes: Any, height: float, width: float) -> Floats:

@@ -43,7 +43,7 @@ ROOMS: Final[dict[str, Room]] = {
         "opsin.recognition.task:TASK", "opsin.evaluate.recognition:evaluate", CLASSIFIER
     ),
     "faces": Room("", "opsin.evaluate.faces.measure:evaluate", RECOGNIZER),
-    "detect": Room("", "opsin.evaluate.detect:evaluate", OBJECTS),
+    "detect": Room("opsin.objects.task:TASK", "opsin.evaluate.detect:evaluate", OBJECTS),
 }
 
 

