@@ -1,5 +1,6 @@
 """Detecting as a task that `opsin train` teaches; its systems, by `network.kind`.
 
+    faster_rcnn   a network proposes, another one looks at each proposal (D4)
     yolo          every cell of a grid answers for itself (D6)
 
 `network.classes` may be left out: they are then all that the training pictures' instances.json
@@ -22,6 +23,7 @@ from opsin.backbones.efficientnet import folded_encoder, imagenet_weights
 from opsin.errors import DataError, RecipeError
 from opsin.models.card import Card, Detect, Input, Output, Text
 from opsin.objects.data import BoxData, window_of
+from opsin.objects.networks.faster_rcnn import FasterRCNN
 from opsin.objects.networks.yolo import STRIDES, Yolo
 from opsin.objects.objective import Detecting, Held, Settings
 from opsin.sets.labeled import check_named, names_in, things_on
@@ -136,6 +138,15 @@ class DetectSystem(System, frozen=True, kw_only=True):
         return graph_for(network, card, examples, difference=_pixels_apart)
 
 
+class FasterRCNNSystem(DetectSystem, frozen=True, kw_only=True):
+    """`faster_rcnn` (D4)."""
+
+    paper: ClassVar[str] = "https://arxiv.org/abs/1506.01497"
+
+    def build(self) -> FasterRCNN:
+        return FasterRCNN(len(self.classes), size=self.size, width=self.width, frozen=self.frozen)
+
+
 class YoloSystem(DetectSystem, frozen=True, kw_only=True):
     """`yolo` (D6)."""
 
@@ -156,8 +167,9 @@ def _noise(size: int, seed: int = 0) -> Tensor:
 
 
 def _pixels_apart(pairs: Pairs) -> float:
-    """How far the sides of boxes are apart in the middle, in pixels of what the network sees."""
-    return float(np.mean([np.median(np.abs(ours - stored)) for ours, stored in pairs]))
+    """How far the sides of boxes are apart, in pixels of what the network sees; in any order."""
+    apart = [np.abs(np.sort(ours, axis=1) - np.sort(stored, axis=1)) for ours, stored in pairs]
+    return float(np.mean([one.mean() for one in apart]))
 
 
 def complete(recipe: Recipe, data: Sequence[Path]) -> Recipe:
@@ -170,4 +182,4 @@ def complete(recipe: Recipe, data: Sequence[Path]) -> Recipe:
     return msgspec.structs.replace(recipe, network={**recipe.network, "classes": found})
 
 
-TASK = Task("detect", BoxData, {"yolo": YoloSystem}, complete)
+TASK = Task("detect", BoxData, {"faster_rcnn": FasterRCNNSystem, "yolo": YoloSystem}, complete)

@@ -221,3 +221,68 @@ def say_at_first(layer: nn.Conv2d | nn.Linear, value: float) -> None:
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.constant_(layer.bias, value)
+
+
+def matched(
+    found: Tensor, things: Tensor, kinds: Tensor, *, at_least_one: bool = False
+) -> tuple[Tensor, Tensor]:
+    """(N,) which thing each box shares most with, and (N,) how much.
+
+    Things are (M, 4) with `kinds` (M,), below 0 for none. Boxes without an area, and those upon
+    what is not judged (-2) and on no thing, share -1: they are neither right nor wrong. With
+    `at_least_one`, the boxes that share most with a thing share 1.
+    """
+    every = iou(found, things)
+    shared, thing = every.masked_fill(kinds < 0, 0).max(dim=1)
+    if at_least_one:
+        most = every.amax(dim=0)
+        best = (every >= most - 1e-6) & (most > 0) & (kinds >= 0)
+        thing = torch.where(best.any(dim=1), best.float().argmax(dim=1), thing)
+        shared = shared.masked_fill(best.any(dim=1), 1.0)
+    unjudged = inside(found, things).masked_fill(kinds != -2, 0).amax(dim=1) >= 0.5
+    empty = (found[:, 2:] <= found[:, :2]).any(dim=1)
+    return thing, shared.masked_fill((unjudged & (shared < 0.5)) | empty, -1.0)
+
+
+def inside(found: Tensor, others: Tensor) -> Tensor:
+    """(N, M): how much of each box lies in each other one, from 0 to 1."""
+    shared, _, _ = _overlap(found[:, None], others[None])
+    area = (found[:, 2:] - found[:, :2]).clamp(min=0).prod(dim=1)
+    return shared / area.clamp(min=1e-6)[:, None]
+
+
+def drawn(on: Tensor, off: Tensor, count: int, *, share: float) -> tuple[Tensor, Tensor]:
+    """At random `count` of those that are on things and of those that are not, by number; of the
+    first at most that share."""
+    first = _some(on, round(count * share))
+    return first, _some(off, count - len(first))
+
+
+def _some(which: Tensor, count: int) -> Tensor:
+    numbers = which.nonzero()[:, 0]
+    return numbers[torch.randperm(len(numbers), device=numbers.device)[:count]]
+
+
+def box_loss(found: Tensor, wanted: Tensor, count: int) -> Tensor:
+    """Smooth L1 (Girshick 2015, equation 3) of deltas (K, 4), summed and divided by a count.
+
+    Deltas are taken ten times for the center and five times for the sides, so that a usual error
+    counts about 1.
+    """
+    weights = found.new_tensor([10.0, 10.0, 5.0, 5.0])
+    return F.smooth_l1_loss(found * weights, wanted * weights, reduction="sum") / max(1, count)
+
+
+def rows_by_class(logits: Tensor, deltas: Tensor, regions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A row for each region and class: its box (P * C, 4), scores (P * C, C) of which only the
+    row's own is not 0, and the region that it is of (P * C, 4).
+
+    Of regions (P, 4): logits (P, C + 1), the last of which is none, and deltas (P, C, 4). What has
+    no area scores 0.
+    """
+    there = (regions[:, 2:] > regions[:, :2]).all(dim=1, keepdim=True)
+    shares = logits.softmax(dim=1)[:, :-1] * there
+    own = torch.eye(shares.shape[1], device=logits.device)
+    every = regions[:, None].expand_as(deltas)
+    scores = (shares[:, :, None] * own).flatten(0, 1)
+    return decode(deltas, every).flatten(0, 1), scores, every.flatten(0, 1)
