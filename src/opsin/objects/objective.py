@@ -19,7 +19,7 @@ from opsin.errors import DataError
 from opsin.formats import small
 from opsin.formats.vips import vips
 from opsin.models.card import Detect
-from opsin.objects.data import filled, placed_in
+from opsin.objects.data import NOTHING, filled, placed_in
 from opsin.objects.precision import Truth, mean_average_precision
 from opsin.objects.search import MOST, Found, fitted
 from opsin.sets.labeled import things_on
@@ -59,7 +59,9 @@ class Detecting(Objective):
         self.settings = settings
 
     def loss(self, network: Any, batch: Batch) -> Loss:
-        parts = network.losses(batch["picture"], batch["boxes"], batch["labels"])
+        labels = batch["labels"]
+        most = int((labels != NOTHING).sum(dim=1).max())  # the rows after these are empty
+        parts = network.losses(batch["picture"], batch["boxes"][:, :most], labels[:, :most])
         loss = sum(
             value * (self.settings.box_weight if name.endswith("box") else 1.0)
             for name, value in parts.items()
