@@ -107,6 +107,16 @@ def stand_ins(tmp_path_factory):
     (place / "boxed").mkdir()
     shutil.copy(ROOT / "samples" / "cat.jpg", place / "boxed")
     (place / "boxed" / "instances.json").write_text(json.dumps(boxed))
+    outline = [20, 60, 100, 20, 120, 128, 0, 128]
+    person = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 20, 109, 108]}
+    outlined = {
+        "images": [{"id": 1, "file_name": "admiral.jpg", "width": 109, "height": 128}],
+        "annotations": [person | {"segmentation": [outline]}],
+        "categories": [{"id": 1, "name": "person"}],
+    }
+    (place / "outlined").mkdir()
+    shutil.copy(place / "samples" / "admiral.jpg", place / "outlined")
+    (place / "outlined" / "instances.json").write_text(json.dumps(outlined))
     for name in ("grandmother.jpg", "photo.jpg", "old.jpg", "scan.jpg", "scan.tif"):
         opsin.open(ROOT / "samples" / "admiral.jpg").save(place / name)
     shutil.copy(ROOT / "samples" / "coffee.jpg", place / "summer.jpg")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from opsin.faces.pipeline import find_faces
     from opsin.objects.background import background
     from opsin.objects.pipeline import detect
+    from opsin.objects.segment import segment
     from opsin.people.file import People
     from opsin.photo import Photo, open
     from opsin.recognition.pipeline import classify
@@ -63,6 +64,7 @@ __all__ = [
     "find_faces",
     "gender",
     "open",
+    "segment",
     "suggest",
 ]
 
@@ -79,6 +81,7 @@ _HOMES = {
     "detect": "opsin.objects.pipeline",
     "find_faces": "opsin.faces.pipeline",
     "gender": "opsin.archive.gender",
+    "segment": "opsin.objects.segment",
     "suggest": "opsin.colorization.suggest",
     "Touchup": "opsin.colorization.touchup",
 }

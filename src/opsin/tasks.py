@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from opsin.defaults import CLASSIFIER, OBJECTS, RECOGNIZER
+from opsin.defaults import CLASSIFIER, MASKS, OBJECTS, RECOGNIZER
 from opsin.errors import OpsinError, RecipeError, WrongCallError, needs_extra
 from opsin.files import shown
 
@@ -44,6 +44,7 @@ ROOMS: Final[dict[str, Room]] = {
     ),
     "faces": Room("", "opsin.evaluate.faces.measure:evaluate", RECOGNIZER),
     "detect": Room("opsin.objects.task:TASK", "opsin.evaluate.detect:evaluate", OBJECTS),
+    "segment": Room("", "opsin.evaluate.segment:evaluate", MASKS),
 }
 
 

@@ -169,7 +169,7 @@ def test_a_thing_counts_once_and_a_crowd_not_at_all() -> None:
         (["-", "--draw", "o"], "--draw: not for a pipe"),
         (["PATH", "--classes", "gnome"], "'gnome' is none of the labels"),
         (["PATH", "--classes", ","], "name one or more"),
-        (["PATH", "--coco", "t.json", "--draw", "o"], "not with --draw or --crop"),
+        (["PATH", "--coco", "t.json", "--draw", "o"], "not with --draw. Call"),
         (["PATH", "--coco", ""], "give the name of a file"),
     ],
 )

@@ -98,7 +98,7 @@ def detect(
         refused = {"--coco": coco, **{f"--{role}": folder for role, folder in folders.items()}}
         tell_of(work, paths, print_things, refused=refused, as_json=as_json)
         return
-    table = None if coco is None else _coco_file(coco, wanted, overwrite=overwrite)
+    table = None if coco is None else coco_file(coco, wanted, overwrite=overwrite)
     told: dict[str, Mapping[str, Any]] = {}
     if wanted:
         planned = plan_into(paths, wanted, words=PICTURES, formats={"draw": "jpeg"})
@@ -124,7 +124,7 @@ def detect(
         )
     finally:  # also of a run that was stopped, or in which some failed
         if table is not None and told:
-            write_atomically(table, instances(told, _labels(model), table.parent))
+            write_atomically(table, instances(told, labels_of(model), table.parent))
 
 
 def print_things(name: str, part: Mapping[str, Any]) -> None:
@@ -152,15 +152,17 @@ def instances(told: Mapping[str, Mapping[str, Any]], labels: Sequence[str], fold
         for thing in part["objects"]:
             x1, y1, x2, y2 = thing["box"]
             sides = round(x2 - x1, 1), round(y2 - y1, 1)
+            outline = {"segmentation": thing["mask"]} if "mask" in thing else {}
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": image,
                     "category_id": number[thing["name"]],
                     "bbox": [x1, y1, *sides],
-                    "area": round(sides[0] * sides[1], 1),
+                    "area": thing.get("area", round(sides[0] * sides[1], 1)),
                     "iscrowd": 0,
                     "score": thing["score"],
+                    **outline,
                 }
             )
     kinds = [{"id": index, "name": label} for label, index in number.items()]
@@ -175,10 +177,11 @@ def _from(folder: Path, name: str) -> str:
         return name
 
 
-def _coco_file(name: str, wanted: Mapping[str, str], *, overwrite: bool) -> Path:
-    """Where the table goes, if it may."""
+def coco_file(name: str, wanted: Mapping[str, str], *, overwrite: bool) -> Path:
+    """Where the table goes, if it may; `wanted` are the folders of pictures by option."""
     if wanted:
-        raise WrongCallError("--coco: not with --draw or --crop. Call it once more for those.")
+        others = " or ".join(f"--{role}" for role in wanted)
+        raise WrongCallError(f"--coco: not with {others}. Call it once more for those.")
     if not name or Path(name).is_dir():
         raise WrongCallError("--coco: give the name of a file.")
     if Path(name).exists() and not overwrite:
@@ -188,7 +191,8 @@ def _coco_file(name: str, wanted: Mapping[str, str], *, overwrite: bool) -> Path
     return Path(name)
 
 
-def _labels(model: str) -> Sequence[str]:
+def labels_of(model: str) -> Sequence[str]:
+    """What a detector's numbers stand for."""
     from opsin.models.store import find
 
     return find(model).card.labels

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from opsin import tasks
 from opsin.cli.options import Amounts, Json, Limit, Models, SecondLook, Size, numbers, tell
 from opsin.cli.screen import counting, print_json, print_report
-from opsin.defaults import VIVIDNESS
+from opsin.defaults import OBJECTS, VIVIDNESS
 
 if TYPE_CHECKING:
     from opsin.evaluate.report import Report
@@ -196,6 +196,27 @@ def _detect(
     _run(
         "detect", data, {"seen": _ways(seen)}, model=model, limit=limit, each=each, as_json=as_json
     )
+
+
+@evaluate.command("segment")
+def _segment(
+    data: Annotated[
+        list[Path],
+        typer.Argument(metavar="DATA", help="instances.json, or a folder or tar that has it."),
+    ],
+    model: Models = None,
+    detector: Annotated[str, typer.Option(help="What finds the things.")] = OBJECTS,
+    seen: Ways = "color",
+    limit: Limit = None,
+    each: Each = False,
+    as_json: Json = False,
+) -> None:
+    """Compare mask networks, on pictures with the outlines of all that is to be found (COCO).
+
+    Example: opsin evaluate segment coco.tar:test --seen color,gray
+    """
+    own = {"detector": detector, "seen": _ways(seen)}
+    _run("segment", data, own, model=model, limit=limit, each=each, as_json=as_json)
 
 
 def _ways(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -92,13 +92,13 @@ def evaluate(
     names = set(next(iter(found.values())))
     truth = coco.of(names)
     made = _measured(found, truth, {row: engines[one] for (one, _), row in rows.items()})
-    warnings = [] if limit else _lacking(wanted - names, coco.pictures, truth)
+    warnings = [] if limit else lacking(wanted - names, coco.pictures, truth)
     cards = [engine.card for engine in engines.values()]
     about = provenance(cards, data=[str(paths[0])], seen=list(seen))
     return replace(made, provenance=about, warnings=(*made.warnings, *warnings))
 
 
-def _lacking(names: set[str], pictures: Any, truth: Instances) -> list[str]:
+def lacking(names: set[str], pictures: Any, truth: Instances) -> list[str]:
     """What is said of pictures that the set names and that were not read; of a split, nothing."""
     if not names or splits.split_of(pictures)[1] is not None:
         return []
@@ -128,9 +128,9 @@ def _measured(
     for row, ones in found.items():
         card = engines[row].card
         kinds = numbered(truth.categories, card.labels)
-        lacking = sorted({one.name for one in truth.categories} - {one.name for one in kinds})
-        if lacking:
-            warnings.append(f"'{card.name}' has no label for {len(lacking)} classes{few(lacking)}.")
+        unknown = sorted({one.name for one in truth.categories} - {one.name for one in kinds})
+        if unknown:
+            warnings.append(f"'{card.name}' has no label for {len(unknown)} classes{few(unknown)}.")
         if not kinds:
             raise DataError(f"'{card.name}' has a label for none of the classes of the set.")
         least = table_of(card).threshold
@@ -161,9 +161,6 @@ def average_precision(
     told: Mapping[Image, Found], truth: Instances, kinds: Mapping[Category, int]
 ) -> dict[Metric, float]:
     """COCO's figures; nan where the set has nothing to find."""
-    with needs_extra("measuring detectors", "coco"):
-        from faster_coco_eval import COCO, COCOeval_faster
-
     category = {number: one.id for one, number in kinds.items()}
     results = [
         {"image_id": image.id, "category_id": category[kind], "bbox": box, "score": score}
@@ -176,11 +173,22 @@ def average_precision(
         )
         if kind in category
     ]
+    return coco_figures(results, truth, "bbox")
+
+
+def coco_figures(
+    results: list[dict[str, Any]], truth: Instances, of: Literal["bbox", "segm"]
+) -> dict[Metric, float]:
+    """COCO's figures of what was told, in the form of its results, by boxes or by masks; nan where
+    the set has nothing to find."""
+    with needs_extra("measuring detectors", "coco"):
+        from faster_coco_eval import COCO, COCOeval_faster
+
     if not results or not truth.annotations:
         return dict.fromkeys((AP, AP50, AR), 0.0 if truth.annotations else float("nan"))
     with contextlib.redirect_stdout(io.StringIO()):
         true = COCO(_with_areas(truth))
-        measured = COCOeval_faster(true, true.loadRes(results), "bbox")
+        measured = COCOeval_faster(true, true.loadRes(results), of)
         measured.evaluate()
         measured.accumulate()
         measured.summarize()
@@ -189,12 +197,16 @@ def average_precision(
 
 
 def _with_areas(truth: Instances) -> dict[str, Any]:
-    """Plain values, each annotation with an area: that of its box if nothing else is said."""
+    """Plain values, each annotation with an area and an outline: those of its box if nothing else
+    is said."""
     plain: dict[str, Any] = msgspec.to_builtins(truth)
     for one in plain["annotations"]:
-        one["bbox"] = list(one["bbox"])
+        x, y, width, height = one["bbox"] = list(one["bbox"])
         if one["area"] is None:
-            one["area"] = one["bbox"][2] * one["bbox"][3]
+            one["area"] = width * height
+        if not one["segmentation"]:
+            right, bottom = x + width, y + height
+            one["segmentation"] = [[x, y, right, y, right, bottom, x, bottom]]
     return plain
 
 

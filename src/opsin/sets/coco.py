@@ -1,4 +1,4 @@
-"""Pictures with boxes around things, as COCO's instances.json tells them (Lin et al. 2014).
+"""Pictures with boxes and outlines of things, as in COCO's instances.json (Lin et al. 2014).
 
 A set is a folder or a tar with an `instances.json` and the pictures that it names, or such a file
 under another name, beside which its pictures lie.
@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from opsin.errors import DataError
 from opsin.files import few, shown
+from opsin.masks import Mask, polygons_to_mask, rle_to_mask
 from opsin.sets import splits
 from opsin.sets.splits import beside, split_of
 
@@ -42,6 +43,8 @@ class Annotation(Struct, frozen=True):
     """x, y of the upper left corner, width and height, in pixels."""
     iscrowd: int = 0
     area: float | None = None
+    segmentation: Any = None
+    """Polygons, or runs; see `mask_of`."""
 
 
 class Instances(Struct, frozen=True):
@@ -75,6 +78,26 @@ def read_coco(path: str | Path) -> CocoSet:
             raise DataError(f"{shown(place)}: cannot be read ({error.strerror}).") from error
         return CocoSet(place.parent, _parsed(data, place))
     return CocoSet(path, _parsed(beside(place, FILE), place / FILE))
+
+
+def mask_of(one: Annotation, image: Image) -> Mask | None:
+    """The mask of a thing on its picture; None where only its box is known. One that cannot be
+    understood is a `DataError`."""
+    told = one.segmentation
+    if not told:
+        return None
+    try:
+        if isinstance(told, dict):
+            mask = rle_to_mask(told)
+            if tuple(told["size"]) != (image.height, image.width):
+                raise ValueError(f"its size is not that of image {image.id}")
+            return mask
+        return polygons_to_mask(told, image.height, image.width)
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"the segmentation of annotation {one.id} is neither polygons nor runs as COCO has "
+            f"them ({shown(str(error))}). Correct it or leave it out."
+        ) from error
 
 
 def _parsed(data: bytes | str, where: Path) -> Instances:

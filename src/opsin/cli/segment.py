@@ -1,0 +1,126 @@
+"""`opsin segment`: which pixels of photographs are people; drawn, as masks, or told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import typer
+
+from opsin.archive.jobs import plan, plan_into
+from opsin.archive.result import Result
+from opsin.cli.batch import Words, over
+from opsin.cli.detect import coco_file, instances, labels_of
+from opsin.cli.options import (
+    Damaged,
+    Device,
+    Json,
+    Overwrite,
+    PixelLimit,
+    Quality,
+    Workers,
+)
+from opsin.cli.pipe import tell_of
+from opsin.defaults import MASKS, OBJECTS, PIXEL_LIMIT, QUALITY
+from opsin.files import shown, write_atomically
+from opsin.objects.segmenting import PICTURES, Segmenting
+
+WORDS: Final = Words(
+    doing="looking for things",
+    done="looked at",
+    skipped={"exists": "done already (--overwrite does it again)"},
+)
+
+
+def segment(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
+    ],
+    model: Annotated[str, typer.Option(help="The mask network.")] = MASKS,
+    detector: Annotated[str, typer.Option(help="What finds people: opsin detect.")] = OBJECTS,
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=1, help="The least score of a thing. [default: the model's]"),
+    ] = None,
+    draw: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Write NAME-segments.jpg there, each in its own color."),
+    ] = None,
+    masks: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Write NAME-mask-1.png, -2 ... there: a thing is white."),
+    ] = None,
+    coco: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.json", help="Write all that was found, as COCO's instances."),
+    ] = None,
+    quality: Quality = QUALITY,
+    overwrite: Overwrite = False,
+    pixel_limit: PixelLimit = PIXEL_LIMIT,
+    damaged: Damaged = False,
+    device: Device = "cpu",
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """A mask says of each pixel of the upright photograph whether it is of one person. Where two
+    claim a pixel, one has it.
+
+    Example: opsin segment scans --draw colored
+    """
+    work = Segmenting(
+        model=model,
+        detector=detector,
+        threshold=threshold,
+        quality=quality,
+        pixel_limit=pixel_limit,
+        damaged=damaged,
+        device=device,
+    )
+    folders = {"draw": draw, "masks": masks}
+    wanted = {role: folder for role, folder in folders.items() if folder is not None}
+    if "-" in paths:
+        refused = {"--coco": coco, **{f"--{role}": folder for role, folder in folders.items()}}
+        tell_of(work, paths, print_segments, refused=refused, as_json=as_json)
+        return
+    table = None if coco is None else coco_file(coco, wanted, overwrite=overwrite)
+    told: dict[str, Mapping[str, Any]] = {}
+    if wanted:
+        formats = {"draw": "jpeg", "masks": "png"}
+        planned = plan_into(paths, wanted, words=PICTURES, formats=formats)
+    else:
+        planned = plan(paths, picture=None)
+
+    def take(result: Result) -> None:
+        if result.status == "done":
+            told[result.input] = result.part
+            if not as_json and table is None:
+                print_segments(result.input, result.part)
+
+    try:
+        over(
+            planned,
+            work,
+            WORDS,
+            workers=workers,
+            overwrite=overwrite,
+            on_result=take,
+            is_watched=as_json or table is not None or not sys.stdout.isatty(),
+            as_json=as_json,
+        )
+    finally:  # also of a run that was stopped, or in which some failed
+        if table is not None and told:
+            write_atomically(table, instances(told, labels_of(detector), table.parent))
+
+
+def print_segments(name: str, part: Mapping[str, Any]) -> None:
+    """How many things a photograph has and, a line each, what, where, how much of it, how sure."""
+    things, whole = part["objects"], part["width"] * part["height"]
+    count = {0: "nothing", 1: "1 thing"}.get(len(things), f"{len(things)} things")
+    print(f"{shown(name)}: {count}")
+    for thing in things:
+        x1, y1, x2, y2 = thing["box"]
+        where = f"{x1:.0f},{y1:.0f}  {x2 - x1:.0f} x {y2 - y1:.0f}"
+        print(
+            f"  {thing['name']:14}  {where:22}  {thing['area'] / whole:6.1%}  {thing['score']:.2f}"
+        )

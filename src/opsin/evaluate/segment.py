@@ -1,0 +1,207 @@
+"""How good mask networks are, on pictures with the outlines of all things (COCO).
+
+Two questions. Is each thing found, with its pixels? That is COCO's average precision of masks, by
+the package faster-coco-eval. And are the things together cut out well, as another background needs
+it? That is the boundary F-measure of DAVIS and the overlap (IoU), of all told things together with
+all true ones; on pictures with a thing to find and no crowd, whose outline is not known.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opsin import masks
+from opsin.defaults import MASKS, OBJECTS
+from opsin.errors import DataError, WrongCallError
+from opsin.evaluate.boundary import boundary_f
+from opsin.evaluate.detect import coco_figures, lacking, numbered
+from opsin.evaluate.report import Metric, Report, Scores, in_order, provenance, ratio, summarize
+from opsin.evaluate.seen import SEEN, check
+from opsin.machine import cores
+from opsin.masks import Mask
+from opsin.models.engine import Engine
+from opsin.objects.matte import mask_engine, part_of
+from opsin.objects.matte import table_of as mask_table_of
+from opsin.objects.pipeline import Thing, detect
+from opsin.objects.pipeline import engine_of as detector_of
+from opsin.objects.search import table_of
+from opsin.objects.segment import shared_out
+from opsin.sets import splits
+from opsin.sets.coco import Annotation, Image, Instances, mask_of, read_coco
+from opsin.sets.pictures import read
+from opsin.sets.sources import Paths, listed
+
+Pixels: TypeAlias = NDArray[np.uint8]
+
+LEAST: Final = 0.1  # score; average precision looks at them in order, far below the threshold
+LARGE: Final = 0.1  # of the picture: a portrait is one of which one thing is so much, or more
+
+BOUNDARY: Final = Metric(
+    "boundary", "boundary F", ".3f", "higher", "outline of all together", ratio("f", "cut")
+)
+PORTRAITS: Final = Metric(
+    "portraits",
+    "F portraits",
+    ".3f",
+    "higher",
+    f"the same where one covers {LARGE:.0%} of the picture or more",
+    ratio("f large", "cut large"),
+)
+IOU: Final = Metric("iou", "IoU", ".3f", "higher", "pixels of all together", ratio("iou", "cut"))
+MILLISECONDS: Final = Metric("milliseconds", "ms", ".1f", "lower", "a picture, on one core")
+
+
+class Told(NamedTuple):
+    """What was told of one picture."""
+
+    things: tuple[Thing, ...]
+    masks: list[Mask]
+    """Of each thing."""
+    together: Mask
+    """Of those whose score is the detector's threshold or more."""
+    milliseconds: float
+
+
+def evaluate(
+    data: Paths,
+    *,
+    model: str | Sequence[str] = MASKS,
+    detector: str = OBJECTS,
+    seen: Sequence[str] = ("color",),
+    limit: int | None = None,
+    on_picture: Callable[[Any], None] | None = None,
+    on_skip: Callable[[str], None] | None = None,
+) -> Report:
+    """The report on mask networks over the set `data`, see `opsin.sets.coco`.
+
+    `model` are names, `seen` ways of `opsin.evaluate.seen.SEEN`. A row is a model, or a model and a
+    way. `limit` is how many pictures are taken. Pictures that are named and not there are told.
+    """
+    check(seen)
+    paths = listed(data)
+    if len(paths) != 1:
+        raise WrongCallError("masks are measured on one set.")
+    coco = read_coco(paths[0])
+    models = [model] if isinstance(model, str) else list(model)
+    engines = {name: mask_engine(name, threads=1, device="cpu") for name in models}
+    finder = detector_of(detector, threads=1, device="cpu")
+    rows = {
+        (name, way): f"{name}, {way}" if len(seen) > 1 else name for name in models for way in seen
+    }
+    wanted = {splits.plain(one.file_name) for one in coco.instances.images}
+    found: dict[str, dict[str, Told]] = {row: {} for row in rows.values()}
+
+    def work(picture: tuple[str, Pixels]) -> tuple[str, dict[str, Told]]:
+        name, rgb = picture
+        views = {way: SEEN[way](rgb, name) for way in seen}
+        return name, {
+            row: _told(views[way], engines[one], detector, table_of(finder.card).threshold)
+            for (one, way), row in rows.items()
+        }
+
+    pictures = read(coco.pictures, limit=limit, on_skip=on_skip, only=wanted.__contains__)
+    for name, ones in in_order(work, pictures, cores()):
+        for row, one in ones.items():
+            found[row][name] = one
+        if on_picture:
+            on_picture(name)
+    names = set(next(iter(found.values())))
+    truth = coco.of(names)
+    made = _measured(found, truth, {row: engines[one] for (one, _), row in rows.items()})
+    warnings = [] if limit else lacking(wanted - names, coco.pictures, truth)
+    cards = [*(engine.card for engine in engines.values()), finder.card]
+    about = provenance(cards, data=[str(paths[0])], seen=list(seen))
+    return replace(made, provenance=about, warnings=(*made.warnings, *warnings))
+
+
+def _told(rgb: Pixels, engine: Engine, detector: str, threshold: float) -> Told:
+    began = time.perf_counter()
+    height, width = rgb.shape[:2]
+    table = mask_table_of(engine.card)
+    things = detect(rgb, model=detector, threshold=LEAST, classes=table.classes, threads=1).things
+    parts = [part_of(rgb, thing.box, engine) for thing in things]
+    each = shared_out(parts, height, width, table.threshold)
+    sure = [
+        Mask(part.alpha >= table.threshold, part.top, part.left)
+        for part, thing in zip(parts, things, strict=True)
+        if thing.score >= threshold
+    ]
+    return Told(things, each, masks.union(sure), 1000 * (time.perf_counter() - began))
+
+
+def _measured(
+    found: Mapping[str, Mapping[str, Told]], truth: Instances, engines: Mapping[str, Engine]
+) -> Report:
+    images = sorted(truth.images, key=lambda one: one.file_name)
+    names = tuple(splits.plain(one.file_name) for one in images)
+    made = Report(names, (BOUNDARY, PORTRAITS, IOU), ())
+    done = []
+    figures: dict[Metric, dict[str, float]] = {}
+    for row, ones in found.items():
+        card = engines[row].card
+        labels = mask_table_of(card).classes
+        kinds = numbered(truth.categories, labels)
+        if not kinds:
+            raise DataError(f"'{card.name}' masks none of the classes of the set.")
+        known = {one.id for one in kinds}
+        things = [one for one in truth.annotations if one.category_id in known]
+        own = only_of(truth, things)
+        pairs = [(ones[name], image) for name, image in zip(names, images, strict=True)]
+        scores = [
+            scored(one, image, [a for a in things if a.image_id == image.id])
+            for one, image in pairs
+        ]
+        done.append(summarize(row, scores, made.metrics))
+        category = {one.name.casefold(): one.id for one in kinds}
+        results = [
+            {
+                "image_id": image.id,
+                "category_id": category[thing.name.casefold()],
+                "segmentation": masks.mask_to_rle(mask, image.height, image.width),
+                "score": thing.score,
+            }
+            for one, image in pairs
+            for thing, mask in zip(one.things, one.masks, strict=True)
+            if thing.name.casefold() in category and mask.area
+        ]
+        for metric, value in coco_figures(results, own, "segm").items():
+            figures.setdefault(metric, {})[row] = value
+        times = [one.milliseconds for one in ones.values()]
+        figures.setdefault(MILLISECONDS, {})[row] = float(np.mean(times))
+    made = replace(made, rows=tuple(done))
+    for metric, values in figures.items():
+        made = made.with_figure(metric, values)
+    return made
+
+
+def only_of(truth: Instances, things: list[Annotation]) -> Instances:
+    """The same pictures with these things alone."""
+    return Instances(truth.images, things, truth.categories)
+
+
+def scored(told: Told, image: Image, things: Sequence[Annotation]) -> Scores:
+    """How well the told things of a picture are cut out together. Pictures with nothing to find or
+    with a crowd, or things of which only the box is known, count for nothing."""
+    true = [mask_of(one, image) for one in things]
+    outlined = [one for one in true if one is not None]
+    if not true or len(outlined) < len(true) or any(one.iscrowd for one in things):
+        return dict.fromkeys(("f", "iou", "cut", "f large", "cut large"), 0.0)
+    together = masks.union(outlined)
+    found = told.together.pasted(image.height, image.width)
+    f = boundary_f(found, together.pasted(image.height, image.width))
+    largest = max(one.area for one in outlined) / (image.height * image.width)
+    is_large = float(largest >= LARGE)
+    [[overlap]] = masks.iou([told.together], [together])
+    return {
+        "f": f,
+        "iou": float(overlap),
+        "cut": 1.0,
+        "f large": f * is_large,
+        "cut large": is_large,
+    }

@@ -1,0 +1,161 @@
+"""`opsin segment` and `opsin evaluate segment`: what is told, written and measured."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage import data
+
+import opsin
+from opsin.cli import main
+from opsin.evaluate.segment import Told, scored
+from opsin.masks import Mask, mask_to_rle
+from opsin.sets.coco import Annotation, Image
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    folder = tmp_path / "my scans"
+    folder.mkdir()
+    shutil.copy(SAMPLES / "photographer.jpg", folder / "großvater.jpg")
+    opsin.open(data.coffee()).save(folder / "cup.png")
+    return folder
+
+
+def test_people_are_told_one_a_line(scans: Path, capsys) -> None:
+    assert main(["segment", str(scans / "großvater.jpg")]) == 0
+    title, person = capsys.readouterr().out.splitlines()
+    assert title.endswith("großvater.jpg: 1 thing")
+    name, _, wide, by, _, share, score = person.split()
+    assert (name, by) == ("person", "x")
+    assert int(wide) > 200
+    assert 15 < float(share.rstrip("%")) < 40
+    assert 0.5 < float(score) <= 1
+
+
+def test_a_folder_drawn_and_as_masks(scans: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "o"
+    words = ["segment", str(scans), "--draw", str(out), "--masks", str(out)]
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    counts = {Path(one["input"]).name: len(one["objects"]) for one in told["files"]}
+    assert counts == {"großvater.jpg": 1, "cup.png": 0}
+    names = {path.name for path in out.iterdir()}
+    assert names == {"großvater-segments.jpg", "großvater-mask-1.png", "cup-segments.jpg"}
+    mask = opsin.open(out / "großvater-mask-1.png").pixels
+    assert mask.shape == (512, 512, 1)
+    assert set(np.unique(mask)) == {0, 255}
+
+
+def test_a_table_as_coco_has_it_is_what_evaluate_reads(scans: Path, capsys) -> None:
+    pytest.importorskip("faster_coco_eval")
+    table = scans / "instances.json"
+    assert main(["segment", str(scans), "--coco", str(table)]) == 0
+    told = json.loads(table.read_text("utf-8"))
+    [one] = told["annotations"]
+    assert one["segmentation"]["size"] == [512, 512]
+    assert one["area"] == opsin.segment(scans / "großvater.jpg")[0].mask.area
+    capsys.readouterr()
+    assert main(["segment", str(scans), "--coco", str(table), "--draw", "o"]) == 2
+    assert "--coco: not with --draw" in capsys.readouterr().err
+    assert main(["evaluate", "segment", str(scans), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["systems"][0]["figures"]
+    values = {name: round(one["value"], 6) for name, one in figures.items()}
+    del values["milliseconds"]
+    names = ("boundary", "portraits", "iou", "ap", "ap50", "ar")
+    assert values == dict.fromkeys(names, 1)
+    # the same mask four times as far as its half: what is found is too much
+    half = opsin.segment(scans / "großvater.jpg")[0].mask.pasted(512, 512)
+    half[280:] = False
+    one["segmentation"] = mask_to_rle(Mask(half), 512, 512)
+    table.write_text(json.dumps(told), "utf-8")
+    assert main(["evaluate", "segment", str(table), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["systems"][0]["figures"]
+    assert 0.3 < figures["iou"]["value"] < 0.8
+    assert figures["ap"]["value"] < 0.5
+    assert 0.2 < figures["boundary"]["value"] < 0.9
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "message"),
+    [
+        ([[1, 2, 3]], "annotation 1 is neither polygons nor runs"),
+        ({"size": [9, 9], "counts": [81]}, "its size is not that of image 1"),
+        ({"size": [512, 512]}, "neither polygons nor runs"),
+        ({"size": [512, 512], "counts": "~~"}, "neither polygons nor runs"),
+        ("all", "neither polygons nor runs"),
+    ],
+)
+def test_an_outline_that_is_none_is_told(
+    scans: Path, segmentation: Any, message: str, capsys
+) -> None:
+    told = {
+        "images": [{"id": 1, "file_name": "großvater.jpg", "width": 512, "height": 512}],
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": 1,
+                "category_id": 1,
+                "bbox": [5, 5, 9, 9],
+                "segmentation": segmentation,
+            }
+        ],
+        "categories": [{"id": 1, "name": "Person"}],
+    }
+    (scans / "instances.json").write_text(json.dumps(told), "utf-8")
+    assert main(["evaluate", "segment", str(scans)]) == 1
+    assert message in capsys.readouterr().err
+    assert main(["evaluate", "detect", str(scans)]) == 0  # which needs no outlines
+
+
+def test_a_set_without_people_has_nothing_to_measure(scans: Path, capsys) -> None:
+    told = {
+        "images": [{"id": 1, "file_name": "cup.png", "width": 600, "height": 400}],
+        "annotations": [],
+        "categories": [{"id": 1, "name": "cup"}],
+    }
+    (scans / "instances.json").write_text(json.dumps(told), "utf-8")
+    assert main(["evaluate", "segment", str(scans)]) == 1
+    assert "'selfie' masks none of the classes" in capsys.readouterr().err
+
+
+def test_crowds_and_boxes_alone_count_for_nothing() -> None:
+    square = np.zeros((20, 30), bool)
+    square[5:15, 5:15] = True
+    mask = Mask(square)
+    image = Image(1, "a.jpg", 30, 20)
+    outline = {"segmentation": mask_to_rle(mask, 20, 30), "bbox": (5, 5, 10, 10)}
+    person = Annotation(1, 1, 1, **outline)
+    told = Told((), [], mask, 1.0)
+    assert scored(told, image, [person]) == {
+        "f": 1,
+        "iou": 1,
+        "cut": 1,
+        "f large": 1,
+        "cut large": 1,
+    }
+    nothing = dict.fromkeys(("f", "iou", "cut", "f large", "cut large"), 0)
+    assert scored(told, image, []) == nothing
+    assert scored(told, image, [person, Annotation(2, 1, 1, (0, 0, 9, 9))]) == nothing
+    assert scored(told, image, [Annotation(2, 1, 1, iscrowd=1, **outline)]) == nothing
+    small = Annotation(1, 1, 1, (5, 5, 3, 3), segmentation=[[5, 5, 8, 5, 8, 8, 5, 8]])
+    assert scored(told, image, [small])["cut large"] == 0
+
+
+def test_a_photograph_through_a_pipe(scans: Path, monkeypatch, capsys) -> None:
+    picture = (scans / "großvater.jpg").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(picture)))
+    assert main(["segment", "-", "--json"]) == 0
+    [one] = json.loads(capsys.readouterr().out)["files"]
+    assert one["objects"][0]["mask"]["size"] == [512, 512]
+    assert main(["segment", "-", "--masks", "o"]) == 2
+    assert "--masks: not for a pipe" in capsys.readouterr().err

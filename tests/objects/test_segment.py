@@ -1,0 +1,88 @@
+"""Masks of people on real photographs: where they are, and whose a pixel is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+import opsin
+from opsin.errors import ModelError
+from opsin.masks import iou, rle_to_mask
+from opsin.objects.matte import Part
+from opsin.objects.segment import Segments, shared_out
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+@pytest.fixture(scope="module")
+def found() -> Segments:
+    """Two men, one the other's mirror image."""
+    man = opsin.open(SAMPLES / "photographer.jpg").pixels
+    return opsin.segment(np.concatenate([man, man[:, ::-1]], axis=1))
+
+
+def test_each_has_his_own_pixels(found: Segments) -> None:
+    left, right = sorted(found, key=lambda one: one.thing.box[0])[:: len(found) - 1]
+    size = found.photo.height, found.photo.width
+    assert left.mask.pasted(*size)[250:400, 60:110].all()
+    assert right.mask.pasted(*size)[250:400, -110:-60].all()
+    taken = sum(one.mask.pasted(*size).astype(int) for one in found)
+    assert taken.max() == 1
+    mirrored = np.fliplr(right.mask.pasted(*size))
+    both = np.count_nonzero(left.mask.pasted(*size) & mirrored)
+    assert both > 0.9 * left.mask.area
+
+
+def test_a_mask_lies_in_its_box_or_a_little_beyond(found: Segments) -> None:
+    for one in found:
+        sides = one.thing.box[2:] - one.thing.box[:2]
+        assert (one.mask.box[:2] >= one.thing.box[:2] - 0.1 * sides - 1).all()
+        assert (one.mask.box[2:] <= one.thing.box[2:] + 0.1 * sides + 1).all()
+        assert one.mask.area > 0.2 * sides.prod()
+
+
+def test_what_is_told_is_what_was_found(found: Segments) -> None:
+    told = found.document()
+    assert (told["width"], told["height"]) == (1024, 512)
+    assert len(told["objects"]) == len(found)
+    for plain, one in zip(told["objects"], found, strict=True):
+        assert plain["area"] == one.mask.area
+        assert iou([rle_to_mask(plain["mask"])], [one.mask]) == 1
+        assert plain["name"] == "person"
+    scores = [plain["score"] for plain in told["objects"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_drawn_and_as_a_picture(found: Segments) -> None:
+    drawn = found.draw().pixels
+    assert drawn.shape == (512, 1024, 3)
+    inside = found[0].mask.pasted(512, 1024)
+    assert (np.ptp(drawn[inside], axis=1) > 10).mean() > 0.9
+    sky = np.s_[20:50, 400:600]
+    assert (drawn[sky] == found.photo.pixels[sky]).all()
+    picture = found.picture(found[0]).pixels[..., 0]
+    assert ((picture == 255) == inside).all()
+    assert set(np.unique(picture)) == {0, 255}
+
+
+def test_a_pixel_is_of_the_one_of_which_more_is_there() -> None:
+    one = Part(np.float32([[0.9, 0.6, 0.4, 0.9]]), 0, 0)
+    other = Part(np.float32([[0.7, 0.4, 0.9]]), 0, 1)
+    masks = [mask.pasted(1, 4)[0].tolist() for mask in shared_out([one, other], 1, 4, 0.5)]
+    assert masks == [[True, False, False, True], [False, True, False, False]]
+
+
+def test_nobody_has_no_mask() -> None:
+    assert len(opsin.segment(data.coffee())) == 0
+    assert len(opsin.segment(np.zeros((1, 1), np.uint8))) == 0
+    assert opsin.segment(data.coffee()).document()["objects"] == []
+
+
+def test_what_cannot_be_meant_is_told() -> None:
+    with pytest.raises(ModelError, match="'yunet' makes no masks: its task is 'faces'"):
+        opsin.segment(data.coffee(), model="yunet")
+    with pytest.raises(ValueError, match="threshold"):
+        opsin.segment(data.coffee(), threshold=2)
