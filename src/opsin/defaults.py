@@ -40,6 +40,9 @@ OBJECTS: Final = "picodet-s"
 MASKS: Final = "selfie"
 """The model that tells which pixels of a thing's box are the thing."""
 
+PERSON: Final = 0.3
+"""The least score of a person who is cut out: to miss one is worse than to look once too often."""
+
 LEVELS: Final = 1
 """How often a large photograph is halved to look for small things in tiles."""
 

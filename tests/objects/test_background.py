@@ -28,7 +28,8 @@ def cutout(photographer: opsin.Photo) -> Cutout:
 
 
 def test_the_man_is_cut_out_and_the_sky_is_not(cutout: Cutout) -> None:
-    assert [one.name for one in cutout.people] == ["person"]
+    assert {one.name for one in cutout.people} == {"person"}
+    assert cutout.people[0].score > 0.9
     assert cutout.alpha.shape == (512, 512)
     assert cutout.alpha[250:400, 60:110].min() == 1  # his coat
     assert cutout.alpha[SKY].max() == 0
@@ -142,7 +143,7 @@ def test_a_small_person_of_a_wide_photograph_is_cut_out(photographer: opsin.Phot
     wide = np.full((700, 1200, 1), 190, np.uint8)
     wide[500:628, 800:928] = small
     found = cut_out(wide)
-    assert len(found.people) == 1
+    assert len(found.people) >= 1
     assert found.alpha[500 + 65 : 500 + 95, 800 + 16 : 800 + 26].min() > 0.9
     found.alpha[490:640, 790:940] = 0
     assert found.alpha.max() == 0

@@ -69,10 +69,11 @@ def test_drawn_and_as_a_picture(found: Segments) -> None:
 
 
 def test_a_pixel_is_of_the_one_of_which_more_is_there() -> None:
-    one = Part(np.float32([[0.9, 0.6, 0.4, 0.9]]), 0, 0)
-    other = Part(np.float32([[0.7, 0.4, 0.9]]), 0, 1)
-    masks = [mask.pasted(1, 4)[0].tolist() for mask in shared_out([one, other], 1, 4, 0.5)]
-    assert masks == [[True, False, False, True], [False, True, False, False]]
+    one = Part(np.float32([[0.9, 0.6, 0.4, 0.8, 0.7]]), 0, 0)
+    other = Part(np.float32([[0.7, 0.45, 0.9, 0.7]]), 0, 1)
+    masks = [mask.pasted(1, 5)[0].tolist() for mask in shared_out([one, other], 1, 5, 0.5)]
+    first, second = [True, False, False, False, True], [False, True, False, True, False]
+    assert masks == [first, second]
 
 
 def test_nobody_has_no_mask() -> None:

@@ -20,7 +20,7 @@ from opsin.cli.options import (
     Workers,
 )
 from opsin.cli.pipe import pipe, refuse_in_a_pipe
-from opsin.defaults import MASKS, OBJECTS, PIXEL_LIMIT, QUALITY
+from opsin.defaults import MASKS, OBJECTS, PERSON, PIXEL_LIMIT, QUALITY
 from opsin.errors import WrongCallError
 from opsin.files import shown
 from opsin.formats.suffixes import KEPT, SUFFIX
@@ -75,9 +75,8 @@ def background(
         str, typer.Option(help="What finds the people, as opsin detect.")
     ] = OBJECTS,
     threshold: Annotated[
-        float | None,
-        typer.Option(min=0.01, max=1, help="The least score of a person. [default: the model's]"),
-    ] = None,
+        float, typer.Option(min=0.01, max=1, help="The least score of a person.")
+    ] = PERSON,
     format: Annotated[
         str | None,
         typer.Option(help=f"{', '.join(SUFFIX)}. [default: the photograph's, where it can be]"),

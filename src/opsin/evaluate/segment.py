@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin import masks
-from opsin.defaults import MASKS, OBJECTS
+from opsin.defaults import MASKS, OBJECTS, PERSON
 from opsin.errors import DataError, WrongCallError
 from opsin.evaluate.boundary import boundary_f
 from opsin.evaluate.detect import coco_figures, lacking, numbered
@@ -26,11 +26,9 @@ from opsin.evaluate.seen import SEEN, check
 from opsin.machine import cores
 from opsin.masks import Mask
 from opsin.models.engine import Engine
-from opsin.objects.matte import mask_engine, part_of
-from opsin.objects.matte import table_of as mask_table_of
+from opsin.objects.matte import mask_engine, part_of, table_of
 from opsin.objects.pipeline import Thing, detect
 from opsin.objects.pipeline import engine_of as detector_of
-from opsin.objects.search import table_of
 from opsin.objects.segment import shared_out
 from opsin.sets import splits
 from opsin.sets.coco import Annotation, Image, Instances, mask_of, read_coco
@@ -64,7 +62,7 @@ class Told(NamedTuple):
     masks: list[Mask]
     """Of each thing."""
     together: Mask
-    """Of those whose score is the detector's threshold or more."""
+    """Of those whose score is `defaults.PERSON` or more, as `opsin.background` takes them."""
     milliseconds: float
 
 
@@ -101,7 +99,7 @@ def evaluate(
         name, rgb = picture
         views = {way: SEEN[way](rgb, name) for way in seen}
         return name, {
-            row: _told(views[way], engines[one], detector, table_of(finder.card).threshold)
+            row: _told(views[way], engines[one], detector, PERSON)
             for (one, way), row in rows.items()
         }
 
@@ -123,7 +121,7 @@ def evaluate(
 def _told(rgb: Pixels, engine: Engine, detector: str, threshold: float) -> Told:
     began = time.perf_counter()
     height, width = rgb.shape[:2]
-    table = mask_table_of(engine.card)
+    table = table_of(engine.card)
     things = detect(rgb, model=detector, threshold=LEAST, classes=table.classes, threads=1).things
     parts = [part_of(rgb, thing.box, engine) for thing in things]
     each = shared_out(parts, height, width, table.threshold)
@@ -145,7 +143,7 @@ def _measured(
     figures: dict[Metric, dict[str, float]] = {}
     for row, ones in found.items():
         card = engines[row].card
-        labels = mask_table_of(card).classes
+        labels = table_of(card).classes
         kinds = numbered(truth.categories, labels)
         if not kinds:
             raise DataError(f"'{card.name}' masks none of the classes of the set.")

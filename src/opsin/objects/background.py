@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import light_of_pixels, pixels_of_lab
-from opsin.defaults import MASKS, OBJECTS
+from opsin.defaults import MASKS, OBJECTS, PERSON
 from opsin.drawing.pixels import resized
 from opsin.errors import NothingFoundError, WrongCallError
 from opsin.files import shown
@@ -35,7 +35,8 @@ Pixels: TypeAlias = NDArray[Any]
 
 BLUR: Final = (1.0, 200.0)
 """What a background may be blurred by, in pixels of a photograph of 1,000 pixels."""
-BLURRED: Final = 512  # pixels of the longer side of the picture on which it is blurred, or fewer
+BLURRED: Final = 512  # pixels of the longer side of the picture on which it is blurred, or fewer:
+WINDOW: Final = 8  # so many that a window reaches this far on it
 SOME: Final = 0.25  # a pixel of which more are people has no part in the blur
 PASSES: Final = 3  # means of windows, one upon the other: nearly a Gaussian
 STRIP: Final = 256  # rows at a time
@@ -73,7 +74,7 @@ class Cutout:
         deviation in pixels of a photograph whose longer side is 1,000."""
         pixels = self.photo.pixels
         longer = max(pixels.shape[:2])
-        scale = min(1, BLURRED / longer)
+        scale = min(1, BLURRED / longer, 1000 * WINDOW / by / longer)
         size_hw = [max(1, round(length * scale)) for length in pixels.shape[:2]]
         seen = resized(pixels, *size_hw, kernel="linear").astype(np.float32)
         some = resized(self.alpha[..., None], *size_hw, kernel="linear")
@@ -118,8 +119,8 @@ class Cutout:
         share = edge.alpha[:, None]
         drawn = share * edge.front + (1 - share) * behind[edge.where]
         behind[edge.where] = _rounded(drawn, pixels.dtype)
-        whole = self.alpha >= 1
-        behind[whole] = pixels[whole]  # of a gray photograph it is one value for three
+        # of a gray photograph it is one value for three
+        np.copyto(behind, pixels, where=(self.alpha >= 1)[..., None])
         return self._made(behind, self.photo.alpha)
 
     def _made(self, pixels: Pixels, alpha: NDArray[Any] | None) -> Photo:
@@ -137,7 +138,7 @@ def background(
     keep_color: bool = False,
     model: str = MASKS,
     detector: str = OBJECTS,
-    threshold: float | None = None,
+    threshold: float = PERSON,
     threads: int | None = None,
     device: str = "cpu",
 ) -> Photo:
@@ -175,7 +176,7 @@ def cut_out(
     *,
     model: str = MASKS,
     detector: str = OBJECTS,
-    threshold: float | None = None,
+    threshold: float = PERSON,
     threads: int | None = None,
     device: str = "cpu",
 ) -> Cutout:

@@ -6,7 +6,7 @@ background B are first taken for the means of what is certain around it, weighte
 there is always something certain, and once in narrow ones.
 
 Forte: Approximate Fast Foreground Colour Estimation (ICIP 2021), equations 4 to 7, "blur fusion";
-here on a picture of some hundred pixels, and the last step at full size.
+here on pictures of some hundred pixels, and the last step at full size.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from opsin.objects.guided import box_mean
 
 Floats: TypeAlias = NDArray[np.float32]
 
-SIDE: Final = 768  # pixels of the longer side of the picture on which colors are looked for
-RADII: Final = (70, 5)  # pixels of it: the windows of the paper, 90 and 6, at this size
+STEPS: Final = ((192, 18), (640, 4))
+"""The longer side of the picture on which colors are looked for, in pixels, and how far a window
+reaches on it: as wide and as narrow as those of the paper are, 90 and 6 pixels."""
 NONE: Final = 1e-5  # weight: where nothing is near, colors are black, and count for nothing
 
 
@@ -43,10 +44,7 @@ def mixed(pixels: NDArray[Any], alpha: Floats) -> Mixed:
     share = alpha[where][:, None]
     if not share.size:
         return Mixed(where, share[:, 0], np.zeros((0, pixels.shape[2]), np.float32))
-    height, width = alpha.shape
-    front, behind = (
-        resized(plane, height, width, kernel="linear")[where] for plane in _small(pixels, alpha)
-    )
+    front, behind = (sampled(plane, where, alpha.shape) for plane in _small(pixels, alpha))
     seen = pixels[where].astype(np.float32)
     front = front + share * (seen - share * front - (1 - share) * behind)
     return Mixed(where, share[:, 0], np.clip(front, 0, np.iinfo(pixels.dtype).max))
@@ -54,23 +52,37 @@ def mixed(pixels: NDArray[Any], alpha: Floats) -> Mixed:
 
 def _small(pixels: NDArray[Any], alpha: Floats) -> tuple[Floats, Floats]:
     """(h, w, C) each: what is in front and what is behind, of a small picture."""
-    scale = min(1, SIDE / max(alpha.shape))
-    size_hw = tuple(max(1, round(length * scale)) for length in alpha.shape)
-    seen = resized(pixels, *size_hw, kernel="linear").astype(np.float32)
-    share = resized(alpha[..., None], *size_hw, kernel="linear")
-    front, behind = seen, seen
-    for radius in RADII:
-        front, behind = _fused(seen, front, behind, share, radius)
-    return front, behind
+    front = behind = pixels
+    for side, radius in STEPS:
+        scale = min(1, side / max(alpha.shape))
+        size_hw = tuple(max(1, round(length * scale)) for length in alpha.shape)
+        seen = resized(pixels, *size_hw, kernel="linear").astype(np.float32)
+        share = resized(alpha[..., None], *size_hw, kernel="linear")
+        front, behind = (
+            spread(seen if one is pixels else resized(one, *size_hw, kernel="linear"), part, radius)
+            for one, part in ((front, share), (behind, 1 - share))
+        )
+        front = front + share * (seen - share * front - (1 - share) * behind)
+    return np.asarray(front, np.float32), np.asarray(behind, np.float32)
 
 
-def _fused(
-    seen: Floats, front: Floats, behind: Floats, share: Floats, radius: int
-) -> tuple[Floats, Floats]:
-    """One step: the means of what is in front and behind, and the correction of the first."""
-    front, behind = spread(front, share, radius), spread(behind, 1 - share, radius)
-    corrected = front + share * (seen - share * front - (1 - share) * behind)
-    return np.asarray(corrected, np.float32), behind
+def sampled(
+    plane: Floats, where: tuple[NDArray[np.intp], ...], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """(n, C): a small picture (h, w, C) enlarged to `shape`, at some of its rows and columns.
+
+    >>> sampled(np.float32([[[0], [4]]]), (np.array([0, 0]), np.array([0, 2])), (1, 4)).tolist()
+    [[0.0], [3.0]]
+    """
+    found = []
+    for places, length, small in zip(where, shape, plane.shape, strict=False):
+        center = np.clip((places + 0.5) * (small / length) - 0.5, 0, small - 1)
+        first = np.minimum(center.astype(np.intp), max(small - 2, 0))
+        found.append((first, np.minimum(first + 1, small - 1), (center - first)[:, None]))
+    (top, bottom, down), (left, right, across) = found
+    above = plane[top, left] * (1 - across) + plane[top, right] * across
+    below = plane[bottom, left] * (1 - across) + plane[bottom, right] * across
+    return np.asarray(above * (1 - down) + below * down, np.float32)
 
 
 def spread(values: Floats, weights: Floats, radius: int) -> Floats:

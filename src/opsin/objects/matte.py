@@ -23,10 +23,10 @@ from opsin.objects.guided import lines
 Floats: TypeAlias = NDArray[np.float32]
 
 FINE: Final = 512  # pixels of the longer side at which edges are followed
-RADIUS: Final = 1 / 64  # of a filter's window, as a share of that side
+RADIUS: Final = 1 / 128  # of a filter's window, as a share of that side
 PENALTY: Final = 1e-3  # variance of the guide, from 0 to 1
-BEYOND: Final = 0.08  # of a box's sides: the alpha fades from the box to as far beyond it
-STEEP: Final = 1.5  # what the network is unsure of becomes surer, for it would be a ghost
+BEYOND: Final = 0.12  # of a box's sides: the alpha fades from the box to as far beyond it
+STEEP: Final = 2.0  # what the network is unsure of becomes surer, for it would be a ghost
 NEARLY: Final = 0.06  # what is so near to nothing or to all becomes it
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from opsin.defaults import MASKS, OBJECTS, PIXEL_LIMIT, QUALITY
+from opsin.defaults import MASKS, OBJECTS, PERSON, PIXEL_LIMIT, QUALITY
 from opsin.formats.encode import TRANSPARENT
 from opsin.formats.suffixes import KEPT, WRITTEN
 from opsin.work import Made
@@ -43,7 +43,7 @@ class Replacing:
     keep_color: bool = False
     model: str = MASKS
     detector: str = OBJECTS
-    threshold: float | None = None
+    threshold: float = PERSON
     quality: int = QUALITY
     pixel_limit: int = PIXEL_LIMIT
     damaged: bool = False
