@@ -33,6 +33,10 @@ class Room(NamedTuple):
     and `on_picture` (called for each), to an `opsin.evaluate.report.Report`. Imports no torch."""
     default: str = "default"
     """The model that is measured if nobody names one."""
+    own: str = ""
+    """What is not trained by the loop of `opsin.training` has its own way: from a recipe, sets, the
+    run's folder, and the keywords `on_message` and `on_step`, to the path of what it has learned.
+    Imports no torch."""
 
 
 ROOMS: Final[dict[str, Room]] = {
@@ -42,7 +46,9 @@ ROOMS: Final[dict[str, Room]] = {
     "classify": Room(
         "opsin.recognition.task:TASK", "opsin.evaluate.recognition:evaluate", CLASSIFIER
     ),
-    "faces": Room("", "opsin.evaluate.faces.measure:evaluate", RECOGNIZER),
+    "faces": Room(
+        "", "opsin.evaluate.faces.measure:evaluate", RECOGNIZER, "opsin.faces.learned:train"
+    ),
     "detect": Room("opsin.objects.task:TASK", "opsin.evaluate.detect:evaluate", OBJECTS),
     "segment": Room("", "opsin.evaluate.segment:evaluate", MASKS),
 }
@@ -65,15 +71,26 @@ def room_of(name: str) -> Room:
     raise WrongCallError(f"unknown task '{shown(name)}'. Known: {', '.join(names())}.")
 
 
+def own_way(name: str) -> Any:
+    """How a task is trained that has its own way; None if it has none, or there is no such task."""
+    room = room_of(name) if name in names() else None
+    return load(room.own) if room and room.own else None
+
+
 def task_of(name: str) -> Task:
     """What a recipe's `task` names, with torch; a `RecipeError` if none of that name is trained."""
     room = room_of(name) if name in names() else None
     if room is None or not room.training:
-        known = ", ".join(f'"{one}"' for one in names() if one not in ROOMS or ROOMS[one].training)
+        known = ", ".join(f'"{one}"' for one in names() if is_trained(one))
         raise RecipeError(f'task = "{shown(name)}", but it must be one of {known}.', key="task")
     with needs_extra("training", "train"):
         task: Task = load(room.training)
     return task
+
+
+def is_trained(name: str) -> bool:
+    """Whether recipes may have that task."""
+    return name not in ROOMS or bool(ROOMS[name].training or ROOMS[name].own)
 
 
 def load(target: str) -> Any:

@@ -217,9 +217,11 @@ def test_the_shipped_recipes_fit_their_networks(path: Path) -> None:
     from opsin.training.crops import check_sizes
 
     recipe = read_recipe(path)
+    assert f"recipes/{path.name}" in path.read_text("utf-8")  # its own command
+    if tasks.own_way(recipe.task):  # tests/faces trains by it
+        return
     if recipe.task in ("classify", "detect"):  # its classes are those of the pictures
         network = {**recipe.network, "classes": ["one", "other"]}
         recipe = msgspec.structs.replace(recipe, network=network)
     system, data, _ = tasks.task_of(recipe.task).tables(recipe)
     check_sizes(data, multiple=system.multiple(system.build()))
-    assert f"recipes/{path.name}" in path.read_text("utf-8")  # its own command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 
 from opsin.cli import STOPPED
 from opsin.cli.screen import progress_bar
+from opsin.errors import WrongCallError
 
 
 def train(
@@ -47,14 +49,24 @@ def train(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from rich.console import Console
 
-    from opsin.tasks import task_of
+    from opsin.tasks import own_way, task_of
     from opsin.training.recipe import read_recipe, told_where
 
     settings = read_recipe(recipe, tuple(changes or ()))
-    with told_where(recipe, tuple(changes or ())):
-        task = task_of(settings.task)
+    run: Callable[..., Path]
+    if (own := own_way(settings.task)) is not None:
+        if validation or workers is not None:
+            raise WrongCallError(
+                "--validation and --workers are not for this recipe. Leave them out."
+            )
+        run = partial(own, settings)
+    else:
+        with told_where(recipe, tuple(changes or ())):
+            task = task_of(settings.task)
+        from opsin.training.run import train as by_loop
+
+        run = partial(by_loop, task, settings, validation=validation or (), workers=workers)
     from opsin.interrupt import Stopped, as_interrupts
-    from opsin.training.run import train as run
 
     # of several processes under torchrun, one speaks
     console = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
@@ -68,18 +80,12 @@ def train(
                 if text and not console.is_terminal:
                     say(f"step {step}: {text}")
 
-            checkpoint = run(
-                task,
-                settings,
-                data,
-                out,
-                validation=validation or (),
-                workers=workers,
-                on_message=say,
-                on_step=on_step,
-            )
+            made = run(data, out, on_message=say, on_step=on_step)
     except Stopped as stop:
         print(f"opsin: stopped; {stop}. The same command again goes on there.", file=sys.stderr)
         raise typer.Exit(STOPPED) from None
+    if own is not None:
+        say(f"done: {made}. Use it by its path, or make it yours with: opsin models add {made}")
+        return
     license = "" if settings.license else " --license CC-BY-4.0"
-    say(f"done: {checkpoint}. Make it a model with: opsin export {out} -o MODEL_FOLDER{license}")
+    say(f"done: {made}. Make it a model with: opsin export {out} -o MODEL_FOLDER{license}")
