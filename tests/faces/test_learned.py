@@ -196,19 +196,19 @@ def test_the_best_question_is_the_best_of_all(numbers, data) -> None:
         data.draw(st.lists(st.integers(1, 9), min_size=count, max_size=count)), float
     )
     weights /= weights.sum()
-    order = np.argsort(values, axis=1, kind="stable")
+    known = boost.Sorted.of(values)
     wrong = [
         weights[((row < cut) == below) != faces].sum()
         for row in values
         for cut in np.unique(row)[1:]
         for below in (True, False)
     ]
-    feature, cut, below, error = boost.best_question(values, faces, order, weights)
+    feature, cut, below, error = boost.best_question(known, faces, weights)
     if not wrong:
         assert error == np.inf
         return
     assert error == pytest.approx(min(wrong))
-    face = (values[feature] < values[feature, order[feature, cut]]) == below
+    face = (values[feature] < values[feature, known.order[feature, cut]]) == below
     assert weights[face != faces].sum() == pytest.approx(error)
 
 
@@ -247,8 +247,7 @@ def test_a_stage_reaches_what_it_is_asked_for_and_the_cascade_says_the_same() ->
 def test_what_was_wrong_weighs_more_in_the_next_round() -> None:
     values = np.array([[0, 1, 2, 3, 4, 5], [5, 0, 1, 2, 3, 4]], np.float32)
     faces = np.array([True, False, True, True, False, False])
-    order = np.argsort(values, axis=1, kind="stable")
-    rounds = boost.boosted(values, faces, order)
+    rounds = boost.boosted(boost.Sorted.of(values), faces)
     first, second = next(rounds), next(rounds)
     weights = np.full(6, 1 / 6)
     wrong = (first.answers(values) > 0) != faces

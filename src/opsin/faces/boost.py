@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from opsin.models.cascade import Node, Rectangle, Stage, Tree
 Feature: TypeAlias = tuple[Rectangle, ...]
 Values: TypeAlias = NDArray[np.float32]
 
-PART: Final = 256  # features that are looked through together: it bounds the memory
+PART: Final = 64  # features that are looked through together: it bounds the memory
 SURE: Final = 1e-6  # a question is never taken to be wrong less often
 
 
@@ -112,45 +112,62 @@ class Stump:
         return np.where(face, np.float32(self.weight), np.float32(-self.weight))
 
 
-def boosted(values: Values, faces: NDArray[np.bool_], order: NDArray[np.intp]) -> Iterator[Stump]:
-    """The questions, the most useful first, without an end.
+@dataclass(frozen=True, eq=False)
+class Sorted:
+    """The values of features (F, N), put in order once for all rounds."""
 
-    `values` are (F, N), `faces` (N,) tells which windows show one, and `order` (F, N) sorts each
-    row of values.
-    """
+    values: Values
+    order: NDArray[np.int32]
+    """(F, N): the windows, by rising value."""
+    equal: NDArray[np.bool_]
+    """(F, N - 1): where the next value is the same, so that no threshold lies between."""
+
+    @classmethod
+    def of(cls, values: Values) -> Self:
+        order = np.empty(values.shape, np.int32)
+        equal = np.empty((values.shape[0], values.shape[1] - 1), bool)
+        for row, some in enumerate(values):
+            order[row] = np.argsort(some, kind="stable")
+            ranked = some[order[row]]
+            equal[row] = ranked[1:] == ranked[:-1]
+        return cls(values, order, equal)
+
+
+def boosted(known: Sorted, faces: NDArray[np.bool_]) -> Iterator[Stump]:
+    """The questions, the most useful first, without an end; `faces` (N,) tells which windows show
+    one."""
     weights = np.where(faces, 0.5 / faces.sum(), 0.5 / (~faces).sum())
     while True:
-        feature, cut, below, error = best_question(values, faces, order, weights)
-        low, high = values[feature, order[feature, cut - 1 : cut + 1]]
+        feature, cut, below, error = best_question(known, faces, weights)
+        low, high = known.values[feature, known.order[feature, cut - 1 : cut + 1]]
         threshold = np.float32((np.float64(low) + np.float64(high)) / 2)
         threshold = high if threshold <= low else threshold  # neighbors in single precision
         odds = (1 - max(error, SURE)) / max(error, SURE)
         stump = Stump(feature, float(threshold), below, float(np.log(odds)) / 2)
         yield stump
-        wrong = (stump.answers(values) > 0) != faces
+        wrong = (stump.answers(known.values) > 0) != faces
         weights = weights * np.where(wrong, odds, 1)
         weights /= weights.sum()
 
 
 def best_question(
-    values: Values, faces: NDArray[np.bool_], order: NDArray[np.intp], weights: NDArray[np.float64]
+    known: Sorted, faces: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> tuple[int, int, bool, float]:
     """Which feature, before which place of its order the threshold lies, whether faces are below
-    it, and the weight of the windows that this is wrong about."""
+    it, and the weight of the windows that this is wrong about, the least there is."""
     signed = np.where(faces, weights, -weights)
     total = float(weights[faces].sum())
     best = (0, 1, True, np.inf)
-    for start in range(0, len(values), PART):
-        rows = order[start : start + PART]
+    for start in range(0, len(known.values), PART):
+        rows = slice(start, start + PART)
         # the weight of faces below a threshold, less that of the others: all at once
-        more = np.cumsum(signed[rows], axis=1)[:, :-1]
-        ranked = np.take_along_axis(values[start : start + PART], rows, axis=1)
-        equal = ranked[:, 1:] == ranked[:, :-1]  # no threshold lies between equals
-        for below, errors in ((True, total - more), (False, 1 - total + more)):
-            errors[equal] = np.inf
-            at = int(errors.argmin())
-            if (error := float(errors.flat[at])) < best[3]:
-                row, place = divmod(at, errors.shape[1])
+        more = np.cumsum(signed.take(known.order[rows]), axis=1)[:, :-1]
+        for below, worst in ((True, -np.inf), (False, np.inf)):
+            np.copyto(more, worst, where=known.equal[rows])
+            at = int(more.argmax() if below else more.argmin())
+            row, place = divmod(at, more.shape[1])
+            error = float(total - more[row, place] if below else 1 - total + more[row, place])
+            if error < best[3]:
                 best = (start + row, place + 1, below, error)
     return best
 
@@ -172,11 +189,11 @@ def learned_stage(
 ) -> Learned:
     """A stage of `most` questions or less, that lets the share `detection` of faces pass, or more,
     and of the others at most the share `false_alarms` if so many questions are enough."""
-    order = np.argsort(values, axis=1, kind="stable")
+    known = Sorted.of(values)
     total = np.zeros(len(faces))
     stumps: list[Stump] = []
     lost = int(np.floor((1 - detection) * faces.sum() + 1e-9))
-    for stump in boosted(values, faces, order):
+    for stump in boosted(known, faces):
         stumps.append(stump)
         total += stump.answers(values)
         threshold = float(np.sort(total[faces])[lost])
