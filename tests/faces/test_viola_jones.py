@@ -169,6 +169,17 @@ def test_windows_without_contrast_are_no_faces() -> None:
     assert (found[:, 2] - found[:, 0]).min() > 8
 
 
+@given(st.integers(8, 40), st.integers(8, 40), st.floats(1.05, 1.9))
+def test_windows_end_at_the_border(height, width, step) -> None:
+    stump = Tree((Node(0, -1, 0, 0.0),), (1.0, 1.0))
+    everything = prepared(square(8, stages=(Stage(0.0, (stump,)),)))
+    noise = np.random.default_rng(0).integers(0, 256, (height, width)).astype(np.uint8)
+    found = haar.windows(noise, everything, step=step, min_size=8)
+    assert found.min() >= 0
+    assert found[:, 2].max() <= width
+    assert found[:, 3].max() <= height
+
+
 def test_a_tree_goes_where_its_answers_lead() -> None:
     dark, light = np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)
     light[4:] = 200  # the value is above 0
