@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from opsin.archive.gender import gender
     from opsin.colorization.again import again
     from opsin.colorization.pipeline import colorize, confidence
+    from opsin.colorization.samples import samples
     from opsin.colorization.suggest import suggest
     from opsin.colorization.touchup import Touchup
     from opsin.errors import (
@@ -64,6 +65,7 @@ __all__ = [
     "find_faces",
     "gender",
     "open",
+    "samples",
     "segment",
     "suggest",
 ]
@@ -81,6 +83,7 @@ _HOMES = {
     "detect": "opsin.objects.pipeline",
     "find_faces": "opsin.faces.pipeline",
     "gender": "opsin.archive.gender",
+    "samples": "opsin.colorization.samples",
     "segment": "opsin.objects.segment",
     "suggest": "opsin.colorization.suggest",
     "Touchup": "opsin.colorization.touchup",

@@ -25,7 +25,11 @@ from opsin.sets.walk import OnSkip, is_picture, matches, walk
 
 NOTHING: Final[Mapping[str, str]] = {}
 
-OWN = ("-color", "-compare", "-confidence")
+MOST_ANSWERS: Final = 16
+OWN = (
+    *("-color", "-compare", "-confidence"),
+    *(f"-color-{number}" for number in range(2, MOST_ANSWERS + 1)),
+)
 """What the names of opsin's own pictures end with."""
 
 MADE = ("-new-background", "-blurred-background", "-cutout", "-spot-color")
@@ -79,9 +83,9 @@ def plan(
     """One job for each photograph that `paths` (files, folders, globs) mean.
 
     Its picture is called NAME-`picture`; None for work that makes none. `extras` are other files
-    beside it by role, with their suffixes: {"compare": ".jpg"}. `keeps` are the
-    formats that a photograph keeps; of the others it becomes PNG. Also told is what could not be
-    looked into, and why: such folders are passed over.
+    beside it by role, with their suffixes: {"compare": ".jpg"}; an empty one is the picture's.
+    `keeps` are the formats that a photograph keeps; of the others it becomes PNG. Also told is what
+    could not be looked into, and why: such folders are passed over.
     """
     unread: list[tuple[Path, str]] = []
 
@@ -188,7 +192,7 @@ def _job(
     stem = source.stem if one is None else one.stem
     outputs = {} if picture is None else {"output": target}
     for role, suffix in extras.items():
-        outputs[role] = target.with_name(f"{stem}-{role}{suffix}")
+        outputs[role] = target.with_name(f"{stem}-{role}{suffix or target.suffix}")
     return Job(source, outputs)
 
 

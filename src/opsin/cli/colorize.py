@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from opsin.archive.jobs import plan
+from opsin.archive.jobs import MOST_ANSWERS, plan
 from opsin.cli.batch import Words, over
 from opsin.cli.cluster import on_cluster, order_of
 from opsin.cli.options import (
@@ -35,7 +35,7 @@ from opsin.cli.options import (
     Workers,
 )
 from opsin.cli.pipe import pipe, refuse_in_a_pipe
-from opsin.colorization.work import EXTRAS, Colorizing
+from opsin.colorization.work import ANSWER, EXTRAS, Colorizing
 from opsin.defaults import PIXEL_LIMIT, QUALITY, STRENGTH, VIVIDNESS
 from opsin.errors import WrongCallError
 from opsin.formats.suffixes import SUFFIX
@@ -86,6 +86,15 @@ def colorize(
             help="Also write NAME-confidence.png: white where it is sure, black where it is not.",
         ),
     ] = False,
+    samples: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=MOST_ANSWERS,
+            metavar="N",
+            help="Several answers: also NAME-color-2, NAME-color-3 ... in other likely colors.",
+        ),
+    ] = 1,
     mark: Annotated[
         bool, typer.Option("--mark", help="Draw a small mark that tells the color is not original.")
     ] = False,
@@ -129,6 +138,7 @@ def colorize(
             {
                 "--compare": compare,
                 "--confidence": confidence,
+                "--samples": samples > 1,
                 "--json": as_json,
                 "--dry-run": dry_run,
                 "--report": report is not None,
@@ -141,6 +151,9 @@ def colorize(
         return
     asked = {"compare": compare, "confidence": confidence}
     extras = {role: suffix for role, suffix in EXTRAS.items() if asked[role]}
+    if samples > 1 and request.palette:
+        raise WrongCallError("--samples: not with a palette, which is one answer.")
+    extras |= {f"{ANSWER}{number}": "" for number in range(2, samples + 1)}
     if cluster is not None:
         if known:
             raise WrongCallError("points are for one photograph, not for --cluster.")

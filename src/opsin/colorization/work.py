@@ -12,10 +12,14 @@ from opsin.formats.suffixes import KEPT, WRITTEN
 from opsin.work import Made
 
 if TYPE_CHECKING:
+    from opsin.colorization.pipeline import Colors
     from opsin.colorization.points import Point
+    from opsin.photo import Photo
 
 EXTRAS: Final = {"compare": ".jpg", "confidence": ".png"}
 """What can be made beside the picture in color, and the suffix of each."""
+ANSWER: Final = "color-"
+"""With a number from 2 on, the role of another answer."""
 
 # The confidence that is drawn black and white. Of the default model's on the samples, 98 % lie
 # between 0.15 and 0.85: a scale from 0 to 1 would show gray everywhere.
@@ -51,24 +55,11 @@ class Colorizing:
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int
     ) -> Made:
         """The picture in color and those beside it; an existing one is compared as it is."""
-        from opsin.colorization.pipeline import confidence_of, paint, predict
+        from opsin.colorization.pipeline import confidence_of, paint
         from opsin.photo import open as open_photo
 
         photo = open_photo(source, pixel_limit=self.pixel_limit, damaged=self.damaged)
-        try:
-            colors = predict(
-                photo,
-                model=self.model,
-                vividness=self.vividness,
-                size=self.size,
-                points=self.points,
-                palette=self.palette,
-                strength=self.strength,
-                threads=threads,
-                device=self.device,
-            )
-        except ValueError as error:  # a point outside of this photograph
-            raise WrongCallError(str(error)) from error
+        colors = self._colors(photo, self.palette, threads)
         part = {"colors": {"tone": colors.tone, "models": [card.name for card in colors.cards]}}
         if self.skip_color and colors.tone == "color":
             return Made(skipped="in color", part=part)
@@ -92,7 +83,43 @@ class Colorizing:
             files["confidence"] = drawn.encode("png")
         if "output" in wanted:
             files["output"] = result.encode(format, quality=self.quality, mark=self.mark)
+        for role, answer in self._others(photo, wanted, threads).items():
+            format = _format(wanted[role], photo.metadata.format)
+            files[role] = answer.encode(format, quality=self.quality, mark=self.mark)
         return Made(files, notes, part)
+
+    def _colors(self, photo: Photo, palette: Sequence[float] | None, threads: int) -> Colors:
+        from opsin.colorization.pipeline import predict
+
+        try:
+            return predict(
+                photo,
+                model=self.model,
+                vividness=self.vividness,
+                size=self.size,
+                points=self.points,
+                palette=palette,
+                strength=self.strength,
+                threads=threads,
+                device=self.device,
+            )
+        except ValueError as error:  # a point outside of this photograph
+            raise WrongCallError(str(error)) from error
+
+    def _others(self, photo: Photo, wanted: Mapping[str, str], threads: int) -> dict[str, Photo]:
+        """The other answers that are wanted, by their roles."""
+        from opsin.colorization.pipeline import paint
+        from opsin.colorization.samples import samples
+
+        numbers = {role: int(role[len(ANSWER) :]) for role in wanted if role.startswith(ANSWER)}
+        if not numbers:
+            return {}
+        most = max(numbers.values())
+        found = samples(photo, most, model=self.model, threads=threads, device=self.device)
+        return {
+            role: paint(photo, self._colors(photo, found[number - 1].palette, threads))
+            for role, number in numbers.items()
+        }
 
 
 def _format(suffix: str, own: str | None) -> str:
