@@ -129,7 +129,7 @@ def soft_nms(
     falls below `least` are left out.
 
     >>> kept, left = soft_nms([[0, 0, 9, 9], [0, 0, 9, 9], [20, 0, 29, 9]], [0.9, 0.8, 0.7])
-    >>> kept.tolist(), left.round(3).tolist()
+    >>> kept.tolist(), left.astype(float).round(3).tolist()
     ([0, 2, 1], [0.9, 0.7, 0.108])
     """
     boxes, now = as_boxes(boxes), np.array(scores, np.float32)
@@ -153,7 +153,7 @@ def encode(boxes: Any, anchors: Any) -> Floats:
     Girshick et al. 2014, appendix C: the way between the centers in units of the anchor's sides,
     and the logarithms of how much wider and higher the box is. All must have an area.
 
-    >>> encode([[10, 0, 30, 10]], [[0, 0, 10, 10]]).round(3).tolist()
+    >>> encode([[10, 0, 30, 10]], [[0, 0, 10, 10]]).astype(float).round(3).tolist()
     [[1.5, 0.0, 0.693, 0.0]]
     """
     boxes, anchors = as_boxes(boxes), as_boxes(anchors)
@@ -165,7 +165,7 @@ def encode(boxes: Any, anchors: Any) -> Floats:
 def decode(deltas: Any, anchors: Any) -> Floats:
     """The opposite of `encode`: the boxes (N, 4) that anchors become.
 
-    >>> decode([[1.5, 0, np.log(2), 0]], [[0, 0, 10, 10]]).round(3).tolist()
+    >>> decode([[1.5, 0, np.log(2), 0]], [[0, 0, 10, 10]]).astype(float).round(3).tolist()
     [[10.0, 0.0, 30.0, 10.0]]
     """
     deltas, anchors = as_boxes(deltas), as_boxes(anchors)
