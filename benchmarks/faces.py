@@ -14,12 +14,15 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 
 import opsin
 from opsin.drawing.pixels import resized
 from opsin.sets.pictures import read
+from opsin.sets.sources import chosen
 
 RUNS = 30
 DETECTORS = ("yunet", "mtcnn", "viola-jones")
@@ -31,12 +34,19 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=1000)
     parser.add_argument("--wide", type=float, help="pixels of the face in the middle")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--detector", default="yunet", help="what finds them")
+    parser.add_argument("--without", help="a set whose people are left out, as faces.tar:train")
+    parser.add_argument("--every", type=int, default=1, help="only each so many-th picture")
     options = parser.parse_args()
+    known = {person(name) for name, _ in read(options.without)} if options.without else set()
+    sources = chosen(options.set, lambda place, why: None)
+    names = sorted(source.names[number] for source, numbers in sources for number in numbers)
+    wanted = set([name for name in names if person(name) not in known][:: options.every])
     found, more, count, first = 0, 0, 0, []
-    for _, rgb in read(options.set, limit=options.limit):
+    for _, rgb in read(options.set, limit=options.limit, only=wanted.__contains__):
         count += 1
         first += [rgb] * (len(first) < 12)
-        middle, others = look(rgb, options.threads)
+        middle, others = look(rgb, options.threads, detector=options.detector)
         if middle is not None and options.wide:
             small = round(rgb.shape[0] * options.wide / middle)
             middle, others = look(resized(rgb, small, small), options.threads, min_size=10)
@@ -46,6 +56,8 @@ def main() -> None:
     sheet = np.concatenate([np.concatenate(first[i : i + 4], axis=1) for i in (0, 4, 8)])
     one = np.full((480, 640, 3), 110, np.uint8)
     one[120:360, 200:440] = resized(first[0], 240, 240)
+    if options.detector not in DETECTORS:
+        return
     for what, picture in (("one face", one), ("a sheet", resized(sheet, 480, 640))):
         tell_times(what, picture, options.threads)
 
@@ -68,7 +80,12 @@ def tell_times(what: str, picture: np.ndarray, threads: int) -> None:
         )
 
 
-def look(rgb: np.ndarray, threads: int, **options: float) -> tuple[float | None, int]:
+def person(name: str) -> str:
+    """Whom a picture of LFW shows: Ada_Lovelace_0001.jpg is of Ada_Lovelace."""
+    return PurePosixPath(name).stem.rpartition("_")[0]
+
+
+def look(rgb: np.ndarray, threads: int, **options: Any) -> tuple[float | None, int]:
     """How wide the face in the middle is, None if there is none, and how many others there are."""
     faces = opsin.find_faces(rgb, threads=threads, **options)
     y, x = rgb.shape[0] / 2, rgb.shape[1] / 2

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from opsin.errors import ModelError
-from opsin.faces import mtcnn, viola_jones, yunet
+from opsin.faces import hog, mtcnn, viola_jones, yunet
 from opsin.faces.found import Found
 from opsin.files import read_regular, shown
 from opsin.models import cascade
-from opsin.models.card import Card, FaceTable
+from opsin.models.card import BLOCKS, Card, FaceTable
 from opsin.models.engine import load_engine
 from opsin.models.store import Model, find, members
 
@@ -54,12 +54,15 @@ def detector_of(name: str, *, threads: int, device: str) -> Detector:
     if model.card.file.endswith(CASCADE):
         return _of_cascade(model, threads)
     engine = load_engine(names[0], threads=threads, device=device)
-    look = mtcnn.search if table.stages else yunet.search
+    is_hog = engine.card.inputs[0].shape == BLOCKS
+    look = mtcnn.search if table.stages else hog.search if is_hog else yunet.search
 
     def search(pixels: Any, min_size: float, threshold: float) -> Found:
         return look(pixels, engine, table, min_size=min_size, threshold=threshold)
 
-    return Detector(engine.card, search, table.threshold, table.good, table.fair)
+    return Detector(
+        engine.card, search, table.threshold, table.good, table.fair, tells_landmarks=not is_hog
+    )
 
 
 def table_of(card: Card) -> FaceTable:

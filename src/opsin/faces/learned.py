@@ -101,6 +101,10 @@ def train(
     A stopped run goes on: call it again with the same arguments. Raises `RecipeError` and
     `DataError` before anything in `out` is changed, and `opsin.interrupt.Stopped` after a stop.
     """
+    if recipe.network.get("kind") == "hog":
+        from opsin.faces.hog_learned import train as by_gradients
+
+        return by_gradients(recipe, data, out, on_message=on_message, on_step=on_step)
     network = section(recipe.network, Network, "network")
     goal = section(recipe.objective, Objective, "objective")
     settings = section(recipe.data, Data, "data")
@@ -139,10 +143,17 @@ FINISHED: Final = "finished"
 
 def going_on(recipe: Recipe, out: Path) -> Cascade | None:
     """The cascade that a run has so far; a run of another recipe is a `RecipeError`."""
+    check_run(recipe, out)
+    file = out / f"{recipe.name}.xml"
+    return cascade.parse(file.read_bytes(), str(file)) if file.exists() else None
+
+
+def check_run(recipe: Recipe, out: Path) -> None:
+    """Refuses a folder that holds a run of another recipe, but for its length."""
     try:
         before = recipe_of_run(out / RECIPE)
     except FileNotFoundError:
-        return None
+        return
     except NotADirectoryError:
         raise DataError(
             f"{shown(out)}: this is a file. Give the name of a folder as --out."
@@ -152,8 +163,6 @@ def going_on(recipe: Recipe, out: Path) -> Cascade | None:
             f"{shown(out)}: this folder holds a run of the recipe '{before.name}' with other "
             "values. Nothing was changed. Train into another --out."
         )
-    file = out / f"{recipe.name}.xml"
-    return cascade.parse(file.read_bytes(), str(file)) if file.exists() else None
 
 
 def apart(data: Sequence[Path], names: Sequence[str]) -> tuple[list[Path], list[Path]]:

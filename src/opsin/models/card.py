@@ -449,7 +449,26 @@ def _no_detector(card: Card, table: FaceTable) -> str:
         return "`good` must be `fair` or more"
     if card.file.endswith(".xml"):
         return _no_cascade(card, table)
+    if card.inputs[0].shape == BLOCKS:
+        return _no_hog(card, table)
     return _no_stages(card, table) if table.stages else _no_grids(card, table)
+
+
+DIRECTIONS: Final = 9
+"""Of gradients, in a histogram of them."""
+BLOCKS: Final[tuple[int | str, ...]] = (1, 4 * DIRECTIONS, "H", "W")
+"""What a HOG detector is given: four histograms a block."""
+
+
+def _no_hog(card: Card, table: FaceTable) -> str:
+    """Why a network is none that finds faces by histograms of gradients, if so."""
+    if len(card.inputs) != 1 or [entry.shape for entry in card.outputs] != [(1, 1, "h", "w")]:
+        return '`inputs` must be one, and `outputs` one of the shape [1, 1, "h", "w"]'
+    if card.multiple != 1 or table.stages or table.smallest % 4:
+        return "`multiple` and `stages` must be left out, and `smallest` a multiple of 4"
+    if not table.smallest * 1.02 <= table.largest <= table.smallest * 2:
+        return "`largest` must be 1.02 to 2 times `smallest`"
+    return ""
 
 
 def _no_cascade(card: Card, table: FaceTable) -> str:
