@@ -29,6 +29,7 @@ from opsin.training.recipe import Optimizer, Recipe  # noqa: E402
 
 SYSTEMS: dict[str, dict[str, Any]] = {
     "yolo": {"kind": "yolo"},
+    "fast_rcnn": {"kind": "fast_rcnn"},
     "faster_rcnn": {"kind": "faster_rcnn"},
 }
 SIZE = 96
@@ -94,22 +95,37 @@ def test_a_stopped_run_is_the_unstopped_run(things: Path, tmp_path: Path, name: 
         assert all(torch.equal(whole[part][key], again[part][key]) for key in whole[part])
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
-def test_it_learns_is_exported_finds_and_is_measured(
-    things: Path, tmp_path: Path, models: Path, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def learned_by_heart(name: str, steps: int, things: Path, out: Path) -> None:
+    """A run that is validated on the very pictures that it is shown, as they are; its model."""
     wanted = recipe(
         name,
-        steps=60,
+        steps=steps,
         data={"batch": 6, "least_area": 1.0, "margin": 0.0, "stretch": 1.0},
         network={"width": 32, "frozen": 16},
         optimizer=Optimizer(rate=8e-3, ema=0.8),
-        validate_every=30,
+        validate_every=steps // 2,
     )
-    same = Path(f"{things}:same")  # what it learns by heart
-    train(wanted, Path(f"{things}:train"), tmp_path / "run", validation=[same])
-    assert len(list((tmp_path / "run" / "sheets").glob("*.jpg"))) == 2
-    assert main(["export", str(tmp_path / "run"), "-o", str(tmp_path)]) == 0
+    same = Path(f"{things}:same")
+    train(wanted, Path(f"{things}:train"), out / "run", validation=[same])
+    assert len(list((out / "run" / "sheets").glob("*.jpg"))) == 2
+    assert main(["export", str(out / "run"), "-o", str(out)]) == 0
+
+
+@pytest.mark.parametrize("name", ["fast_rcnn", "faster_rcnn"])
+def test_a_run_becomes_a_model_that_answers(
+    things: Path, tmp_path: Path, models: Path, name: str
+) -> None:
+    learned_by_heart(name, 2, things, tmp_path)
+    found = opsin.detect(things / "1.png", model=str(tmp_path / "mine.toml"), threshold=0.01)
+    assert found.card.network == name
+    assert {one.name for one in found} <= {"cat", "cup"}
+    assert np.isfinite(found.boxes).all()
+
+
+def test_it_learns_is_exported_finds_and_is_measured(
+    things: Path, tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learned_by_heart("yolo", 60, things, tmp_path)
     card = find(str(tmp_path / "mine.toml")).card
     assert (card.task, card.labels, card.size) == ("detect", ("cat", "cup"), SIZE)
     capsys.readouterr()

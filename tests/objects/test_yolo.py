@@ -82,7 +82,7 @@ def test_answers_that_are_right_cost_least(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_not_judged_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     network = Yolo(2, size=128, width=8)
     boxes = torch.tensor([[[64.0, 64, 128, 128]]])
-    logits = torch.full((1, len(CELLS), 2), -9.0)
+    logits = torch.full((1, len(CELLS), 2), -12.0)
     center = (CELLS[:, :2] + CELLS[:, 2:]) / 2
     logits[0, (center > 64).all(dim=1)] = 5.0
     monkeypatch.setattr(network, "answers", lambda picture: (logits, torch.zeros(1, len(CELLS), 4)))

@@ -60,7 +60,7 @@ class Detecting(Objective):
 
     def loss(self, network: Any, batch: Batch) -> Loss:
         labels = batch["labels"]
-        most = int((labels != NOTHING).sum(dim=1).max())  # the rows after these are empty
+        most = max(1, int((labels != NOTHING).sum(dim=1).max()))  # what comes after is empty
         parts = network.losses(batch["picture"], batch["boxes"][:, :most], labels[:, :most])
         loss = sum(
             value * (self.settings.box_weight if name.endswith("box") else 1.0)

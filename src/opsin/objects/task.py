@@ -1,5 +1,6 @@
 """Detecting as a task that `opsin train` teaches; its systems, by `network.kind`.
 
+    fast_rcnn     the picture once, then each of many regions of it (D3)
     faster_rcnn   a network proposes, another one looks at each proposal (D4)
     yolo          every cell of a grid answers for itself (D6)
 
@@ -23,6 +24,7 @@ from opsin.backbones.efficientnet import folded_encoder, imagenet_weights
 from opsin.errors import DataError, RecipeError
 from opsin.models.card import Card, Detect, Input, Output, Text
 from opsin.objects.data import BoxData, window_of
+from opsin.objects.networks.fast_rcnn import FastRCNN
 from opsin.objects.networks.faster_rcnn import FasterRCNN
 from opsin.objects.networks.yolo import STRIDES, Yolo
 from opsin.objects.objective import Detecting, Held, Settings
@@ -138,6 +140,15 @@ class DetectSystem(System, frozen=True, kw_only=True):
         return graph_for(network, card, examples, difference=_pixels_apart)
 
 
+class FastRCNNSystem(DetectSystem, frozen=True, kw_only=True):
+    """`fast_rcnn` (D3)."""
+
+    paper: ClassVar[str] = "https://arxiv.org/abs/1504.08083"
+
+    def build(self) -> FastRCNN:
+        return FastRCNN(len(self.classes), size=self.size, width=self.width, frozen=self.frozen)
+
+
 class FasterRCNNSystem(DetectSystem, frozen=True, kw_only=True):
     """`faster_rcnn` (D4)."""
 
@@ -182,4 +193,9 @@ def complete(recipe: Recipe, data: Sequence[Path]) -> Recipe:
     return msgspec.structs.replace(recipe, network={**recipe.network, "classes": found})
 
 
-TASK = Task("detect", BoxData, {"faster_rcnn": FasterRCNNSystem, "yolo": YoloSystem}, complete)
+TASK = Task(
+    "detect",
+    BoxData,
+    {"fast_rcnn": FastRCNNSystem, "faster_rcnn": FasterRCNNSystem, "yolo": YoloSystem},
+    complete,
+)

@@ -2,8 +2,8 @@
 
 After Redmon et al. 2016 (You Only Look Once, arXiv 1506.02640), with what came later and made it
 simpler: no anchors (Ge et al. 2021, YOLOX), three grids instead of one (Lin et al. 2017), and a
-score that is trained to be what the paper calls confidence, the overlap of the box with the thing
-(Li et al. 2020, quality focal loss).
+score that is trained to be what the paper calls confidence: how likely the class is, times how much
+the box shares with the thing.
 
     picture (B, 3, S, S)
     EfficientNet-lite0     maps at 1/8, 1/16 and 1/32
@@ -86,9 +86,7 @@ class Yolo(nn.Module):
         quality = iou(found.detach()[answers][:, None], own[answers][:, None]).reshape(-1, 1)
         wanted = torch.zeros_like(logits)
         wanted[answers] = F.one_hot(kind[answers], logits.shape[-1]) * quality
-        # cells that are far from right count most (Li et al. 2020, equation 6)
-        off = (wanted - logits.sigmoid()).detach() ** 2
-        each = off * F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+        each = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
         judged = ~(_inside(self.cells, boxes, labels == -2).any(dim=2) & ~answers)
         count = answers.sum().clamp(min=1)
         return {
