@@ -175,6 +175,7 @@ def _onnx(graph: Graph, path: Path) -> Any:
         output=graph.output,
         axes=graph.axes,
         others=graph.others,
+        ranked=graph.ranked,
     )
 
 

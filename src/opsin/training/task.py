@@ -53,6 +53,9 @@ class Graph(NamedTuple):
     """What else the network gives, after `output`, by name."""
     difference: Callable[[Pairs], float] = mean_difference
     """How far the stored file's answers are from torch's, in a unit that tells people something."""
+    ranked: bool = False
+    """Whether the order of the answers' rows (axis 1) hangs on a ranking, which rounding may turn
+    about: their numbers are then compared in order of size, and most must agree."""
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True):
