@@ -16,11 +16,13 @@ from opsin import boxes
 from opsin.cli import main
 from opsin.errors import DataError, ModelError, RecipeError
 from opsin.faces import hog, hog_learned, learned
-from opsin.models.card import check_card
+from opsin.faces.detectors import detector_of
+from opsin.models.card import FaceTable, check_card
 from opsin.models.store import find
 from opsin.models.trial import try_out
 from opsin.training.recipe import Recipe, read_recipe
 
+TABLE = FaceTable(threshold=0.5, overlap=0.3, smallest=32.0, largest=38.0)
 RECIPE = Path(__file__).parents[2] / "recipes" / "hog.toml"
 
 
@@ -89,6 +91,14 @@ def test_a_run_leaves_a_detector(run, more, capsys) -> None:
     command = ["faces", "find", str(more[0] / "astronaut-7.png"), "--detector", str(run)]
     assert main(command) == 0
     assert "astronaut-7.png" in capsys.readouterr().out
+
+
+def test_its_faces_cannot_be_told_apart(run, more, tmp_path, capfd) -> None:
+    command = ["people", "add", "Ada", str(more[0] / "astronaut-7.png"), "--detector", str(run)]
+    assert main([*command, "--people", str(tmp_path / "people.sqlite")]) == 1
+    said = capfd.readouterr().err
+    assert "without landmarks" in said
+    assert detector_of(str(run), threads=1, device="cpu").tells_landmarks is False
 
 
 def test_the_network_says_what_the_svm_says(run, more) -> None:
@@ -171,6 +181,8 @@ def test_too_few_pictures_are_one_sentence(more, tmp_path) -> None:
     ("change", "message"),
     [
         ({"multiple": 8}, "must be left out"),
+        ({"faces": msgspec.structs.replace(TABLE, smallest=30.0)}, "a multiple of 4"),
+        ({"faces": msgspec.structs.replace(TABLE, largest=32.0)}, "1.02 to 2 times"),
         ({"outputs": find("yunet").card.outputs}, "`outputs` one of the shape"),
     ],
 )
