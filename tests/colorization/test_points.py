@@ -56,11 +56,11 @@ def asked(*points: tuple[int, int, tuple[float, float]], shape: tuple[int, int])
 
 
 def test_the_color_at_a_point_is_the_one_asked_for_and_far_away_nothing_changes() -> None:
-    ab, light = np.zeros((30, 40, 2), np.float32), np.full((120, 160), 50, np.float32)
+    ab, light = np.zeros((56, 60, 2), np.float32), np.full((224, 240), 50, np.float32)
     done = settle(ab, light, asked((40, 60, (30.0, -20.0)), shape=light.shape), stride=4)
     assert done[10, 15] == pytest.approx([30, -20], abs=1.5)
-    assert np.abs(done[:, 35:]).max() < 0.1
-    assert 5 < done[10, 19, 0] < 25  # it fades
+    assert np.abs(done[:, 15 + 28 :]).max() < 0.1  # half the short side away
+    assert 5 < done[10, 23, 0] < 25  # it fades
 
 
 def test_a_point_does_not_cross_an_edge_of_lightness() -> None:

@@ -15,7 +15,7 @@ from opsin.models.view import View
 Floats: TypeAlias = NDArray[np.float32]
 Point: TypeAlias = tuple[float, float, "str | tuple[int, int, int]"]
 
-NEAR = 4.0  # cells of the answer, and
+NEAR = 8.0  # cells of the answer, and
 LIKE = 8.0  # L*: how far from a point what is left there is added
 POINT = 5  # side of a point on the network's picture; it has learned from 1 to 9
 
