@@ -36,6 +36,8 @@ NOT_RUN = {
     "git clone": "a network",
     "pip install": "a network",
     "python3 -m venv": "a minute",
+    "opsin page scan.jpg": "runs until it is stopped; tests/page asks it",
+    "opsin page --port": "runs until it is stopped",
     "opsin train recipes/try.toml": "two minutes; tests/training trains",
     "opsin train": "hours",
     "opsin export": "needs that run; tests/training exports",

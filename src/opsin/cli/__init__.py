@@ -38,6 +38,7 @@ VERBS = {  # verb: (module:name, what it does)
     "learn": ("opsin.cli.learn:learn", "Learn to name new things from folders of pictures."),
     "again": ("opsin.cli.again:again", "Make a colored copy again, as it was or with changes."),
     "suggest": ("opsin.cli.suggest:suggest", "Tell the likely colors of a place on a photograph."),
+    "page": ("opsin.cli.page:page", "Touch up photographs in a browser, on this machine."),
     "models": ("opsin.cli.models:models", "List, show, add and remove models."),
     "evaluate": ("opsin.cli.evaluate:evaluate", "Measure how good models are."),
     "compare": (

@@ -109,12 +109,20 @@ class Touchup:
         if palette is not None:
             none = isinstance(palette, (list, tuple)) and not palette
             given["palette"] = () if none else tuple(map(float, shares_of(palette)))
-        before = self.request
-        changed = msgspec.structs.replace(
-            before, **{key: value for key, value in given.items() if value is not None}
+        self.ask(
+            msgspec.structs.replace(
+                self.request, **{key: value for key, value in given.items() if value is not None}
+            )
         )
+
+    def ask(self, request: Request) -> None:
+        """Asks for all that a request says, as for one that was asked for before.
+
+        What cannot be is a `ValueError`, and changes nothing.
+        """
+        before = self.request
         try:
-            self.request = msgspec.convert(msgspec.to_builtins(changed), Request)
+            self.request = msgspec.convert(msgspec.to_builtins(request), Request)
             self.outputs()
         except msgspec.ValidationError as error:
             self.request = before
@@ -159,11 +167,11 @@ class Touchup:
         be looked at, in 8 bits, its longer side at most `side` pixels."""
         if side is None:
             return paint(self.photo, self.colors(), threads=self._threads)
-        return paint(self._looked_at(side), self.colors(), threads=self._threads)
+        return paint(self.original(side), self.colors(), threads=self._threads)
 
     def confidence(self, side: int | None = None) -> Floats:
         """How sure the colors are, (height, width) in [0, 1], as `opsin.confidence` says it."""
-        photo = self.photo if side is None else self._looked_at(side)
+        photo = self.photo if side is None else self.original(side)
         return confidence_of(photo, self.colors())
 
     def suggest(self, x: float, y: float, *, count: int = COUNT) -> tuple[Suggestion, ...]:
@@ -184,12 +192,15 @@ class Touchup:
                 raise SaveError(
                     f"{shown(path)}: already there, and holds something else. Choose another name."
                 ) from None
-        name = fingerprint = ""
+        return write_atomically(path, self.saved())
+
+    def saved(self) -> bytes:
+        """The bytes that `save` writes."""
+        name, fingerprint = self.photo.metadata.source or "", self.photo.metadata.origin or ""
         if self.path is not None:
             name, fingerprint = self.path.name, fingerprint_of(self.path)
         saved = Saved(VERSION, self.request, name, fingerprint)
-        write_atomically(path, msgspec.json.format(msgspec.json.encode(saved)))
-        return path
+        return msgspec.json.format(msgspec.json.encode(saved))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], photo: Any = None, **options: Any) -> Self:
@@ -204,8 +215,9 @@ class Touchup:
                 )
         return cls(photo, request=saved.request, **options)
 
-    def _looked_at(self, side: int) -> Photo:
-        """A copy of at most that longer side, opaque, without metadata; kept for the next one."""
+    def original(self, side: int) -> Photo:
+        """The photograph as it was, to be looked at: in 8 bits, opaque, without metadata, its
+        longer side at most `side` pixels; kept for the next one."""
         if not SIZES[0] <= side:
             raise ValueError(f"side must be {SIZES[0]} pixels or more, got {side}.")
         height, width = self.photo.height, self.photo.width
@@ -234,10 +246,21 @@ def _scaled(
 def read_saved(path: str | os.PathLike[str]) -> Saved:
     """What a file of `Touchup.save` holds; a `DataError` where it is none."""
     try:
-        return msgspec.json.decode(read_regular(path, most=MOST_BYTES), type=Saved)
+        data = read_regular(path, most=MOST_BYTES)
     except OSError as error:
         raise DataError(f"{shown(path)}: cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise _not_saved(shown(path), error) from error
+    return saved_in(data, where=shown(path))
+
+
+def saved_in(data: bytes, *, where: str) -> Saved:
+    """The same of the file's bytes; `where` names it in errors."""
+    try:
+        return msgspec.json.decode(data, type=Saved)
     except (ValueError, RecursionError) as error:  # msgspec's errors are such
-        raise DataError(
-            f"{shown(path)}: is no touched-up photograph's file ({shown(str(error))})."
-        ) from error
+        raise _not_saved(where, error) from error
+
+
+def _not_saved(where: str, error: Exception) -> DataError:
+    return DataError(f"{where}: is no touched-up photograph's file ({shown(str(error))}).")

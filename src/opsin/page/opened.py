@@ -1,0 +1,253 @@
+"""A photograph that is open on the page: its file, its touchup, and what can be undone.
+
+The file has no name on the disk, so it is gone when it is closed, or when the server ends in
+whatever way. The decoded pixels are let go when others need the room, and come back from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import secrets
+from typing import Annotated, Any, BinaryIO, Final, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from opsin.colorization.palette import shares_of
+from opsin.colorization.request import Color, PlainPoint, Request
+from opsin.colorization.touchup import SUFFIX as SAVED
+from opsin.colorization.touchup import Touchup, saved_in
+from opsin.drawing.pixels import fitted
+from opsin.errors import ModelError, WrongCallError
+from opsin.files import shown
+from opsin.formats.suffixes import KEPT, SUFFIX, WRITTEN
+from opsin.models import store
+from opsin.page.limits import MOST_PIXELS, MOST_POINTS, MOST_SIZE, MOST_STEPS
+from opsin.page.refusal import gone
+from opsin.photo import Photo
+from opsin.photo import open as open_photo
+
+THUMBNAIL: Final = 120
+LOOKED_AT_QUALITY: Final = 90
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a browser asks for; what is null stays as it is."""
+
+    model: Annotated[str, Meta(max_length=200)] | None = None
+    vividness: Share | None = None
+    points: Annotated[tuple[PlainPoint, ...], Meta(max_length=MOST_POINTS)] | None = None
+    palette: Annotated[tuple[Color, ...], Meta(max_length=32)] | None = None
+    """Colors; none of them for no palette."""
+    strength: Share | None = None
+    gesture: Annotated[str, Meta(max_length=50)] = ""
+    """Changes of one gesture, as of a slider that is dragged, are undone together."""
+
+
+class Step(NamedTuple):
+    """What was asked for at a time."""
+
+    request: Request
+    palette: dict[str, Any] | None = None
+    """Where the request's palette is from, for people: colors, a reference or a file."""
+    gesture: str = ""
+
+
+class Opened:
+    """A photograph, from upload to the end of its session."""
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        name: str,
+        *,
+        bytes: int,
+        pixel_limit: int = MOST_PIXELS,
+        damaged: bool = False,
+    ) -> None:
+        """`file` is open for reading and has no name; it is closed by `close`."""
+        self.id = secrets.token_urlsafe(12)
+        self.name, self.bytes = name, bytes
+        self.lock = asyncio.Lock()
+        self.thumbnail = b""
+        self._file, self._limit, self._damaged = file, pixel_limit, damaged
+        self._steps, self._at = [Step(Request(model="default"))], 0
+        self._work: Touchup | None = None
+        self._facts: dict[str, Any] = {}
+
+    @property
+    def work(self) -> Touchup:
+        """The touchup; where its pixels were let go it is made again."""
+        if self._file.closed:
+            raise gone()
+        if self._work is None:
+            self._file.seek(0)
+            photo = open_photo(
+                named(self._file.read(), self.name), pixel_limit=self._limit, damaged=self._damaged
+            )
+            self._work = Touchup(photo, request=self._steps[self._at].request)
+            self._facts = {
+                "width": photo.width,
+                "height": photo.height,
+                "depth": photo.depth,
+                "format": photo.metadata.format,
+                "notes": list(photo.notes),
+            }
+        return self._work
+
+    @property
+    def held(self) -> int:
+        """Bytes of its decoded pixels."""
+        if self._work is None:
+            return 0
+        photo = self._work.photo
+        return int(photo.pixels.nbytes) + (0 if photo.alpha is None else int(photo.alpha.nbytes))
+
+    def let_go(self) -> None:
+        """Drops the pixels; what was asked for stays."""
+        self._work = None
+
+    def close(self) -> None:
+        """The file is gone."""
+        self.let_go()
+        self._file.close()
+
+    def change(self, change: Change) -> None:
+        """Asks for something else, as one more step; what cannot be changes nothing."""
+        if change.model is not None:
+            _check_model(change.model)
+        words = ("model", "vividness", "points", "palette", "strength")
+        given = {word: getattr(change, word) for word in words}
+        self.work.change(**given)
+        palette = self._steps[self._at].palette
+        if change.palette is not None:
+            palette = {"colors": list(change.palette)} if change.palette else None
+        self._step(palette, change.gesture)
+
+    def take_reference(self, data: bytes, name: str) -> None:
+        """The colors of another photograph as the palette."""
+        shares = shares_of(open_photo(named(data, name), pixel_limit=self._limit))
+        self.work.change(palette=shares)
+        self._step({"reference": shown(name)}, "")
+
+    def take_saved(self, data: bytes, name: str) -> None:
+        """All that a NAME.opsin.json asks for."""
+        request = saved_in(data, where=shown(name)).request
+        _check_model(request.model)
+        if len(request.points) > MOST_POINTS or (request.size or 0) > MOST_SIZE:
+            raise WrongCallError(
+                f"{shown(name)}: more than {MOST_POINTS} points, or a size over {MOST_SIZE}, are "
+                "not for the page. Use opsin colorize --touchup."
+            )
+        self.work.ask(request)
+        self._step({"file": shown(name)} if request.palette else None, "")
+
+    def undo(self, by: int) -> None:
+        """Back by a step (-1), or forth again (1); nothing where there is none."""
+        to = min(max(self._at + by, 0), len(self._steps) - 1)
+        self.work.ask(self._steps[to].request)
+        self._at = to
+
+    def look(self, side: int) -> bytes:
+        """The picture in color as a JPEG, its longer side at most `side` pixels."""
+        picture = self.work.picture(side)
+        if not self.thumbnail:
+            self.thumbnail = _jpeg(Photo(fitted(picture.pixels, THUMBNAIL)))
+        self._facts["notes"] = list(dict.fromkeys([*self._facts["notes"], *picture.notes]))
+        return _jpeg(picture)
+
+    def before(self, side: int) -> bytes:
+        """The photograph as it was, the same way."""
+        return _jpeg(self.work.original(side))
+
+    def confidence(self, side: int) -> bytes:
+        """How sure the colors are, white where they are, the same way."""
+        sure = self.work.confidence(side)
+        return _jpeg(open_photo((sure * 255 + 0.5).astype(np.uint8)))
+
+    def download(self) -> tuple[str, bytes]:
+        """The name and the bytes of the picture at its full size, in the photograph's format if
+        that can be kept."""
+        picture = self.work.picture()
+        known = picture.metadata.format
+        format = known if known in KEPT else "png"
+        return f"{_stem(self.name)}-color{self._suffix(format)}", picture.encode(format)
+
+    def saved(self) -> tuple[str, bytes]:
+        """The name and the bytes of its NAME.opsin.json."""
+        return f"{_stem(self.name)}{SAVED}", self.work.saved()
+
+    def document(self) -> dict[str, Any]:
+        """What it is and what is asked for, as plain values; its sides are 0 before it was
+        decoded once."""
+        request, palette, _ = self._steps[self._at]
+        return {
+            "id": self.id,
+            "name": shown(self.name),
+            **{"width": 0, "height": 0, "notes": []},
+            **self._facts,
+            "model": request.model,
+            "vividness": request.vividness,
+            "points": request.points,
+            "strength": request.strength,
+            "palette": palette,
+            "undo": self._at,
+            "redo": len(self._steps) - 1 - self._at,
+        }
+
+    def _step(self, palette: dict[str, Any] | None, gesture: str) -> None:
+        step = Step(self.work.request, palette, gesture)
+        now = self._steps[self._at]
+        if step[:2] == now[:2]:
+            return
+        same = gesture and gesture == now.gesture
+        kept = self._steps[: self._at + (0 if same else 1)]
+        self._steps = [*kept, step][-MOST_STEPS - 1 :]
+        self._at = len(self._steps) - 1
+
+    def _suffix(self, format: str) -> str:
+        """The photograph's own if it says this format, as .tiff; else the usual one."""
+        dot = self.name.rfind(".")
+        own = self.name[dot:] if dot > 0 else ""
+        return own if WRITTEN.get(own.lower()) == format else SUFFIX[format]
+
+
+def named(data: bytes, name: str) -> io.BytesIO:
+    """Bytes as a file of that name, for `opsin.open` and its errors."""
+    file = io.BytesIO(data)
+    file.name = name
+    return file
+
+
+def colorizers() -> list[dict[str, Any]]:
+    """The models to choose from, and what each takes."""
+    found = []
+    for name in store.names():
+        try:
+            card = store.find(name).card
+        except ModelError:  # a broken card of the user's; opsin models list tells of it
+            continue
+        if card.task == "colorize":
+            inputs = card.input_names()
+            takes = {"points": "hints" in inputs, "palette": "condition" in inputs}
+            found.append({"name": name, **takes})
+    return found
+
+
+def _check_model(model: str) -> None:
+    """Only names of models: a path would reach the server's disk."""
+    known = {"default", *(one["name"] for one in colorizers())}
+    if not {name.strip() for name in model.split(",")} <= known:
+        raise ModelError(f"unknown model '{shown(model)}'. Available: {', '.join(sorted(known))}.")
+
+
+def _stem(name: str) -> str:
+    dot = name.rfind(".")
+    return name[:dot] if dot > 0 else name
+
+
+def _jpeg(photo: Photo) -> bytes:
+    return photo.encode("jpeg", quality=LOOKED_AT_QUALITY)

@@ -1,0 +1,161 @@
+"""The page in a real browser, where there is Chromium with its driver; else it is passed over."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from page.driver import CHROMIUM, DRIVER, Chromium
+
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no Chromium")
+SAMPLES = Path(__file__).parents[2] / "samples"
+CONTROL, DELETE, RIGHT, ENTER = "\ue009", "\ue017", "\ue014", "\ue007"
+PHOTO = "document.getElementById('after').naturalWidth"
+POINTS = "document.querySelectorAll('#points li').length"
+SWATCHES = "document.querySelectorAll('#swatches button').length"
+QUIET = "document.getElementById('busy').hidden"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    call = [sys.executable, "-m", "opsin", "page", "--port", "0"]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
+        yield one.stdout.readline().strip()
+        one.terminate()
+
+
+@pytest.fixture
+def window(server: str, tmp_path: Path) -> Iterator[Chromium]:
+    with Chromium(tmp_path / "profile") as found:
+        found.open(server)
+        found.until("document.getElementById('choose').textContent")
+        yield found
+        assert found.log() == [], "the console has complaints"
+
+
+def sheet(window: Chromium) -> list[float]:
+    return window.run(
+        "const b = document.getElementById('sheet').getBoundingClientRect();"
+        "return [b.x, b.y, b.width, b.height]"
+    )
+
+
+def color_at(window: Chromium, x: float, y: float) -> list[int]:
+    """The color of the picture that is shown, at a share of its sides."""
+    return window.run(
+        "const i = document.getElementById('after'); const c = document.createElement('canvas');"
+        "c.width = i.naturalWidth; c.height = i.naturalHeight; const d = c.getContext('2d');"
+        "d.drawImage(i, 0, 0);"
+        "return [...d.getImageData(arguments[0] * c.width, arguments[1] * c.height, 1, 1).data]",
+        x,
+        y,
+    )[:3]
+
+
+def test_a_photograph_is_touched_up(window: Chromium, tmp_path: Path) -> None:
+    window.upload("#files", SAMPLES / "astronaut.jpg")
+    window.until(f"{PHOTO} > 0 && {QUIET}")
+    left, top, width, height = sheet(window)
+    before = color_at(window, 0.3, 0.6)
+    window.pointer((left + 0.3 * width, top + 0.6 * height))
+    window.until(f"{SWATCHES} > 1")
+    window.run("const c = document.getElementById('color'); c.value = '#2040c0';"
+               "c.dispatchEvent(new Event('input'))")  # fmt: skip
+    window.until(f"{POINTS} === 1 && !document.getElementById('undo').disabled && {QUIET}")
+    red, _, blue = color_at(window, 0.3, 0.6)
+    assert blue > red + 40
+    assert before[2] < before[0] + 40
+    mark = (left + 0.3 * width, top + 0.6 * height)
+    window.pointer(mark, (mark[0] + 40, mark[1]), (mark[0] + 80, mark[1]))
+    label = "document.querySelector('#marks button').style.left"
+    moved = 100 * (0.3 + 80 / width)
+    assert float(window.run(f"return {label}").rstrip("%")) == pytest.approx(moved, abs=1)
+    window.until(QUIET)
+    window.keys("z", held=CONTROL)  # the drag was one step
+    window.until(f"Math.abs(parseFloat({label}) - 30) < 1")
+    window.keys("z", held=CONTROL)
+    window.until(f"{POINTS} === 0")
+    window.keys("y", held=CONTROL)
+    window.until(f"{POINTS} === 1 && {QUIET}")
+    window.run("location.reload()")
+    window.until(f"{POINTS} === 1 && {PHOTO} > 0 && {QUIET}")
+    red, _, blue = color_at(window, 0.3, 0.6)
+    assert blue > red + 40
+    window.run("document.querySelector('#points li button').click()")
+    window.until("document.querySelector('#marks button[aria-pressed=true]')")
+    window.keys(DELETE)
+    window.until(f"{POINTS} === 0 && {QUIET}")
+    window.run("document.getElementById('stage').focus()")
+    window.keys(RIGHT, ENTER)
+    window.until(f"{SWATCHES} > 1")
+    answer = window.run("return fetch(document.getElementById('download').href)"
+                        ".then((one) => one.blob()).then((one) => one.size)")  # fmt: skip
+    assert answer > 10_000
+
+
+def test_a_slider_never_queues_and_the_newest_wins(window: Chromium) -> None:
+    window.upload("#files", SAMPLES / "coffee.jpg")
+    window.until(f"{PHOTO} > 0 && {QUIET}")
+    asked = window.run(
+        "const plain = window.fetch; let asked = [];"
+        "window.fetch = (path, how) => { if (path.includes('/change')) asked.push(how.body);"
+        "  return plain(path, how); };"
+        "const s = document.getElementById('vividness');"
+        "for (let at = 0; at < 40; at += 1) {"
+        "  s.value = at / 40; s.dispatchEvent(new Event('input'));"
+        "  await new Promise((done) => setTimeout(done, 5)); }"
+        "while (!document.getElementById('busy').hidden)"
+        "  await new Promise((done) => setTimeout(done, 20));"
+        "return asked.map((one) => JSON.parse(one).vividness)"
+    )
+    assert len(asked) < 40
+    assert asked == sorted(asked)
+    assert asked[-1] == pytest.approx(39 / 40)
+    assert window.run("return document.getElementById('amount').textContent") == "98 %"
+    window.run("document.getElementById('undo').click()")
+    window.until("document.getElementById('amount').textContent === '50 %'")
+
+
+def test_a_broken_file_is_a_message(window: Chromium, tmp_path: Path) -> None:
+    (tmp_path / "letter.jpg").write_bytes(b"Dear Ada")
+    window.upload("#files", tmp_path / "letter.jpg")
+    said = window.until("document.querySelector('#message span').textContent.includes('letter.jpg:')"
+                        " && document.querySelector('#message span').textContent")  # fmt: skip
+    assert "not a photograph" in said
+    assert window.run("return document.getElementById('work').hidden")
+    assert any("422" in line for line in window.log())
+
+
+def test_two_windows_see_their_own(window: Chromium, server: str, tmp_path: Path) -> None:
+    window.upload("#files", SAMPLES / "cat.jpg")
+    window.until(f"{PHOTO} > 0 && {QUIET}")
+    at = window.run("return document.getElementById('download').href")
+    with Chromium(tmp_path / "other", width=400) as other:
+        other.open(server)
+        other.until("document.getElementById('choose').textContent")
+        assert other.run("return document.querySelectorAll('#tabs button').length") == 0
+        assert other.run(f"return fetch('{at}').then((one) => one.status)") == 404
+
+
+def test_german_phone_and_dark(server: str, tmp_path: Path) -> None:
+    with Chromium(tmp_path / "profile", width=500, height=900) as window:
+        window.command(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark"}],
+        )
+        window.open(server)
+        window.run("localStorage.setItem('language', 'de'); location.reload()")
+        window.until("document.documentElement.lang === 'de'")
+        window.upload("#files", SAMPLES / "admiral.jpg")
+        window.until(f"{PHOTO} > 0 && {QUIET}")
+        assert window.run("return document.getElementById('undo').textContent") == "Rückgängig"
+        assert window.run("return document.body.scrollWidth <= window.innerWidth")
+        paper = window.run("return getComputedStyle(document.body).backgroundColor")
+        assert paper == "rgb(22, 25, 28)"
+        if folder := os.environ.get("OPSIN_SCREENSHOTS"):
+            window.screenshot(Path(folder) / "phone.png")
