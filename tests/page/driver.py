@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx2
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's own name
-SWITCHES = [
+SWITCHES = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -22,7 +22,7 @@ SWITCHES = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-dev-shm-usage",
-]
+)
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 
