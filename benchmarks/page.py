@@ -1,0 +1,122 @@
+"""How quick the page is, and how much memory its server takes.
+
+    python benchmarks/page.py samples/astronaut.jpg
+
+A server is started; the photograph is enlarged to 12 megapixels and uploaded. Times are from the
+request to its last byte, on this machine, the median of several; "network" is what the colorizer's
+network alone takes of it, measured in this process. Then 50 such photographs are opened one after
+the other, each with a point; the server's memory is read after each ten (Linux).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
+
+import opsin
+from opsin.drawing.pixels import resized
+
+WIDTH, HEIGHT = 4000, 3000
+SIDE = 1000
+TIMES = 15
+PHOTOGRAPHS = 50
+
+
+class Client:
+    """A browser's part: one connection and the session's cookie."""
+
+    def __init__(self, address: str) -> None:
+        self.host = urlsplit(address).netloc
+        self.connection = HTTPConnection(self.host)
+        self.headers = {"Origin": f"http://{self.host}"}
+        answer = self.ask("POST", "/api/session", b"{}")
+        self.headers["Cookie"] = answer[0].split(";")[0]
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[str, bytes]:
+        """The new cookie, if any, and the body."""
+        self.connection.request(method, path, body, self.headers)
+        answer = self.connection.getresponse()
+        data = answer.read()
+        assert answer.status < 300, data
+        return answer.getheader("set-cookie", ""), data
+
+    def upload(self, data: bytes) -> str:
+        """The address of the new photograph."""
+        _, body = self.ask("POST", f"/api/photographs?name=scan.jpg&side={SIDE}", data)
+        return f"/api/photographs/{json.loads(body.partition(bytes([10]))[0])['id']}"
+
+    def change(self, at: str, **what: object) -> None:
+        self.ask("POST", f"{at}/change?side={SIDE}", json.dumps(what).encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photo", type=Path)
+    data = enlarged(parser.parse_args().photo)
+    call = [sys.executable, "-m", "opsin", "page", "--port", "0"]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        try:
+            client = Client(server.stdout.readline().decode().strip())
+            print(f"12 megapixels, {len(data) / 1e6:.1f} MB; a picture of {SIDE} pixels")
+            tell_times(client, data)
+            tell_memory(client, data, server.pid)
+        finally:
+            server.terminate()
+
+
+def tell_times(client: Client, data: bytes) -> None:
+    first = milliseconds(lambda: client.upload(data), 1)
+    print(f"first color, the network not loaded: {first:.0f} ms")
+    print(f"first color: {milliseconds(lambda: client.upload(data), 5):.0f} ms")
+    at = client.upload(data)
+    count = iter(range(10_000))
+    vividness = milliseconds(lambda: client.change(at, vividness=next(count) % 100 / 100))
+    print(f"vividness: {vividness:.0f} ms")
+    point = milliseconds(lambda: client.change(at, points=[[next(count) * 10, 1500, "#a03020"]]))
+    work = opsin.Touchup(opsin.open(data))
+    network = milliseconds(lambda: work.change(points=[(next(count) * 10, 1500, "#a03020")]))
+    print(f"a point: {point:.0f} ms, of which the network {network:.0f} ms")
+    print(
+        f"likely colors: {milliseconds(lambda: client.ask('GET', f'{at}/suggest?x=9&y=9')):.0f} ms"
+    )
+
+
+def tell_memory(client: Client, data: bytes, pid: int) -> None:
+    for number in range(1, PHOTOGRAPHS + 1):
+        at = client.upload(data)
+        client.change(at, points=[[number * 50, 1500, "#a03020"]])
+        if number % 10 == 0:
+            status = Path(f"/proc/{pid}/status").read_text()
+            now, most = (
+                int(re.search(rf"{key}:\s+(\d+)", status)[1]) for key in ("VmRSS", "VmHWM")
+            )
+            print(f"{number} photographs: {now / 1024:.0f} MB, at most {most / 1024:.0f} MB")
+
+
+def enlarged(path: Path) -> bytes:
+    """A photograph as a JPEG of 12 megapixels."""
+    photo = opsin.open(path)
+    return opsin.open(resized(photo.pixels, HEIGHT, WIDTH)).encode("jpeg")
+
+
+def milliseconds(act: Callable[[], object], times: int = TIMES) -> float:
+    """The median of what it takes, in milliseconds."""
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        act()
+        taken.append(1000 * (time.perf_counter() - start))
+    return median(taken)
+
+
+if __name__ == "__main__":
+    main()
