@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from opsin.errors import needs_extra
+from opsin.page.limits import MOST_PIXELS
 
-PORT = 8421
+PORT: Final = 8421
 
 
 def page(
@@ -24,7 +25,7 @@ def page(
     browse: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     pixel_limit: Annotated[
         int, typer.Option(min=1, help="Photographs with more pixels are not opened.")
-    ] = 100_000_000,
+    ] = MOST_PIXELS,
 ) -> None:
     """Drop photographs on it, click where you know the color, keep the picture. All stays on this
     machine; Ctrl-C ends it, and what was open is gone.

@@ -28,7 +28,7 @@ IDLE: Final = 2 * 3600.0
 """Seconds after the last sign of a browser until its photographs are gone. An open page gives one
 every few minutes."""
 
-PIXELS_KEPT: Final = 200 << 20
+PIXELS_KEPT: Final = 100 << 20
 """Bytes of decoded photographs; those that were used last stay, the others are decoded again."""
 
 AT_ONCE: Final = 2

@@ -67,6 +67,7 @@ async function open(files, damaged = false) {
       if (file.size > page.limits.upload) throw new server.Problem("large", "");
       const words = { name: file.name, ...(damaged && { damaged: 1 }) };
       const answer = await server.picture("/api/photographs", LIVE, { body: file, ...words });
+      await changes.idle(); // what waits is for the photograph before
       page.photographs.push(answer.document);
       turnTo(answer.document.id);
       got(answer, LIVE);
