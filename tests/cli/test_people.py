@@ -149,6 +149,10 @@ def test_what_is_no_name_is_a_wrong_call(both, capsys, name: str, reason: str) -
         assert reason in capsys.readouterr().err
 
 
+def test_a_name_may_have_two_hundred_letters(both, capsys) -> None:
+    assert main(["people", "confirm", both, "a" * 200, "--face", "1"]) == 0
+
+
 def test_blanks_in_a_name_are_one_space(both, capsys) -> None:
     name = " Ada \u3000\u00a0 Lovelace "
     assert main(["people", "confirm", both, name, "--face", "1"]) == 0

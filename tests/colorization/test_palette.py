@@ -68,3 +68,22 @@ def test_a_copy_made_again_has_its_palette(tmp_path, gray: np.ndarray) -> None:
 @pytest.mark.parametrize("each", [0.001, 1.0])
 def test_shares_of_any_sum_are_brought_to_one(each: float) -> None:
     assert shares_of(np.full(313, each)).sum() == pytest.approx(1, abs=0.01)
+
+
+def test_colors_are_a_palette_with_their_neighbors_and_paler_ones() -> None:
+    lab = rgb_to_lab(np.array([[160, 32, 32], [32, 32, 160]], np.float32) / 255)[:, 1:]
+    shares = shares_of(["#a02020", (32, 32, 160)])
+    assert shares.sum() == pytest.approx(1, abs=1e-3)
+    near = [np.linalg.norm(BINS - color, axis=1) < 15 for color in lab]
+    assert 0.15 < shares[near[0]].sum() < 0.5
+    assert 0.15 < shares[near[1]].sum() < 0.5
+    paler = [np.linalg.norm(BINS - color / 2, axis=1) < 12 for color in lab]
+    assert all(shares[one].sum() > 0.08 for one in paler)
+    assert shares[np.linalg.norm(BINS, axis=1) < 8].sum() < 0.05
+    assert shares[near[0]].sum() == pytest.approx(shares[near[1]].sum(), rel=0.4)
+
+
+@pytest.mark.parametrize("colors", [[], ["#12345"], ["red"], [(1, 2)], [(1, 2, 300)]])
+def test_what_is_no_color_is_no_palette(colors: list) -> None:
+    with pytest.raises(ValueError, match="a palette of colors needs|a color must be"):
+        shares_of(colors)

@@ -46,6 +46,19 @@ def test_changes_are_those_of_colorize_and_the_rest_stays(scan: Path) -> None:
     assert np.array_equal(work.picture().pixels, wanted.pixels)
 
 
+def test_a_strength_alone_is_a_change_and_counts(scan: Path) -> None:
+    work = Touchup(scan)
+    plain = work.picture(128).pixels.astype(int)
+    moved = []
+    for strength in (0, 0.25, 1):
+        work.change(palette=["#1f4e9e"], strength=strength)
+        moved.append(np.abs(work.picture(128).pixels - plain).mean())
+    assert moved[0] == 0
+    assert moved[2] > 1.3 * moved[1] > 3
+    work.change(strength=0.25)
+    assert np.abs(work.picture(128).pixels - plain).mean() == pytest.approx(moved[1])
+
+
 def test_a_reference_may_be_a_photograph(scan: Path) -> None:
     work = Touchup(scan)
     work.change(palette=SAMPLES / "coffee.jpg")

@@ -38,7 +38,7 @@ def shares_of(palette: Palette) -> Floats:
     >>> BINS[shares_of(postcard).argmax()].tolist()
     [60.0, 40.0]
     """
-    if isinstance(palette, (np.ndarray, list, tuple)) and np.shape(palette) == (len(BINS),):
+    if _are_shares(palette):
         shares = np.asarray(palette, np.float32)
         if not np.isfinite(shares).all() or shares.min() < 0 or not shares.sum() > 0:
             raise ValueError("a palette must be 313 shares, finite, none negative, one above 0.")
@@ -52,6 +52,14 @@ def shares_of(palette: Palette) -> Floats:
     pixels = photo.there.pixels
     small = resized(pixels, *View.of(pixels.shape[0], pixels.shape[1], SIDE).seen)
     return histogram(rgb_to_lab(as_rgb(small) / np.float32(255))[..., 1:]).round(DIGITS)
+
+
+def _are_shares(palette: Any) -> bool:
+    """Whether these are 313 numbers; a list of so many colors is none."""
+    if isinstance(palette, np.ndarray):
+        return palette.shape == (len(BINS),)
+    is_list = isinstance(palette, (list, tuple)) and len(palette) == len(BINS)
+    return is_list and all(isinstance(one, (int, float, np.number)) for one in palette)
 
 
 def _of_colors(colors: Sequence[Any]) -> Floats:
