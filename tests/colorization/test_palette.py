@@ -75,15 +75,14 @@ def test_colors_are_a_palette_with_their_neighbors_and_paler_ones() -> None:
     shares = shares_of(["#a02020", (32, 32, 160)])
     assert shares.sum() == pytest.approx(1, abs=1e-3)
     near = [np.linalg.norm(BINS - color, axis=1) < 15 for color in lab]
-    assert 0.15 < shares[near[0]].sum() < 0.5
-    assert 0.15 < shares[near[1]].sum() < 0.5
+    assert all(0.1 < shares[one].sum() < 0.5 for one in near)
     paler = [np.linalg.norm(BINS - color / 2, axis=1) < 12 for color in lab]
     assert all(shares[one].sum() > 0.08 for one in paler)
     assert shares[np.linalg.norm(BINS, axis=1) < 8].sum() < 0.05
-    assert shares[near[0]].sum() == pytest.approx(shares[near[1]].sum(), rel=0.4)
+    assert shares[BINS[:, 1] > 0].sum() == pytest.approx(0.5, abs=0.05)  # each counts the same
 
 
 @pytest.mark.parametrize("colors", [[], ["#12345"], ["red"], [(1, 2)], [(1, 2, 300)]])
 def test_what_is_no_color_is_no_palette(colors: list) -> None:
-    with pytest.raises(ValueError, match="a palette of colors needs|a color must be"):
+    with pytest.raises(ValueError, match=r"a palette of colors needs|a color must be"):
         shares_of(colors)

@@ -57,7 +57,7 @@ def shares_of(palette: Palette) -> Floats:
 def _are_shares(palette: Any) -> bool:
     """Whether these are 313 numbers; a list of so many colors is none."""
     if isinstance(palette, np.ndarray):
-        return palette.shape == (len(BINS),)
+        return bool(palette.shape == (len(BINS),))
     is_list = isinstance(palette, (list, tuple)) and len(palette) == len(BINS)
     return is_list and all(isinstance(one, (int, float, np.number)) for one in palette)
 
