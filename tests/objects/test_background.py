@@ -11,6 +11,7 @@ from skimage import data
 import opsin
 from opsin.errors import ModelError, NothingFoundError, PhotoError, WrongCallError
 from opsin.objects.background import Cutout, color_of, cut_out
+from opsin.objects.matte import Part
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SKY, GRASS = np.s_[20:60, 20:300], np.s_[300:480, 380:500]
@@ -149,12 +150,41 @@ def test_a_small_person_of_a_wide_photograph_is_cut_out(photographer: opsin.Phot
     assert found.alpha.max() == 0
 
 
+def test_behind_a_portrait_nobody_is_looked_for_in_tiles(photographer: opsin.Photo) -> None:
+    """Another photographer, too small for the look at the whole, before a large one's back."""
+    scene = np.full((2000, 3200, 1), 190, np.uint8)
+    scene[1800:1903, 2900:3003] = photographer.pixels[::5, ::5]
+    behind = np.s_[1800:1903, 2900:3003]
+    assert cut_out(scene).alpha[behind].max() > 0.5
+    large = photographer.pixels.repeat(3, axis=0).repeat(3, axis=1)
+    scene[100:1636, 100:1636] = large
+    found = cut_out(scene)
+    assert len(found.people) >= 1
+    assert found.alpha[behind].max() == 0
+
+
 def test_two_people_are_both_kept(photographer: opsin.Photo) -> None:
     both = np.concatenate([photographer.pixels, photographer.pixels[:, ::-1]], axis=1)
     found = cut_out(both)
     assert len(found.people) >= 2
     assert found.alpha[250:400, 60:110].min() == 1
     assert found.alpha[250:400, -110:-60].min() == 1
+
+
+def test_gray_photographs_are_looked_at_in_color(photographer: opsin.Photo, cutout: Cutout) -> None:
+    colored = cut_out(opsin.colorize(photographer))
+    assert np.abs(colored.alpha - cutout.alpha).max() < 0.01
+    assert cutout.photo.pixels.shape[2] == 1
+    toned = photographer.pixels * np.array([1, 0.9, 0.75])
+    sepia = cut_out(np.rint(toned).astype(np.uint8))
+    assert np.abs(sepia.alpha - cutout.alpha).mean() < 0.05
+
+
+def test_where_two_people_overlap_the_larger_alpha_stays() -> None:
+    alpha = np.zeros((2, 3), np.float32)
+    Part(np.float32([[0.9, 0.2]]), 1, 0).lay(alpha)
+    Part(np.float32([[0.5, 0.6]]), 1, 0).lay(alpha)
+    assert alpha.tolist() == np.float32([[0, 0, 0], [0.9, 0.6, 0]]).tolist()
 
 
 def test_the_copy_says_what_it_was_made_from(tmp_path: Path) -> None:

@@ -26,10 +26,11 @@ from opsin.evaluate.seen import SEEN, check
 from opsin.machine import cores
 from opsin.masks import Mask
 from opsin.models.engine import Engine
-from opsin.objects.matte import mask_engine, part_of, table_of
+from opsin.objects.matte import in_color, mask_engine, part_of, table_of
 from opsin.objects.pipeline import Thing, detect
 from opsin.objects.pipeline import engine_of as detector_of
 from opsin.objects.segment import shared_out
+from opsin.photo import Photo
 from opsin.sets import splits
 from opsin.sets.coco import Annotation, Image, Instances, mask_of, read_coco
 from opsin.sets.pictures import read
@@ -121,6 +122,7 @@ def evaluate(
 def _told(rgb: Pixels, engine: Engine, detector: str, threshold: float) -> Told:
     began = time.perf_counter()
     height, width = rgb.shape[:2]
+    rgb = in_color(Photo(rgb), threads=1, device="cpu").pixels
     table = table_of(engine.card)
     things = detect(rgb, model=detector, threshold=LEAST, classes=table.classes, threads=1).things
     parts = [part_of(rgb, thing.box, engine) for thing in things]

@@ -25,14 +25,15 @@ from opsin.machine import cores
 from opsin.models.card import Card
 from opsin.models.engine import MOST_THREADS
 from opsin.objects.foreground import mixed, spread
-from opsin.objects.matte import mask_engine, part_of, table_of
-from opsin.objects.pipeline import Thing, detect
+from opsin.objects.matte import in_color, mask_engine, part_of, table_of
+from opsin.objects.pipeline import Thing, Things, detect
 from opsin.photo import Photo, made_by_opsin
 from opsin.photo import open as open_photo
 
 Floats: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[Any]
 
+PORTRAIT: Final = 0.5  # of the photograph's height: who is as tall is whom it shows
 BLUR: Final = (1.0, 200.0)
 """What a background may be blurred by, in pixels of a photograph of 1,000 pixels."""
 BLURRED: Final = 512  # pixels of the longer side of the picture on which it is blurred, or fewer:
@@ -191,8 +192,9 @@ def cut_out(
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     threads = threads or min(cores(), MOST_THREADS)
     engine = mask_engine(model, threads=threads, device=device)
-    found = detect(
-        photo,
+    seen = in_color(photo, threads=threads, device=device)
+    found = _people(
+        seen,
         model=detector,
         threshold=threshold,
         classes=table_of(engine.card).classes,
@@ -201,8 +203,15 @@ def cut_out(
     )
     alpha = np.zeros((photo.height, photo.width), np.float32)
     for thing in found:
-        part_of(photo.pixels, thing.box, engine).lay(alpha)
+        part_of(seen.pixels, thing.box, engine).lay(alpha)
     return Cutout(photo, alpha, found.things, (engine.card, found.card))
+
+
+def _people(photo: Photo, **how: Any) -> Things:
+    """As `detect`; of a portrait, which is not looked at in tiles, those alone who are large."""
+    found = detect(photo, levels=0, **how)
+    height = max((float(one.box[3] - one.box[1]) for one in found), default=0)
+    return found if height >= PORTRAIT * photo.height else detect(photo, **how)
 
 
 def photo_or_color(value: Any) -> Photo | tuple[int, int, int]:

@@ -21,7 +21,7 @@ from opsin.objects.guided import box_mean
 
 Floats: TypeAlias = NDArray[np.float32]
 
-STEPS: Final = ((192, 18), (640, 4))
+STEPS: Final = ((192, 18), (448, 3))
 """The longer side of the picture on which colors are looked for, in pixels, and how far a window
 reaches on it: as wide and as narrow as those of the paper are, 90 and 6 pixels."""
 NONE: Final = 1e-5  # weight: where nothing is near, colors are black, and count for nothing
@@ -52,18 +52,24 @@ def mixed(pixels: NDArray[Any], alpha: Floats) -> Mixed:
 
 def _small(pixels: NDArray[Any], alpha: Floats) -> tuple[Floats, Floats]:
     """(h, w, C) each: what is in front and what is behind, of a small picture."""
-    front = behind = pixels
+    whole = resized(pixels, *_fitting(alpha.shape, STEPS[-1][0]), kernel="linear")
+    shares = resized(alpha[..., None], *whole.shape[:2], kernel="linear")
+    front = behind = whole.astype(np.float32)
     for side, radius in STEPS:
-        scale = min(1, side / max(alpha.shape))
-        size_hw = tuple(max(1, round(length * scale)) for length in alpha.shape)
-        seen = resized(pixels, *size_hw, kernel="linear").astype(np.float32)
-        share = resized(alpha[..., None], *size_hw, kernel="linear")
-        front, behind = (
-            spread(seen if one is pixels else resized(one, *size_hw, kernel="linear"), part, radius)
-            for one, part in ((front, share), (behind, 1 - share))
+        size_hw = _fitting(alpha.shape, side)
+        seen, share, front, behind = (
+            resized(one, *size_hw, kernel="linear").astype(np.float32)
+            for one in (whole, shares, front, behind)
         )
+        front, behind = spread(front, share, radius), spread(behind, 1 - share, radius)
         front = front + share * (seen - share * front - (1 - share) * behind)
     return np.asarray(front, np.float32), np.asarray(behind, np.float32)
+
+
+def _fitting(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    """A height and a width, the longer one `side` or less."""
+    scale = min(1, side / max(shape))
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def sampled(

@@ -20,7 +20,7 @@ from opsin.machine import cores
 from opsin.masks import Mask, mask_to_rle
 from opsin.models.card import Card
 from opsin.models.engine import MOST_THREADS
-from opsin.objects.matte import Part, mask_engine, part_of, table_of
+from opsin.objects.matte import Part, in_color, mask_engine, part_of, table_of
 from opsin.objects.pipeline import Thing, detect
 from opsin.photo import Photo, copied
 from opsin.photo import open as open_photo
@@ -100,15 +100,16 @@ def segment(
     threads = threads or min(cores(), MOST_THREADS)
     engine = mask_engine(model, threads=threads, device=device)
     table = table_of(engine.card)
+    seen = in_color(photo, threads=threads, device=device)
     found = detect(
-        photo,
+        seen,
         model=detector,
         threshold=threshold,
         classes=table.classes,
         threads=threads,
         device=device,
     )
-    parts = [part_of(photo.pixels, thing.box, engine) for thing in found]
+    parts = [part_of(seen.pixels, thing.box, engine) for thing in found]
     masks = shared_out(parts, photo.height, photo.width, table.threshold)
     segments = tuple(
         Segment(thing, mask)
