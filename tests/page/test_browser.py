@@ -121,6 +121,20 @@ def test_a_slider_never_queues_and_the_newest_wins(window: Chromium) -> None:
     window.until("document.getElementById('amount').textContent === '50 %'")
 
 
+def test_many_files_and_one_zip(window: Chromium, tmp_path: Path) -> None:
+    assert window.run("return document.getElementById('all').hidden")
+    window.upload("#files", SAMPLES / "cat.jpg", SAMPLES / "coffee.jpg")
+    window.until("document.querySelectorAll('#tabs img').length === 2 && " + QUIET)
+    assert not window.run("return document.getElementById('all').hidden")
+    window.keys("[")
+    window.until(f"document.getElementById('after').alt === 'cat.jpg' && {QUIET}")
+    start = window.run(
+        "return fetch(document.getElementById('all').href).then((one) => one.text())"
+        ".then((text) => text.slice(0, 2))"
+    )
+    assert start == "PK"
+
+
 def test_a_broken_file_is_a_message(window: Chromium, tmp_path: Path) -> None:
     (tmp_path / "letter.jpg").write_bytes(b"Dear Ada")
     window.upload("#files", tmp_path / "letter.jpg")

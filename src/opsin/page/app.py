@@ -18,7 +18,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from opsin import __version__
@@ -28,6 +28,7 @@ from opsin.page.opened import Change, Opened, colorizers
 from opsin.page.refusal import RefusedError
 from opsin.page.safety import Hosts, Safety
 from opsin.page.sessions import Session, Sessions
+from opsin.page.together import zipped
 from opsin.page.turns import Turns
 from opsin.page.upload import copied, name_in, received, small_body
 
@@ -76,6 +77,7 @@ class Application:
             Route("/api/session", self.begin, methods=["POST"]),
             Route("/api/alive", self.alive),
             Route("/api/photographs", self.upload, methods=["POST"]),
+            Route("/api/download", self.download_all),
             Route(photograph, self.look, methods=["GET"]),
             Route(photograph, self.remove, methods=["DELETE"]),
             *(Route(f"{photograph}/{at}", to, methods=["POST"]) for at, to in actions.items()),
@@ -186,6 +188,12 @@ class Application:
     async def download(self, request: Request) -> Response:
         opened = self._opened(request)
         return static.attachment(*await self._work(opened, opened.download))
+
+    async def download_all(self, request: Request) -> Response:
+        photographs = list(self._session(request).photographs.values())
+        parts = zipped(photographs, lambda one: self._work(one, one.download))
+        headers = {"content-disposition": "attachment; filename=opsin.zip"}
+        return StreamingResponse(parts, media_type="application/zip", headers=headers)
 
     async def save(self, request: Request) -> Response:
         opened = self._opened(request)

@@ -61,9 +61,9 @@ async function start() {
 // Photographs ------------------------------------------------------------------------------------
 
 async function open(files, damaged = false) {
-  for (const file of files) {
+  for (const [index, file] of files.entries()) {
     await tried(async () => {
-      say(word("opening", { name: file.name }), null, "told");
+      say(word("opening", { name: file.name, number: index + 1, count: files.length }), null, "told");
       if (file.size > page.limits.upload) throw new server.Problem("large", "");
       const words = { name: file.name, ...(damaged && { damaged: 1 }) };
       const answer = await server.picture("/api/photographs", LIVE, { body: file, ...words });
