@@ -150,3 +150,22 @@ def test_a_coarse_level_is_seen_in_the_fine_ones() -> None:
     assert not torch.equal(plain[0], changed[0])
     other = pyramid([fine + torch.randn(1, 4, 8, 8), coarse])
     assert torch.equal(plain[1], other[1])
+
+
+def test_channels_of_all_sizes_count_alike() -> None:
+    torch.manual_seed(0)
+    layer = parts.evened(2).train()
+    maps = torch.randn(4, 2, 9, 9) * torch.tensor([30.0, 0.1])[:, None, None] + 7
+    even = layer(maps)
+    np.testing.assert_allclose(even.mean(dim=(0, 2, 3)), [0, 0], atol=1e-4)
+    np.testing.assert_allclose(even.std(dim=(0, 2, 3)), [1, 1], atol=1e-2)
+    for _ in range(150):
+        layer(maps)
+    one = layer.eval()(maps[:1])  # what was seen in training holds for a picture alone
+    np.testing.assert_allclose(one, even[:1], atol=0.1)
+    assert all(value.is_floating_point() for value in layer.state_dict().values())
+    pyramid = parts.Pyramid([2], 8).train()
+    seen: list[Tensor] = []
+    pyramid.lateral[0].register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    pyramid([maps])
+    np.testing.assert_allclose(seen[0].std(dim=(0, 2, 3)), [1, 1], atol=1e-2)

@@ -191,19 +191,29 @@ class Pyramid(nn.Module):
     """Maps at rising strides to maps of one width, each with what the coarser ones saw.
 
     Lin et al. 2017 (feature pyramid networks), figure 3: a 1x1 convolution at each level, the
-    coarser level enlarged and added, and a 3x3 convolution after it.
+    coarser level enlarged and added, and a 3x3 convolution after it. Each channel is brought to one
+    size first: in a pretrained encoder's maps a few large ones would hide what tells things apart.
     """
 
     def __init__(self, channels: Sequence[int], width: int) -> None:
         super().__init__()
+        self.even = nn.ModuleList(evened(one) for one in channels)
         self.lateral = nn.ModuleList(nn.Conv2d(one, width, 1) for one in channels)
         self.smooth = nn.ModuleList(separable(width, width) for _ in channels)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        narrow = [layer(one) for layer, one in zip(self.lateral, maps, strict=True)]
+        even = [layer(one) for layer, one in zip(self.even, maps, strict=True)]
+        narrow = [layer(one) for layer, one in zip(self.lateral, even, strict=True)]
         for level in range(len(narrow) - 2, -1, -1):
             narrow[level] = narrow[level] + F.interpolate(narrow[level + 1], scale_factor=2.0)
         return [layer(one) for layer, one in zip(self.smooth, narrow, strict=True)]
+
+
+def evened(channels: int) -> nn.BatchNorm2d:
+    """Each channel with mean 0 and deviation 1 over the pictures of training."""
+    layer = nn.BatchNorm2d(channels, affine=False)
+    layer.register_buffer("num_batches_tracked", None)  # an integer, which no ONNX file would keep
+    return layer
 
 
 def separable(before: int, after: int) -> nn.Sequential:
