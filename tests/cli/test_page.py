@@ -62,6 +62,13 @@ def test_nothing_to_show_is_told_and_nothing_is_started(tmp_path: Path, capsys) 
     assert "opsin colorize does a whole folder" in capsys.readouterr().err
 
 
+def test_without_the_extra_it_says_how_to_get_it(monkeypatch, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "opsin.page.serve", raising=False)
+    assert main(["page"]) == 1
+    assert "pip install 'opsin[page]'" in capsys.readouterr().err
+
+
 def test_it_runs_until_it_is_stopped(tmp_path: Path) -> None:
     shutil.copy(SAMPLES / "cat.jpg", tmp_path)
     (tmp_path / "letter.jpg").write_bytes(b"Dear Ada")

@@ -135,6 +135,28 @@ def test_many_files_and_one_zip(window: Chromium, tmp_path: Path) -> None:
     assert start == "PK"
 
 
+def test_what_is_dropped_is_known_by_what_and_where_it_is(window: Chromium) -> None:
+    drop = (
+        "const [where, name, parts] = arguments; const data = new DataTransfer();"
+        "data.items.add(new File(parts === null ? [await (await fetch("
+        "document.getElementById('download').href)).blob()] : parts, name));"
+        "document.querySelector(where).dispatchEvent("
+        "new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: data }))"
+    )
+    window.upload("#files", SAMPLES / "cat.jpg")
+    window.until(f"{PHOTO} > 0 && {QUIET}")
+    saved = '{"opsin": 1, "request": {"model": "default", "points": [[9, 9, "#ff0000"]]}}'
+    window.run(drop, "#stage", "cat.opsin.json", [saved])
+    window.until(f"{POINTS} === 1 && {QUIET}")
+    window.run(drop, "aside", "other.jpg", None)
+    window.until(f"document.getElementById('from').textContent.includes('other.jpg') && {QUIET}")
+    assert window.run("return document.querySelectorAll('#tabs button').length") == 1
+    window.run(drop, "#stage", "third.jpg", None)
+    window.until(f"document.querySelectorAll('#tabs button').length === 2 && {QUIET}")
+    assert window.run("return document.getElementById('after').alt") == "third.jpg"
+    assert window.run(f"return {POINTS}") == 0
+
+
 def test_a_broken_file_is_a_message(window: Chromium, tmp_path: Path) -> None:
     (tmp_path / "letter.jpg").write_bytes(b"Dear Ada")
     window.upload("#files", tmp_path / "letter.jpg")
