@@ -31,6 +31,7 @@ from opsin.drawing.pixels import resized
 WIDTH, HEIGHT = 4000, 3000
 SIDE = 1000
 TIMES = 15
+LOADING = 3  # seconds in which the user looks for a photograph, and the network is loaded
 PHOTOGRAPHS = 50
 
 
@@ -78,6 +79,8 @@ def main() -> None:
 
 def tell_times(client: Client, data: bytes, pid: int) -> None:
     count = iter(range(10_000))
+    time.sleep(LOADING)
+    tell("the very first color", lambda: client.upload(data), pid, times=1)
     at = client.upload(data)
     work = opsin.Touchup(opsin.open(data))
 

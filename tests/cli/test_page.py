@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import opsin
 from opsin.cli import main
-from opsin.errors import WrongCallError
-from opsin.page.serve import listen
+from opsin.errors import ModelError, WrongCallError
+from opsin.page.serve import listen, warm
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -90,3 +91,20 @@ def test_it_runs_until_it_is_stopped(tmp_path: Path) -> None:
     assert "letter.jpg: not a photograph" in told
     assert told.endswith("Ctrl-C ends it.\n")
     assert "Traceback" not in told
+
+
+def test_the_network_is_loaded_before_it_is_needed(monkeypatch) -> None:
+    from opsin.models import engine
+
+    engine._loaded.cache_clear()
+    warm()
+    asked = engine._loaded.cache_info()
+    assert (asked.misses, asked.currsize) == (1, 1)
+    opsin.Touchup(SAMPLES / "cat.jpg").picture(100)
+    assert engine._loaded.cache_info().misses == 1
+    monkeypatch.setattr("opsin.page.serve.Touchup.picture", _fails)
+    warm()  # without a word
+
+
+def _fails(*_: object) -> None:
+    raise ModelError("damaged")

@@ -253,6 +253,7 @@ def make_app(application: Application, hosts: Hosts) -> Safety:
             yield
         finally:
             sweeping.cancel()
+            await application.turns.finish()
             application.sessions.end_all()
 
     handlers: dict[Any, Any] = {OpsinError: _refused}

@@ -6,15 +6,19 @@ import errno
 import os
 import secrets
 import socket
+import threading
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import uvicorn
 
-from opsin.errors import WrongCallError
+from opsin.colorization.touchup import Touchup
+from opsin.errors import OpsinError, WrongCallError
 from opsin.files import shown
 from opsin.page.app import Application, make_app
 from opsin.page.limits import MOST_PIXELS
@@ -99,8 +103,19 @@ def serve(
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=ENDING,
     )
+    warming = threading.Thread(target=warm)
+    warming.start()
     place.listening.listen()  # who comes now waits until all is loaded
     on_start(place.address)
     if browse:
         webbrowser.open(place.address)
-    uvicorn.Server(config).run(sockets=[place.listening])
+    try:
+        uvicorn.Server(config).run(sockets=[place.listening])
+    finally:
+        warming.join()  # a process that ends while ONNX Runtime works is aborted
+
+
+def warm() -> None:
+    """Loads the default network, so that the first photograph need not wait for it."""
+    with suppress(OpsinError):  # told to whoever asks for a picture
+        Touchup(np.full((64, 64), 128, np.uint8)).picture(64)
