@@ -121,7 +121,8 @@ def stand_ins(tmp_path_factory):
     (place / "outlined" / "instances.json").write_text(json.dumps(outlined))
     for name in ("grandmother.jpg", "photo.jpg", "old.jpg", "scan.jpg", "scan.tif"):
         opsin.open(ROOT / "samples" / "admiral.jpg").save(place / name)
-    shutil.copy(ROOT / "samples" / "coffee.jpg", place / "summer.jpg")
+    summer = opsin.colorize(ROOT / "samples" / "coffee.jpg", model="classifier-decoder")
+    summer.save(place / "summer.jpg")
     whole = (ROOT / "samples" / "astronaut.jpg").read_bytes()
     (place / "broken.jpg").write_bytes(whole[: len(whole) // 2])
     for name in ("mine", "try"):

@@ -184,3 +184,27 @@ def test_a_photograph_through_a_pipe(scans: Path, monkeypatch, capsys) -> None:
     assert main(["detect", "-", "--json"]) == 0
     [one] = json.loads(capsys.readouterr().out)["files"]
     assert one["objects"][0]["name"] == "cat"
+
+
+@pytest.mark.parametrize("verb", ["detect", "segment"])
+def test_no_file_but_an_old_table_is_replaced_by_a_table(
+    scans: Path, tmp_path: Path, capsys, verb: str
+) -> None:
+    photo = scans / "kätzchen.png"
+    before = photo.read_bytes()
+    notes, broken, link = (tmp_path / name for name in ("notes.json", "broken.json", "link.json"))
+    notes.write_text('{"images": 3}')
+    broken.write_bytes(before)
+    link.symlink_to(photo)
+    for name in (notes, broken, link):
+        assert main([verb, str(photo), "--coco", str(name), "--overwrite"]) == 1
+        assert "it exists and is no COCO instances.json" in capsys.readouterr().err
+    assert main([verb, str(photo), "--coco", str(photo), "--overwrite"]) == 2
+    assert "end the name with .json" in capsys.readouterr().err
+    assert photo.read_bytes() == before == broken.read_bytes()
+    assert notes.read_text() == '{"images": 3}'
+    table = tmp_path / "table.json"
+    assert main([verb, str(photo), "--coco", str(table)]) == 0
+    assert main([verb, str(photo), "--coco", str(table)]) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([verb, str(photo), "--coco", str(table), "--overwrite"]) == 0

@@ -24,6 +24,12 @@ def scan(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def summer(tmp_path: Path) -> Path:
+    """A photograph in color, to be a reference."""
+    return opsin.colorize(SAMPLES / "coffee.jpg").save(tmp_path / "summer.png")
+
+
 def test_at_first_it_is_what_colorize_makes(scan: Path) -> None:
     work = Touchup(scan)
     whole = work.picture()
@@ -59,10 +65,10 @@ def test_a_strength_alone_is_a_change_and_counts(scan: Path) -> None:
     assert np.abs(work.picture(128).pixels - plain).mean() == pytest.approx(moved[1])
 
 
-def test_a_reference_may_be_a_photograph(scan: Path) -> None:
+def test_a_reference_may_be_a_photograph(scan: Path, summer: Path) -> None:
     work = Touchup(scan)
-    work.change(palette=SAMPLES / "coffee.jpg")
-    wanted = opsin.colorize(scan, palette=SAMPLES / "coffee.jpg")
+    work.change(palette=summer)
+    wanted = opsin.colorize(scan, palette=summer)
     assert np.array_equal(work.picture().pixels, wanted.pixels)
 
 
@@ -205,30 +211,73 @@ def test_a_file_of_something_else_is_a_sentence(scan, tmp_path, capsys, content:
 
 def test_a_touchup_says_its_points_itself(scan: Path, tmp_path: Path, capsys) -> None:
     path = Touchup(scan).save(tmp_path / "scan.opsin.json")
-    for more in (["--point", "1,1,#ff0000"], ["--palette", "#ff0000"], ["--reference", str(scan)]):
+    for more in (
+        ["--point", "1,1,#ff0000"],
+        ["--palette", "#ff0000"],
+        ["--reference", str(scan)],
+        ["--vividness", "0.5"],
+        ["--model", "default"],
+        ["--size", "128"],
+        ["--strength", "1"],
+    ):
         assert main(["colorize", str(scan), "--touchup", str(path), *more]) == 2
-        assert "--touchup says which points and palette" in capsys.readouterr().err
+        assert f"Give it without {more[0]}." in capsys.readouterr().err
 
 
-def test_a_palette_or_a_reference_on_the_command_line(scan: Path, tmp_path: Path, capsys) -> None:
+def test_a_touchup_of_another_photograph_is_told(scan: Path, tmp_path: Path, capsys) -> None:
+    work = Touchup(scan)
+    work.change(points=POINTS)
+    path = work.save(tmp_path / "scan.opsin.json")
+    assert Touchup.load(path).notes == ()
+    assert main(["colorize", str(scan), "-o", str(tmp_path / "o.jpg"), "--touchup", str(path)]) == 0
+    assert "another file" not in capsys.readouterr().err
+    scan.write_bytes((SAMPLES / "rocket.jpg").read_bytes())
+    assert Touchup.load(path).notes == (touchup.OTHER,)
+    assert main(["colorize", str(scan), "-o", str(tmp_path / "p.jpg"), "--touchup", str(path)]) == 0
+    assert f"opsin: {path}: {touchup.OTHER}." in capsys.readouterr().err
+
+
+def test_what_is_read_is_not_written_to(scan: Path, tmp_path: Path, capsys) -> None:
+    reference = tmp_path / "summer.png"
+    opsin.colorize(SAMPLES / "coffee.jpg").save(reference)
+    before = reference.read_bytes()
+    words = ["colorize", str(scan), "--reference", str(reference), "-o", str(reference)]
+    assert main([*words, "--overwrite"]) == 2
+    assert "it would be overwritten" in capsys.readouterr().err
+    words = ["background", str(scan), "--replace", str(reference), "-o", str(reference)]
+    assert main([*words, "--overwrite"]) == 2
+    assert reference.read_bytes() == before
+
+
+def test_a_black_and_white_reference_has_no_colors(scan: Path, capsys) -> None:
+    gray = str(SAMPLES / "coffee.jpg")
+    assert main(["colorize", str(scan), "--reference", gray]) == 2
+    assert f"--reference {gray}: it is black and white" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="it is black and white"):
+        Touchup(scan).change(palette=gray)
+
+
+def test_a_palette_or_a_reference_on_the_command_line(scan, summer, tmp_path, capsys) -> None:
     out = tmp_path / "out.png"
     words = ["colorize", str(scan), "-o", str(out), "--overwrite"]
     assert main([*words, "--palette", "3c7a3c, #d8b48c", "--strength", "0.5"]) == 0
     wanted = opsin.colorize(scan, palette=["#3c7a3c", "#d8b48c"], strength=0.5)
     assert np.array_equal(opsin.open(out).pixels, wanted.pixels)
-    assert main([*words, "--reference", str(SAMPLES / "coffee.jpg")]) == 0
-    wanted = opsin.colorize(scan, palette=SAMPLES / "coffee.jpg")
+    assert main([*words, "--reference", str(summer)]) == 0
+    wanted = opsin.colorize(scan, palette=summer)
     assert np.array_equal(opsin.open(out).pixels, wanted.pixels)
     again = tmp_path / "again.png"
     assert main(["again", str(out), "-o", str(again)]) == 0
     assert np.array_equal(opsin.open(again).pixels, wanted.pixels)
     assert main(["again", str(out), "-o", str(again), "--overwrite", "--strength", "0.3"]) == 0
-    wanted = opsin.colorize(scan, palette=SAMPLES / "coffee.jpg", strength=0.3)
+    wanted = opsin.colorize(scan, palette=summer, strength=0.3)
     assert np.array_equal(opsin.open(again).pixels, wanted.pixels)
     capsys.readouterr()
     assert main([*words, "--palette", "#ff0000", "--reference", str(scan)]) == 2
     assert "Give one" in capsys.readouterr().err
     assert main([*words, "--palette", "red"]) == 2
-    assert "a color must be '#rrggbb'" in capsys.readouterr().err
+    assert "'red' is no color. Write #RRGGBB" in capsys.readouterr().err
     assert main([*words, "--reference", str(tmp_path / "none.jpg")]) == 1
     assert "none.jpg: no such file" in capsys.readouterr().err
+    assert main([*words, "--reference", ""]) == 2
+    assert "--reference: an empty name" in capsys.readouterr().err

@@ -114,9 +114,13 @@ def test_only_so_many_steps_are_kept(browser: Browser, monkeypatch) -> None:
 
 def test_a_reference_is_another_photographs_palette(browser: Browser) -> None:
     at = browser.opened()
+    gray = (SAMPLES / "coffee.jpg").read_bytes()
+    answer = browser.client.post(f"{at}/reference", params={"name": "coffee.jpg"}, content=gray)
+    assert answer.status_code == 422
+    assert "it is black and white" in answer.text
+    data = opsin.colorize(gray).encode("png")
     work = opsin.Touchup(SAMPLES / "astronaut.jpg")
-    work.change(palette=SAMPLES / "coffee.jpg")
-    data = (SAMPLES / "coffee.jpg").read_bytes()
+    work.change(palette=data)
     answer = browser.client.post(f"{at}/reference", params={"name": "coffee.jpg"}, content=data)
     document, jpeg = parted(answer)
     assert document["palette"] == {"reference": "coffee.jpg"}

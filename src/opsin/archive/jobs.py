@@ -79,13 +79,15 @@ def plan(
     picture: str | None = "color",
     extras: Mapping[str, str] = NOTHING,
     keeps: Sequence[str] = KEPT,
+    reads: Sequence[str] = (),
 ) -> tuple[list[Job], list[tuple[Path, str]]]:
     """One job for each photograph that `paths` (files, folders, globs) mean.
 
     Its picture is called NAME-`picture`; None for work that makes none. `extras` are other files
     beside it by role, with their suffixes: {"compare": ".jpg"}; an empty one is the picture's.
     `keeps` are the formats that a photograph keeps; of the others it becomes PNG. Also told is what
-    could not be looked into, and why: such folders are passed over.
+    could not be looked into, and why: such folders are passed over. `reads` are other files that
+    are read, and so not written to.
     """
     unread: list[tuple[Path, str]] = []
 
@@ -107,7 +109,7 @@ def plan(
         place = path.parent if out is None else out / path.parent.relative_to(base)
         jobs.append(_job(path, place, one, picture, format, extras, keeps))
     jobs = _told_apart(jobs)
-    _refuse_collisions(jobs)
+    _refuse_collisions(jobs, reads)
     return jobs, unread
 
 
@@ -322,10 +324,12 @@ def _renamed(path: Path, source: Path, add: str) -> Path:
     return path.with_name(f"{source.stem}-{add}{end}{path.suffix}")
 
 
-def _refuse_collisions(jobs: Sequence[Job]) -> None:
-    """No photograph is written to: not by its name, nor by a link or another name of its file."""
-    names = {_key(job.source) for job in jobs}
-    files = {_file(job.source) for job in jobs} - {None}
+def _refuse_collisions(jobs: Sequence[Job], reads: Sequence[str] = ()) -> None:
+    """No photograph is written to, nor what else is read: not by its name, nor by a link or another
+    name of its file."""
+    sources = [*(job.source for job in jobs), *map(Path, reads)]
+    names = {_key(source) for source in sources}
+    files = {_file(source) for source in sources} - {None}
     for job in jobs:
         for path in job.outputs.values():
             if _key(path) in names or _file(path) in files:

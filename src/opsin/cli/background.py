@@ -131,7 +131,8 @@ def background(
         pipe(work, paths, output, format, overwrite=overwrite)
         return
     [picture] = [PICTURES[role] for role, is_asked in asked.items() if is_asked]
-    planned = plan(paths, output=output, format=format, picture=picture, keeps=keeps)
+    reads = [replace] if replace is not None and os.path.isfile(replace) else []
+    planned = plan(paths, output=output, format=format, picture=picture, keeps=keeps, reads=reads)
     over(
         planned,
         work,

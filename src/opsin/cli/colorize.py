@@ -6,6 +6,8 @@ exist are passed over, so a run that was stopped goes on where it was.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -38,6 +40,7 @@ from opsin.cli.pipe import pipe, refuse_in_a_pipe
 from opsin.colorization.work import ANSWER, EXTRAS, Colorizing
 from opsin.defaults import PIXEL_LIMIT, QUALITY, STRENGTH, VIVIDNESS
 from opsin.errors import WrongCallError
+from opsin.files import shown
 from opsin.formats.suffixes import SUFFIX
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ WORDS: Final = Words(
 
 
 def colorize(
+    context: typer.Context,
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
     ],
@@ -117,6 +121,8 @@ def colorize(
     Example: opsin colorize scans -o colored --vividness 0.6
     """
     how = {"model": model, "vividness": vividness, "size": size, "strength": strength}
+    if touchup is not None:
+        _refuse_beside_touchup(context)
     request = _request(how, point, points, reference, palette, touchup)
     known = request.points
     work = Colorizing(
@@ -162,7 +168,9 @@ def colorize(
         order = order_of(work, paths, output, format=format, extras=extras, overwrite=overwrite)
         on_cluster(order, cluster, WORDS, workers=workers, dry_run=dry_run, as_json=as_json)
         return
-    planned = plan(paths, output=output, format=format, extras=extras)
+    reads = [name for name in (reference, touchup, points) if name]
+    planned = plan(paths, output=output, format=format, extras=extras, reads=reads)
+    _check_touchup(touchup, [job.source for job in planned[0]])
     if known and len(planned[0]) > 1:
         raise WrongCallError("points are for one photograph. Give one.")
     over(
@@ -176,6 +184,30 @@ def colorize(
         report=report,
         as_json=as_json,
     )
+
+
+def _check_touchup(touchup: str | None, sources: list[Path]) -> None:
+    """Tells if a touchup was made for another photograph; its points would lie elsewhere."""
+    if touchup is None:
+        return
+    from opsin.colorization.touchup import OTHER, read_saved
+
+    saved = read_saved(touchup)
+    for source in sources if saved.request.points else ():
+        if not saved.is_of(None, source):
+            print(f"opsin: {shown(touchup)}: {OTHER}.", file=sys.stderr)
+
+
+def _refuse_beside_touchup(context: typer.Context) -> None:
+    """What a touchup says itself is not said beside it."""
+    names = ("model", "vividness", "size", "strength", "point", "points", "reference", "palette")
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise WrongCallError(
+                f"--touchup says itself which model, vividness, size, points and palette to take. "
+                f"Give it without --{name}."
+            )
 
 
 def _request(
@@ -193,9 +225,4 @@ def _request(
     if touchup is None:
         given = plain_points(all_points(point, points))
         return Request(**how, points=given, palette=palette_of(reference, palette) or ())
-    if point or points or reference or palette:
-        raise WrongCallError(
-            "--touchup says which points and palette to take. Give it without "
-            "--point, --points, --reference and --palette."
-        )
     return read_saved(touchup).request

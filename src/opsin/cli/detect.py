@@ -18,7 +18,6 @@ from opsin.cli.options import (
     Damaged,
     Device,
     Json,
-    Model,
     Overwrite,
     PixelLimit,
     Quality,
@@ -27,7 +26,7 @@ from opsin.cli.options import (
 from opsin.cli.pipe import tell_of
 from opsin.defaults import LEVELS, OBJECTS, PIXEL_LIMIT, QUALITY
 from opsin.errors import SaveError, WrongCallError
-from opsin.files import shown, write_atomically
+from opsin.files import check_writable, shown, write_atomically
 from opsin.objects.pipeline import MOST_LEVELS
 from opsin.objects.work import PICTURES, Detecting
 
@@ -42,7 +41,9 @@ def detect(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
     ],
-    model: Model = OBJECTS,
+    model: Annotated[
+        str, typer.Option(help="See opsin models list: a model whose task is detect.")
+    ] = OBJECTS,
     threshold: Annotated[
         float | None,
         typer.Option(min=0.01, max=1, help="The least score. [default: the model's]"),
@@ -184,11 +185,28 @@ def coco_file(name: str, wanted: Mapping[str, str], *, overwrite: bool) -> Path:
         raise WrongCallError(f"--coco: not with {others}. Call it once more for those.")
     if not name or Path(name).is_dir():
         raise WrongCallError("--coco: give the name of a file.")
-    if Path(name).exists() and not overwrite:
-        raise SaveError(f"{shown(name)}: already there. Choose another name, or --overwrite.")
+    if Path(name).suffix.lower() != ".json":
+        raise WrongCallError(f"--coco {shown(name)}: end the name with .json.")
+    if os.path.lexists(name):
+        if not _is_instances(Path(name)):
+            raise SaveError(
+                f"{shown(name)}: it exists and is no COCO instances.json. Choose another name."
+            )
+        if not overwrite:
+            raise SaveError(f"{shown(name)}: already there. Choose another name, or --overwrite.")
     if not Path(name).resolve().parent.is_dir():
         raise SaveError(f"{shown(name)}: there is no such folder to write it to.")
+    check_writable(Path(name).parent)
     return Path(name)
+
+
+def _is_instances(path: Path) -> bool:
+    """Whether a file is one of these, which may be written anew; a link is none."""
+    try:
+        found = json.loads(path.read_bytes()) if path.is_file() and not path.is_symlink() else None
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and {"images", "annotations"} <= found.keys()
 
 
 def labels_of(model: str) -> Sequence[str]:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from opsin.cli.options import Damaged, Device, Json, Model, PixelLimit, Size, Vividness
+from opsin.cli.options import Damaged, Device, Json, Model, PixelLimit, Size
 from opsin.cli.screen import print_json, print_table
-from opsin.defaults import PIXEL_LIMIT, VIVIDNESS
+from opsin.defaults import PIXEL_LIMIT
 from opsin.errors import WrongCallError
 from opsin.files import shown
 
@@ -19,7 +19,6 @@ def suggest(
     place: Annotated[str, typer.Argument(metavar="X,Y", help="A pixel, from the upper left.")],
     count: Annotated[int, typer.Option(min=1, max=50, help="At most so many.")] = 5,
     model: Model = "default",
-    vividness: Vividness = VIVIDNESS,
     size: Size = None,
     pixel_limit: PixelLimit = PIXEL_LIMIT,
     damaged: Damaged = False,
@@ -43,7 +42,6 @@ def suggest(
         y,
         count=count,
         model=model,
-        vividness=vividness,
         size=size,
         device=device,
     )

@@ -22,6 +22,7 @@ Palette: TypeAlias = Any
 
 SIDE = 64  # of the picture whose colors are counted: about the cells of a crop in training
 DIGITS = 5  # of a share, so that a copy can say it in its XMP
+LEAST_CHROMA = 1.5  # Lab units, in the mean: with less a photograph has no colors to take
 SPREAD = 8.0  # Lab units: a thing of one color has neighbors of it, and
 SHADES = (0.4, 0.55, 0.7, 0.85, 1.0)  # paler ones, where light falls on it or it is in shadow
 
@@ -51,7 +52,10 @@ def shares_of(palette: Palette) -> Floats:
     photo = palette if isinstance(palette, Photo) else open_photo(palette)
     pixels = photo.there.pixels
     small = resized(pixels, *View.of(pixels.shape[0], pixels.shape[1], SIDE).seen)
-    return histogram(rgb_to_lab(as_rgb(small) / np.float32(255))[..., 1:]).round(DIGITS)
+    ab = rgb_to_lab(as_rgb(small) / np.float32(255))[..., 1:]
+    if np.linalg.norm(ab, axis=-1).mean() < LEAST_CHROMA:
+        raise ValueError("it is black and white: there are no colors to take from it.")
+    return histogram(ab).round(DIGITS)
 
 
 def _are_shares(palette: Any) -> bool:

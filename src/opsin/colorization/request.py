@@ -98,11 +98,20 @@ def palette_of(reference: str | None, colors: str | None) -> tuple[float, ...] |
         raise WrongCallError("--reference and --palette both say which colors to take. Give one.")
     from opsin.colorization.palette import shares_of
 
+    if colors is not None:
+        named = [one.strip() for one in colors.split(",")]
+        for one in named:
+            if not re.fullmatch(r"#?[0-9a-fA-F]{6}", one):
+                raise WrongCallError(
+                    f"--palette: '{shown(one)}' is no color. Write #RRGGBB, several with commas."
+                )
+        return tuple(map(float, shares_of(["#" + one.lstrip("#") for one in named])))
+    if not reference:
+        raise WrongCallError("--reference: an empty name. Give the name of a photograph.")
     try:
-        palette = reference or ["#" + one.strip().lstrip("#") for one in str(colors).split(",")]
-        return tuple(map(float, shares_of(palette)))
+        return tuple(map(float, shares_of(reference)))
     except ValueError as error:
-        raise WrongCallError(f"--palette: {error}") from None
+        raise WrongCallError(f"--reference {shown(reference)}: {error}") from None
 
 
 def points_in(path: str | os.PathLike[str]) -> list[Point]:

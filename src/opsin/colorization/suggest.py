@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from opsin.color import fit_gamut, lab_to_rgb
 from opsin.colorization.bins import BINS
-from opsin.colorization.decode import restrained, setting_of
 from opsin.colorization.ensemble import table_of
 from opsin.colorization.pipeline import NetworkOutput, run_model
-from opsin.defaults import VIVIDNESS
 from opsin.errors import ModelError, WrongCallError
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
@@ -49,7 +47,6 @@ def suggest(
     *,
     count: int = COUNT,
     model: str = "default",
-    vividness: float = VIVIDNESS,
     size: int | None = None,
     threads: int | None = None,
     device: str = "cpu",
@@ -66,7 +63,7 @@ def suggest(
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     check_place(photo, x, y)
     outputs = run_model(photo, model=model, size=size, threads=threads, device=device)
-    return suggested(outputs[0], x, y, count=count, vividness=vividness)
+    return suggested(outputs[0], x, y, count=count)
 
 
 def check_place(photo: Photo, x: float, y: float) -> None:
@@ -79,7 +76,7 @@ def check_place(photo: Photo, x: float, y: float) -> None:
 
 
 def suggested(
-    output: NetworkOutput, x: float, y: float, *, count: int = COUNT, vividness: float = VIVIDNESS
+    output: NetworkOutput, x: float, y: float, *, count: int = COUNT
 ) -> tuple[Suggestion, ...]:
     """The same of what a network has given for a photograph."""
     if count < 1:
@@ -91,10 +88,7 @@ def suggested(
     shares = shares_at(output.raw, row, column)
     seen_x, seen_y = (int(one) for one in place)
     lightness = float(output.light[min(seen_y, len(output.light) - 1), seen_x])
-    how = setting_of(table_of(output.card), vividness)
-    gain = float(restrained(how.gain, how.restraint, 0.0))  # of a peak alone nothing is unsure
-    found = likely(shares, count)
-    return tuple(Suggestion(_named(lightness, ab * max(1.0, gain)), share) for ab, share in found)
+    return tuple(Suggestion(_named(lightness, ab), share) for ab, share in likely(shares, count))
 
 
 def shares_at(logits: Floats, row: int, column: int) -> Floats:

@@ -49,6 +49,7 @@ from opsin.photo import open as open_photo
 
 Floats: TypeAlias = NDArray[np.float32]
 
+OTHER: Final = "touched up for another file, or for this one before it changed: look at its points"
 SUFFIX: Final = ".opsin.json"
 MOST_BYTES: Final = 1 << 22  # of such a file
 VERSION: Final = 1
@@ -65,9 +66,17 @@ class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     fingerprint: Annotated[str, Meta(max_length=100)] = ""
     """Of the photograph's file, see `opsin.files.fingerprint_of`."""
 
+    def is_of(self, photo: Photo | None, path: Path | None) -> bool:
+        """Whether it was saved of this photograph, or does not say of which."""
+        own = photo.metadata.origin if photo is not None and path is None else None
+        own = fingerprint_of(path) if path is not None else own
+        return not self.fingerprint or not own or self.fingerprint == own
+
 
 class Touchup:
-    """A photograph, and what is asked of its colors."""
+    """A photograph, and what is asked of its colors. `notes` tell what is odd about them."""
+
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -177,7 +186,7 @@ class Touchup:
     def suggest(self, x: float, y: float, *, count: int = COUNT) -> tuple[Suggestion, ...]:
         """The likely colors of a place, in pixels of the full photograph; see `opsin.suggest`."""
         check_place(self.photo, x, y)
-        return suggested(self.outputs()[0], x, y, count=count, vividness=self.request.vividness)
+        return suggested(self.outputs()[0], x, y, count=count)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes down what is asked for, as NAME.opsin.json beside the photograph is found again.
@@ -213,7 +222,10 @@ class Touchup:
                     f"{shown(path)}: its photograph '{shown(saved.photograph)}' does not lie "
                     "beside it. Say where it is."
                 )
-        return cls(photo, request=saved.request, **options)
+        work = cls(photo, request=saved.request, **options)
+        if not saved.is_of(work.photo, work.path):
+            work.notes = (OTHER,)
+        return work
 
     def original(self, side: int) -> Photo:
         """The photograph as it was, to be looked at: in 8 bits, opaque, without metadata, its
