@@ -15,7 +15,7 @@ from opsin.models.view import View
 Floats: TypeAlias = NDArray[np.float32]
 Point: TypeAlias = tuple[float, float, "str | tuple[int, int, int]"]
 
-NEAR = 8.0  # cells of the answer, and
+NEAR = 1 / 7  # of the short side (8 cells of the default's answer), and
 LIKE = 8.0  # L*: how far from a point what is left there is added
 POINT = 5  # side of a point on the network's picture; it has learned from 1 to 9
 
@@ -70,11 +70,12 @@ def settle(ab: Floats, light: Floats, asked: Floats, *, stride: int) -> Floats:
         _cells(np.pad(asked[channel], padding), stride) / mask.clip(1e-6) for channel in (0, 1)
     ]
     rows, columns = np.indices((height, width))
+    near = max(1.0, NEAR * min(height, width))
     total, weights = np.zeros_like(ab), np.full((height, width), 1e-12, np.float32)
     strongest = np.zeros((height, width), np.float32)
     for y, x in places:
         weight = np.exp(
-            -((rows - y) ** 2 + (columns - x) ** 2) / (2 * NEAR**2)
+            -((rows - y) ** 2 + (columns - x) ** 2) / (2 * near**2)
             - (shade - shade[y, x]) ** 2 / (2 * LIKE**2)
         )
         left = np.array([color[y, x] for color in colors]) - ab[y, x]
