@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from opsin.defaults import MOST_SAMPLES
 from opsin.errors import WrongCallError
 from opsin.files import shown
 from opsin.formats.suffixes import KEPT, READ, SUFFIX
@@ -25,10 +26,9 @@ from opsin.sets.walk import OnSkip, is_picture, matches, walk
 
 NOTHING: Final[Mapping[str, str]] = {}
 
-MOST_ANSWERS: Final = 16
 OWN = (
     *("-color", "-compare", "-confidence"),
-    *(f"-color-{number}" for number in range(2, MOST_ANSWERS + 1)),
+    *(f"-color-{number}" for number in range(2, MOST_SAMPLES + 1)),
 )
 """What the names of opsin's own pictures end with."""
 

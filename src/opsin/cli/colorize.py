@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from opsin.archive.jobs import MOST_ANSWERS, plan
+from opsin.archive.jobs import plan
 from opsin.cli.batch import Words, over
 from opsin.cli.cluster import on_cluster, order_of
 from opsin.cli.options import (
@@ -38,7 +38,7 @@ from opsin.cli.options import (
 )
 from opsin.cli.pipe import pipe, refuse_in_a_pipe
 from opsin.colorization.work import ANSWER, EXTRAS, Colorizing
-from opsin.defaults import PIXEL_LIMIT, QUALITY, STRENGTH, VIVIDNESS
+from opsin.defaults import MOST_SAMPLES, PIXEL_LIMIT, QUALITY, STRENGTH, VIVIDNESS
 from opsin.errors import WrongCallError
 from opsin.files import shown
 from opsin.formats.suffixes import SUFFIX
@@ -94,7 +94,7 @@ def colorize(
         int,
         typer.Option(
             min=1,
-            max=MOST_ANSWERS,
+            max=MOST_SAMPLES,
             metavar="N",
             help="Several answers: also NAME-color-2, NAME-color-3 ... in other likely colors.",
         ),

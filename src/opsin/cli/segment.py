@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
-from opsin.archive.jobs import plan, plan_into
-from opsin.archive.result import Result
-from opsin.cli.batch import Words, over
-from opsin.cli.detect import coco_file, instances, labels_of
 from opsin.cli.options import (
     Damaged,
     Device,
@@ -21,16 +16,10 @@ from opsin.cli.options import (
     Quality,
     Workers,
 )
-from opsin.cli.pipe import tell_of
+from opsin.cli.things import tell_or_write
 from opsin.defaults import MASKS, OBJECTS, PIXEL_LIMIT, QUALITY
-from opsin.files import shown, write_atomically
+from opsin.files import shown
 from opsin.objects.segmenting import PICTURES, Segmenting
-
-WORDS: Final = Words(
-    doing="looking for things",
-    done="looked at",
-    skipped={"exists": "done already (--overwrite does it again)"},
-)
 
 
 def segment(
@@ -77,40 +66,19 @@ def segment(
         damaged=damaged,
         device=device,
     )
-    folders = {"draw": draw, "masks": masks}
-    wanted = {role: folder for role, folder in folders.items() if folder is not None}
-    if "-" in paths:
-        refused = {"--coco": coco, **{f"--{role}": folder for role, folder in folders.items()}}
-        tell_of(work, paths, print_segments, refused=refused, as_json=as_json)
-        return
-    table = None if coco is None else coco_file(coco, wanted, overwrite=overwrite)
-    told: dict[str, Mapping[str, Any]] = {}
-    if wanted:
-        formats = {"draw": "jpeg", "masks": "png"}
-        planned = plan_into(paths, wanted, words=PICTURES, formats=formats)
-    else:
-        planned = plan(paths, picture=None)
-
-    def take(result: Result) -> None:
-        if result.status == "done":
-            told[result.input] = result.part
-            if not as_json and table is None:
-                print_segments(result.input, result.part)
-
-    try:
-        over(
-            planned,
-            work,
-            WORDS,
-            workers=workers,
-            overwrite=overwrite,
-            on_result=take,
-            is_watched=as_json or table is not None or not sys.stdout.isatty(),
-            as_json=as_json,
-        )
-    finally:  # also of a run that was stopped, or in which some failed
-        if table is not None and told:
-            write_atomically(table, instances(told, labels_of(detector), table.parent))
+    tell_or_write(
+        paths,
+        work,
+        print_segments,
+        detector=detector,
+        folders={"draw": draw, "masks": masks},
+        words=PICTURES,
+        formats={"draw": "jpeg", "masks": "png"},
+        coco=coco,
+        overwrite=overwrite,
+        workers=workers,
+        as_json=as_json,
+    )
 
 
 def print_segments(name: str, part: Mapping[str, Any]) -> None:

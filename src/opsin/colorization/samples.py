@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from opsin.colorization.bins import BINS
 from opsin.colorization.pipeline import run_model
+from opsin.defaults import MOST_SAMPLES
 from opsin.errors import ModelError
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 
 Floats: TypeAlias = NDArray[np.float32]
 
-MOST: Final = 16
 SIZE: Final = 128  # at which the answer is looked at that tells which palettes are likely
 STRENGTH: Final = (
     1.0  # of these palettes; at half of it answers differ less, see docs/experiments.md
@@ -57,8 +57,8 @@ def samples(
     `photo` is a `Photo` or anything that `opsin.open` takes. A model that takes no palette, or
     gives no distribution to tell likely ones from, is a `ModelError`.
     """
-    if not 1 <= count <= MOST:
-        raise ValueError(f"count must be from 1 to {MOST}, got {count}.")
+    if not 1 <= count <= MOST_SAMPLES:
+        raise ValueError(f"count must be from 1 to {MOST_SAMPLES}, got {count}.")
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     known = palettes()
     output = run_model(photo, model=model, size=SIZE, threads=threads, device=device)[0]
