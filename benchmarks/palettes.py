@@ -25,7 +25,7 @@ from opsin.color import rgb_to_lab
 from opsin.colorization.bins import BINS
 from opsin.colorization.palette import shares_of
 from opsin.colorization.pipeline import run_engines
-from opsin.colorization.samples import SIZE, STRENGTH, Palettes, features_of, samples
+from opsin.colorization.samples import SIZE, Palettes, features_of, samples
 from opsin.drawing.pixels import fitted
 from opsin.models.engine import load_engine
 from opsin.photo import Photo
@@ -116,8 +116,7 @@ def judge(path: Path, limit: int | None, sheet: Path | None) -> None:
         truth = rgb_to_lab(rgb.astype(np.float32) / 255)
         gray = Photo((truth[..., :1] * 2.55 + 0.5).clip(0, 255).astype(np.uint8))
         answers = [
-            opsin.colorize(gray, palette=one.palette or None, strength=STRENGTH).pixels
-            for one in samples(gray, 16)
+            opsin.colorize(gray, palette=one.palette or None).pixels for one in samples(gray, 16)
         ]
         labs = [rgb_to_lab(one.astype(np.float32) / 255) for one in answers]
         off = [float(delta_e_2000(truth, one).mean()) for one in labs]

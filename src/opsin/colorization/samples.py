@@ -25,11 +25,6 @@ from opsin.photo import open as open_photo
 Floats: TypeAlias = NDArray[np.float32]
 
 SIZE: Final = 128  # at which the answer is looked at that tells which palettes are likely
-STRENGTH: Final = (
-    1.0  # of these palettes; at half of it answers differ less, see docs/experiments.md
-)
-
-
 NEAR: Final = 12.0  # Lab units: colors that are hardly told apart in a palette
 
 
