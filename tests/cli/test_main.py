@@ -62,6 +62,15 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
         main(["models", "list"])
 
 
+def test_a_stop_is_told(monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("opsin.models.store.names", stopped)
+    assert main(["models", "list"]) == 130
+    assert capsys.readouterr().err == "opsin: stopped.\n"
+
+
 def test_python_m_opsin_is_opsin():
     done = subprocess.run(
         [sys.executable, "-m", "opsin", "--version"], capture_output=True, text=True, check=True

@@ -89,7 +89,7 @@ def test_it_runs_until_it_is_stopped(tmp_path: Path) -> None:
         assert one.wait(60) == 130
         told = one.stderr.read()
     assert "letter.jpg: not a photograph" in told
-    assert told.endswith("Ctrl-C ends it.\n")
+    assert told.endswith("Ctrl-C ends it.\nopsin: stopped.\n")
     assert "Traceback" not in told
 
 

@@ -105,6 +105,8 @@ def test_answers_are_files_with_numbers(tmp_path: Path, capsys) -> None:
     scan = tmp_path / "scan.jpg"
     scan.write_bytes((SAMPLES / "cat.jpg").read_bytes())
     assert main(["colorize", str(scan), "--samples", "3"]) == 0
+    told = capsys.readouterr().err
+    assert f"-> {tmp_path / 'scan-color.jpg'}, {tmp_path / 'scan-color-2.jpg'}, " in told
     made = sorted(one.name for one in tmp_path.iterdir())
     assert made == ["scan-color-2.jpg", "scan-color-3.jpg", "scan-color.jpg", "scan.jpg"]
     found = samples(scan, 3)

@@ -130,25 +130,42 @@ def test_what_is_suggested_is_what_opsin_suggests(scan: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "told"),
     [
-        {"vividness": 1.5},
-        {"strength": -0.1},
-        {"points": [(9999, 3, "#000000")]},
-        {"points": [(1, 3, "red")]},
-        {"palette": ["#12345"]},
-        {"size": 0},
-        {"model": ""},
+        ({"vividness": 1.5}, "vividness must be a number from 0 .* got 1.5"),
+        ({"vividness": "much"}, "vividness must be a number from 0 .* got 'much'"),
+        ({"strength": -0.1}, "strength must be a number from 0 to 1, got -0.1"),
+        ({"points": [(9999, 3, "#000000")]}, "outside of the photograph"),
+        ({"points": [(-1, 3, "#000000")]}, "points must be .* on the photograph"),
+        ({"points": [(1, 3, "red")]}, "a color must be"),
+        ({"points": [(1, 3, ("a", 2, 3))]}, "a color must be"),
+        ({"points": [(None, 3, "#ff0000")]}, "a point must be .x, y, color., got .None"),
+        ({"points": [5]}, "a point must be .x, y, color., got 5"),
+        ({"points": 5}, "points must be a list of .x, y, color., got 5"),
+        ({"palette": ["#12345"]}, "a color must be"),
+        ({"palette": [("a", "b", "c")]}, "a color must be"),
+        ({"palette": 5}, "a palette must be 313 shares, .* got int"),
+        ({"size": 0}, "size must be a whole number of pixels from 64 to 2048, got 0"),
+        ({"size": 99.5}, "size must be a whole number"),
+        ({"model": ""}, "model must be the name of a model, got ''"),
+        ({"model": 5}, "model must be the name of a model, got 5"),
     ],
 )
-def test_what_cannot_be_changes_nothing(scan: Path, change: dict) -> None:
+def test_what_cannot_be_changes_nothing(scan: Path, change: dict, told: str) -> None:
     work = Touchup(scan)
     work.change(points=POINTS)
     before = work.request
-    with pytest.raises(ValueError):  # noqa: PT011  # each has its own words
+    with pytest.raises(ValueError, match=told):
         work.change(**change)
     assert work.request == before
     assert work.picture(64).width == 64
+
+
+def test_a_palettes_photograph_that_is_not_there_changes_nothing(scan: Path) -> None:
+    work = Touchup(scan)
+    with pytest.raises(opsin.PhotoError, match=r"nobody\.jpg: no such file"):
+        work.change(palette="nobody.jpg")
+    assert work.request.palette == ()
 
 
 def test_an_unknown_model_changes_nothing(scan: Path) -> None:
@@ -273,6 +290,13 @@ def test_a_palette_or_a_reference_on_the_command_line(scan, summer, tmp_path, ca
     wanted = opsin.colorize(scan, palette=summer, strength=0.3)
     assert np.array_equal(opsin.open(again).pixels, wanted.pixels)
     capsys.readouterr()
+    assert main([*words, "--strength", "0.5"]) == 2
+    assert (
+        "--strength: of what? Give --reference, --palette or --samples" in capsys.readouterr().err
+    )
+    assert main(words) == 0
+    assert main(["again", str(out), "-o", str(again), "--overwrite", "--strength", "0.3"]) == 1
+    assert "was made without a palette" in capsys.readouterr().err
     assert main([*words, "--palette", "#ff0000", "--reference", str(scan)]) == 2
     assert "Give one" in capsys.readouterr().err
     assert main([*words, "--palette", "red"]) == 2

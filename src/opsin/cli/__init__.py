@@ -118,6 +118,8 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         application(arguments)(arguments, prog_name="opsin")
     except SystemExit as stop:
+        if isinstance(getattr(stop.__context__, "__cause__", None), KeyboardInterrupt):
+            raise KeyboardInterrupt from None  # of which typer makes an exit without a word
         return stop.code if isinstance(stop.code, int) else FAILED
     return 0
 

@@ -211,9 +211,8 @@ def _summary(
     if len(results) == 1 and count["done"] and "output" in results[0].outputs:
         [result] = results
         notes = "".join(f"\n  {note}" for note in result.notes)
-        return (
-            f"{shown(result.input)} -> {shown(result.outputs['output'])} ({seconds:.1f} s){notes}"
-        )
+        made = ", ".join(shown(str(path)) for path in result.outputs.values())
+        return f"{shown(result.input)} -> {made} ({seconds:.1f} s){notes}"
     parts = [f"{count['done']} {words.done} in {seconds:.1f} s"] if count["done"] else []
     for reason, why in words.skipped.items():
         if number := sum(

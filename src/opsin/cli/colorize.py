@@ -155,6 +155,10 @@ def colorize(
         )
         pipe(work, paths, output, format, overwrite=overwrite)
         return
+    if _is_typed(context, "strength") and not request.palette and samples == 1 and not touchup:
+        raise WrongCallError(
+            "--strength: of what? Give --reference, --palette or --samples, which it is for."
+        )
     asked = {"compare": compare, "confidence": confidence}
     extras = {role: suffix for role, suffix in EXTRAS.items() if asked[role]}
     if samples > 1 and request.palette:
@@ -202,12 +206,16 @@ def _refuse_beside_touchup(context: typer.Context) -> None:
     """What a touchup says itself is not said beside it."""
     names = ("model", "vividness", "size", "strength", "point", "points", "reference", "palette")
     for name in names:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name == "COMMANDLINE":
+        if _is_typed(context, name):
             raise WrongCallError(
                 f"--touchup says itself which model, vividness, size, points and palette to take. "
                 f"Give it without --{name}."
             )
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _request(

@@ -20,7 +20,7 @@ from opsin.colorization.pipeline import NOTES, paint, predict
 from opsin.colorization.points import Point
 from opsin.colorization.request import Request, plain_points, request_of
 from opsin.defaults import PIXEL_LIMIT
-from opsin.errors import PhotoError
+from opsin.errors import PhotoError, WrongCallError
 from opsin.files import fingerprint_of, shown
 from opsin.formats import xmp
 from opsin.photo import Photo
@@ -48,7 +48,8 @@ def again(
     its XMP says was asked for. `notes` tell what may make it differ.
 
     `original` is the photograph, by default the file beside the copy that it was made from.
-    Raises `PhotoError` where the copy does not say how it was made.
+    Raises `PhotoError` where the copy does not say how it was made, `WrongCallError` for a strength
+    without a palette.
     """
     copy = open_photo(path, pixel_limit=pixel_limit)
     packet = copy.metadata.xmp or b""
@@ -72,6 +73,11 @@ def again(
         points=before.points if points is None else plain_points(points),
         **{key: value for key, value in changes.items() if value is not None},
     )
+    if strength is not None and not request.palette:
+        raise WrongCallError(
+            f"{shown(path)}: was made without a palette, so there is none to count more or less. "
+            "Give one, too."
+        )
     place = Path(original) if original is not None else _original(Path(path), packet)
     damaged = b"opsin:Damage" in packet  # then its photograph was taken so before
     photo = open_photo(place, pixel_limit=pixel_limit, damaged=damaged) if place else copy

@@ -100,10 +100,9 @@ def rgb_of(color: str | tuple[int, int, int]) -> tuple[int, int, int]:
     """Red, green and blue in 0..255; a `ValueError` where it is no color."""
     try:
         red, green, blue = bytes.fromhex(color[1:]) if isinstance(color, str) else color
+        good = all(0 <= part <= 255 for part in (red, green, blue))
     except (ValueError, TypeError):
-        red = green = blue = -1
-    if (isinstance(color, str) and color[:1] != "#") or not all(
-        0 <= part <= 255 for part in (red, green, blue)
-    ):
+        good = False
+    if not good or (isinstance(color, str) and color[:1] != "#"):
         raise ValueError(f"a color must be '#rrggbb' or (r, g, b) in 0..255, got {color!r}.")
     return red, green, blue

@@ -9,21 +9,30 @@ from __future__ import annotations
 
 import os
 import re
+import reprlib
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from opsin.colorization.bins import BINS
 from opsin.colorization.points import Point, rgb_of
-from opsin.defaults import STRENGTH
+from opsin.defaults import SIZES, STRENGTH
 from opsin.errors import PhotoError, WrongCallError
 from opsin.files import read_regular, shown
 
 MOST_POINTS = 10_000
 MOST_BYTES = 1 << 22  # of a file of points
 WANTED = "X,Y,#RRGGBB, as in 120,300,#a03020"
+MUST_BE = {
+    "model": "the name of a model",
+    "vividness": "a number from 0 (muted) to 1 (saturated)",
+    "size": f"a whole number of pixels from {SIZES[0]} to {SIZES[1]}",
+    "points": f"at most {MOST_POINTS} of (x, y, color), on the photograph",
+    "strength": "a number from 0 to 1",
+}
 
 Coordinate = Annotated[float, Meta(ge=0, le=1e7)]
 Color = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")]
@@ -64,11 +73,32 @@ def request_of(text: str) -> Request:
 
 
 def plain_points(points: Sequence[Point]) -> tuple[PlainPoint, ...]:
-    """Points with their colors as "#rrggbb"."""
-    return tuple(
-        (float(x), float(y), "#" + bytes(round(part) for part in rgb_of(color)).hex())
-        for x, y, color in points
-    )
+    """Points with their colors as "#rrggbb"; what is no point is a `ValueError`."""
+    if isinstance(points, str) or not isinstance(points, Sequence | np.ndarray):
+        raise ValueError(f"points must be a list of (x, y, color), got {points!r}.")
+    return tuple(map(_plain, points))
+
+
+def _plain(point: Point) -> PlainPoint:
+    try:
+        x, y, color = point
+        x, y = float(x), float(y)
+    except (TypeError, ValueError):
+        raise ValueError(f"a point must be (x, y, color), got {point!r}.") from None
+    return x, y, "#" + bytes(round(part) for part in rgb_of(color)).hex()
+
+
+def checked(request: Request) -> Request:
+    """The request, if it is one that can be; else a `ValueError` that says what must be what."""
+    values = {name: getattr(request, name) for name in Request.__struct_fields__}
+    try:
+        return msgspec.convert(values, Request)
+    except msgspec.ValidationError as error:
+        found = re.search(r"\$\.(\w+)", str(error))
+        if not found or found[1] not in MUST_BE:
+            raise ValueError(str(error)) from None
+        got = reprlib.repr(values[found[1]])
+        raise ValueError(f"{found[1]} must be {MUST_BE[found[1]]}, got {got}.") from None
 
 
 def all_points(typed: Sequence[str] | None, path: str | None) -> tuple[Point, ...]:

@@ -34,7 +34,7 @@ from opsin.colorization.pipeline import (
     shrinker,
 )
 from opsin.colorization.points import Point
-from opsin.colorization.request import Request, plain_points
+from opsin.colorization.request import Request, checked, plain_points
 from opsin.colorization.suggest import COUNT, Suggestion, check_place, suggested
 from opsin.defaults import SIZES
 from opsin.drawing.pixels import resized
@@ -109,15 +109,15 @@ class Touchup:
         """Asks for something else; what is not given stays. The words are those of
         `opsin.colorize`; no points are `points=()`, no palette is `palette=()`.
 
-        What cannot be is a `ValueError`, and changes nothing.
+        What cannot be changes nothing: it is a `ValueError`, a `ModelError` for a model that is
+        not there or cannot do what is asked, a `PhotoError` for a palette's photograph.
         """
         given: dict[str, Any] = {"model": model, "vividness": vividness, "size": size}
         given["strength"] = strength
         if points is not None:
             given["points"] = plain_points(points)
         if palette is not None:
-            none = isinstance(palette, (list, tuple)) and not palette
-            given["palette"] = () if none else tuple(map(float, shares_of(palette)))
+            given["palette"] = _shares(palette)
         self.ask(
             msgspec.structs.replace(
                 self.request, **{key: value for key, value in given.items() if value is not None}
@@ -127,15 +127,12 @@ class Touchup:
     def ask(self, request: Request) -> None:
         """Asks for all that a request says, as for one that was asked for before.
 
-        What cannot be is a `ValueError`, and changes nothing.
+        What cannot be changes nothing, as in `change`.
         """
         before = self.request
         try:
-            self.request = msgspec.convert(msgspec.to_builtins(request), Request)
+            self.request = checked(request)
             self.outputs()
-        except msgspec.ValidationError as error:
-            self.request = before
-            raise ValueError(str(error)) from None
         except Exception:
             self.request = before
             raise
@@ -240,6 +237,19 @@ class Touchup:
             there = _scaled(self.photo.metadata.there, wanted[0] / height, wanted[1] / width)
             self._small = replace(small, metadata=replace(small.metadata, there=there))
         return self._small
+
+
+def _shares(palette: Palette) -> tuple[float, ...]:
+    """A palette as a request has it; what is none is a `ValueError`."""
+    if isinstance(palette, (list, tuple)) and not palette:
+        return ()
+    try:
+        return tuple(map(float, shares_of(palette)))
+    except TypeError:
+        kind = type(palette).__name__
+        raise ValueError(
+            f"a palette must be 313 shares, a list of colors or a photograph, got {kind}."
+        ) from None
 
 
 def _scaled(
