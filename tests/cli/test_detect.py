@@ -208,3 +208,34 @@ def test_no_file_but_an_old_table_is_replaced_by_a_table(
     assert main([verb, str(photo), "--coco", str(table)]) == 1
     assert "--overwrite" in capsys.readouterr().err
     assert main([verb, str(photo), "--coco", str(table), "--overwrite"]) == 0
+
+
+@pytest.mark.parametrize(("verb", "option"), [("detect", "--crop"), ("segment", "--masks")])
+def test_pictures_of_a_run_before_go_with_overwrite_and_others_stay(
+    verb: str, option: str, tmp_path: Path, capsys
+) -> None:
+    people = np.concatenate([data.astronaut()] * 2, axis=1)
+    opsin.open(people).save(tmp_path / "two.png")
+    out = tmp_path / "o"
+    words = [verb, str(tmp_path / "two.png"), option, str(out)]
+    assert main(words) == 0
+    first, *others = sorted(out.iterdir())
+    assert others
+    foreign = first.with_stem(first.stem.removesuffix("1") + str(len(others) + 2))
+    data_of_another = (Path(__file__).parents[2] / "samples" / "cat.jpg").read_bytes()
+    foreign.write_bytes(data_of_another)
+    assert main([*words, "--threshold", "0.999", "--overwrite"]) == 0
+    assert sorted(out.iterdir()) == [foreign]
+    assert foreign.read_bytes() == data_of_another
+
+
+def test_a_foreign_picture_is_not_taken_for_a_crop(tmp_path: Path, capsys) -> None:
+    opsin.open(np.concatenate([data.astronaut()] * 2, axis=1)).save(tmp_path / "two.png")
+    out = tmp_path / "o"
+    out.mkdir()
+    opsin.open(data.chelsea()).save(out / "two-object-2.png")
+    before = (out / "two-object-2.png").read_bytes()
+    assert main(["detect", str(tmp_path / "two.png"), "--crop", str(out)]) == 1
+    assert "two-object-2.png exists and was not made from this" in capsys.readouterr().err
+    assert (out / "two-object-2.png").read_bytes() == before
+    assert not (out / "two-object-1.png").exists()

@@ -337,7 +337,7 @@ def test_what_is_no_picture_of_this_photograph_is_not_taken_for_done(folder, sca
         target.write_text("precious" if kind == "words" else "")
     before = target.read_bytes()
     assert colorize("a.png") == 1
-    assert "exists and is not this photograph in color" in capsys.readouterr().err
+    assert "exists and was not made from this photograph" in capsys.readouterr().err
     assert target.read_bytes() == before
     assert colorize("a.png", "--overwrite") == 0
 

@@ -7,8 +7,10 @@ result; what would stop all of them (a full disk) is raised.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +18,9 @@ from typing import Any, Final, Protocol
 
 from opsin.archive.jobs import Job
 from opsin.archive.result import Result, Status
-from opsin.errors import OpsinError
-from opsin.files import shown, write_atomically
+from opsin.errors import OpsinError, SaveError
+from opsin.files import find_in_file, fingerprint_of, shown, write_atomically
+from opsin.formats.xmp import ORIGIN
 from opsin.work import Made, Work
 
 FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT)
@@ -65,6 +68,13 @@ def attempt(
             path = job.path(role)
             if role in job.outputs or overwrite or not store.exists(path):
                 store.write(path, data)
+            elif not _is_of(job.source, path):
+                raise SaveError(
+                    f"{shown(path)} exists and was not made from this photograph. "
+                    "Choose another folder, or replace it with --overwrite."
+                )
+        if overwrite:
+            _remove_earlier(job, made.files)
     except (OpsinError, OSError) as error:
         if is_full_disk(error):
             raise
@@ -114,6 +124,26 @@ def _made(work: Work, job: Job, store: Store, overwrite: bool, threads: int) -> 
         else:
             there[role] = store.read(path)
     return work.do(store.read(job.source), wanted=wanted, there=there, threads=threads)
+
+
+def _remove_earlier(job: Job, made: Mapping[str, bytes]) -> None:
+    """Removes the pictures of things that an earlier run told and this one does not: NAME-face-3
+    where there are two faces now. What was not made from this photograph stays."""
+    for role, first in job.outputs.items():
+        if role == "output" or not first.stem.endswith("-1"):  # -o may be any name
+            continue
+        count = sum(name.partition(" ")[0] == role for name in made)
+        for number in itertools.count(count + 1):
+            path = first if number == 1 else job.path(f"{role} {number}")
+            if not (path.is_file() and _is_of(job.source, path)):
+                break
+            path.unlink()
+
+
+def _is_of(source: Path, picture: Path) -> bool:
+    """Whether a picture says that it was made from this photograph."""
+    origin = find_in_file(picture, ORIGIN)
+    return origin is not None and origin.decode() == fingerprint_of(source)
 
 
 def _words(error: OpsinError | OSError, job: Job) -> str:

@@ -90,8 +90,8 @@ def _of_another(source: Path, picture: Path, role: str) -> str | None:
     origin = find_in_file(picture, ORIGIN)
     if role == "output" and origin is None and not may_be_of(source, picture):
         return (
-            f"{shown(picture)} exists and is not this photograph in color. "
-            "Choose another folder with -o, or replace it with --overwrite."
+            f"{shown(picture)} exists and was not made from this photograph. "
+            "Choose another folder, or replace it with --overwrite."
         )
     try:
         if origin is None or origin.decode() == fingerprint_of(source):
@@ -100,7 +100,7 @@ def _of_another(source: Path, picture: Path, role: str) -> str | None:
         return None  # what is wrong with the photograph will be said when it is opened
     return (
         f"{shown(picture)} exists and was made from another photograph, or from this one before "
-        "it was changed. Choose another folder with -o, or replace it with --overwrite."
+        "it was changed. Choose another folder, or replace it with --overwrite."
     )
 
 
