@@ -209,10 +209,11 @@ def open(source: Any, *, pixel_limit: int = PIXEL_LIMIT, damaged: bool = False) 
 
 
 def copied(old: Metadata) -> Metadata:
-    """The metadata of a copy of a photograph: its own, with the file that it was read from."""
+    """The metadata of a copy of a photograph: its own, with the file that it was read from and what
+    that lacks."""
     if not (old.origin or old.xmp):
         return old
-    return replace(old, xmp=xmp.with_origin(old.xmp, old.origin))
+    return replace(old, xmp=xmp.with_origin(old.xmp, old.origin, old.damage))
 
 
 def part_of(photo: Photo, rows: slice, columns: slice) -> Photo:

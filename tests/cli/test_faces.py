@@ -120,6 +120,32 @@ def test_a_blurred_copy_keeps_metadata_but_no_thumbnail(tmp_path: Path) -> None:
     assert b"TrainedAlgorithmicMedia" not in xmp  # nothing was invented
 
 
+def test_a_copy_in_which_nothing_is_blurred_is_told(scans: Path, tmp_path: Path, capsys) -> None:
+    words = ["faces", "find", str(scans / "coffee.jpg"), str(scans / "1950" / "twö.png")]
+    assert main([*words, "--blur", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().err
+    assert "coffee.jpg: no face was found: nothing is blurred in the copy, look at it" in told
+    assert told.count("nothing is blurred") == 1  # and not of that with faces
+    assert main([*words, "--draw", str(tmp_path / "framed")]) == 0
+    assert "nothing is blurred" not in capsys.readouterr().err
+
+
+def test_a_copy_of_a_damaged_photograph_says_what_is_missing(tmp_path: Path) -> None:
+    whole = (SAMPLES / "astronaut.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) * 7 // 10])
+    words = ["faces", "find", str(tmp_path / "cut.jpg"), "--damaged"]
+    assert main([*words, "--draw", str(tmp_path), "--blur", str(tmp_path)]) == 0
+    for name in ("cut-faces.jpg", "cut-blurred.jpg"):
+        packet = opsin.open(tmp_path / name).metadata.xmp
+        assert b"<opsin:Damage>the lower 28 % are missing: marked gray</opsin:Damage>" in packet
+    assert b"Damage" not in opsin.find_faces(SAMPLES / "astronaut.jpg").draw().metadata.xmp
+
+
+def test_its_help_begins_with_what_it_does(capsys) -> None:
+    assert main(["faces", "find", "--help"]) == 0
+    assert "Find the faces on photographs" in capsys.readouterr().out.split("\n\n")[1]
+
+
 def test_the_folders_that_are_written_to_are_not_searched(scans: Path, capsys) -> None:
     words = ["faces", "find", str(scans), "--draw", str(scans / "d"), "--blur", str(scans / "b")]
     assert main(words) == 1

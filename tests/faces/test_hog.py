@@ -93,6 +93,17 @@ def test_a_run_leaves_a_detector(run, more, capsys) -> None:
     assert "astronaut-7.png" in capsys.readouterr().out
 
 
+def test_named_without_its_card_it_is_told_by_what_to_name_it(run, more, tmp_path, capfd) -> None:
+    photo = str(more[0] / "astronaut-7.png")
+    for name in (run.with_suffix(""), run.with_suffix(".onnx"), run.parent):
+        assert main(["faces", "find", photo, "--detector", str(name)]) == 1
+        said = capfd.readouterr().err
+        assert f"is named by its card: {run}." in said
+        assert "Available" not in said
+    assert main(["faces", "find", photo, "--detector", str(tmp_path / "none.onnx")]) == 1
+    assert "Available: " in capfd.readouterr().err
+
+
 def test_its_faces_cannot_be_told_apart(run, more, tmp_path, capfd) -> None:
     command = ["people", "add", "Ada", str(more[0] / "astronaut-7.png"), "--detector", str(run)]
     assert main([*command, "--people", str(tmp_path / "people.sqlite")]) == 1

@@ -24,7 +24,7 @@ from opsin.models import cascade
 from opsin.models.card import check_card
 from opsin.models.cascade import Cascade, Node, Rectangle, Stage, Tree
 from opsin.models.store import find
-from opsin.models.trial import add, try_out
+from opsin.models.trial import add
 
 MODEL = find("viola-jones")
 FACE = cascade.parse(MODEL.read(), "viola-jones.xml")
@@ -363,15 +363,19 @@ def test_the_command_line_tells_it(capsys) -> None:
 
 
 def test_a_cascade_is_no_network(models, capfd, tmp_path) -> None:
-    assert main(["models", "check", "viola-jones"]) == 1
+    assert main(["models", "check", "viola-jones", "--device", "cuda"]) == 1
     assert "is a cascade, no network" in capfd.readouterr().err
-    try_out(MODEL)
+    assert main(["models", "check", "viola-jones"]) == 0
+    assert "sound. It is a cascade, no network" in capfd.readouterr().out
     (tmp_path / "mine.xml").write_bytes(MODEL.read())
     card = msgspec.structs.replace(MODEL.card, name="mine", file="mine.xml")
     from opsin.models.card import write_card
 
     write_card(card, tmp_path / "mine.toml")
     assert add(tmp_path / "mine.toml").path == models / "mine.xml"
+    (models / "mine.xml").write_bytes(MODEL.read()[:-100])
+    assert main(["models", "check", "mine"]) == 1
+    assert "mine.xml" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -415,3 +415,13 @@ def test_pictures_smaller_than_the_network_sees_are_enlarged(
     run_folder = tmp_path / "run"
     train(replace(one, network={**one.network, "size": 288}), pictures, run_folder)
     assert export(TASK, run_folder, tmp_path).card.size == 288
+
+
+@pytest.mark.parametrize("side", [64, 100, 112])
+def test_a_network_sees_squares_of_any_side(side: int) -> None:
+    """As 260, which is that of the default classifier and no multiple of 32 either."""
+    network = Pretrained(3, backbone="lite0").eval()
+    picture = torch.rand(2, 3, side, side)
+    with torch.no_grad():
+        assert network.extractor.look(picture).shape[1:] == network.extractor.cells(picture)
+        assert network(picture).shape == (2, 3)

@@ -76,7 +76,9 @@ def find(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Boxes are in pixels of the photograph as it is shown upright. What was found is not all that
+    """Find the faces on photographs; draw frames around them, cut them out or blur them.
+
+    Boxes are in pixels of the photograph as it is shown upright. What was found is not all that
     there is: look at blurred copies before you publish them.
 
     Example: opsin faces find scans --draw framed

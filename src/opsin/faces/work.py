@@ -17,6 +17,8 @@ PICTURES: Final = {"draw": "faces", "crop": "face-1", "blur": "blurred"}
 """What can be made, by role, and what the names of its pictures end with; a second face's crop is
 NAME-face-2."""
 
+NOT_BLURRED: Final = "no face was found: nothing is blurred in the copy, look at it"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -58,14 +60,15 @@ class Finding:
     def _files(
         self, found: Faces, wanted: Mapping[str, str]
     ) -> tuple[dict[str, bytes], tuple[str, ...]]:
-        """The pictures that are wanted; and what the blurred one's format cannot hold."""
+        """The pictures that are wanted; and of the blurred one what its format cannot hold, and
+        whether it shows all that the photograph does."""
         files: dict[str, bytes] = {}
         notes: tuple[str, ...] = ()
         if "draw" in wanted:
             files["draw"] = found.draw().encode(WRITTEN[wanted["draw"]], quality=self.quality)
         if "blur" in wanted:
             copy, format = found.blur(), WRITTEN[wanted["blur"].lower()]
-            notes = copy.losses(format)
+            notes = (*copy.losses(format), *(() if len(found) else (NOT_BLURRED,)))
             files["blur"] = copy.encode(format, quality=self.quality)
         if "crop" in wanted:
             format = WRITTEN[wanted["crop"].lower()]

@@ -119,25 +119,30 @@ def with_provenance(
     return written(root, prefixes)
 
 
-def with_origin(packet: bytes | None, origin: str | None) -> bytes:
-    """The packet of a picture that was made from a file: its `opsin.files.fingerprint`, and no
-    thumbnail, which would show the photograph as it was. A broken packet is replaced."""
+def with_origin(packet: bytes | None, origin: str | None, damage: str | None = None) -> bytes:
+    """The packet of a picture that was made from a file: its `opsin.files.fingerprint`, what the
+    file lacks (`damage`), and no thumbnail, which would show the photograph as it was. A broken
+    packet is replaced."""
     try:
         root, prefixes = parse(packet) if packet else (empty(), {})
     except ValueError:
-        return with_origin(None, origin)
+        return with_origin(None, origin, damage)
     rdf = root if root.tag == qname(RDF, "RDF") else root.find(qname(RDF, "RDF"))
     if rdf is None:
-        return with_origin(None, origin)
+        return with_origin(None, origin, damage)
     about = qname(RDF, "about")
     subjects = [found.get(about, "") for found in rdf.iter(qname(RDF, "Description"))]
     _take_pictures(rdf)
-    take(rdf, OPSIN, "Origin")
     target = ElementTree.SubElement(
         rdf, qname(RDF, "Description"), {about: subjects[0] if subjects else ""}
     )
-    if origin:
-        ElementTree.SubElement(target, qname(OPSIN, "Origin")).text = origin
+    for key, text in (
+        ("Damage", damage or take(rdf, OPSIN, "Damage")),
+        ("Origin", origin),
+    ):
+        take(rdf, OPSIN, key)
+        if text:
+            ElementTree.SubElement(target, qname(OPSIN, key)).text = text
     drop_empty(rdf, keep=target)
     return written(root, prefixes)
 

@@ -7,6 +7,7 @@ and the ONNX file that it names; the hash is checked whenever a model is loaded.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import re
@@ -94,10 +95,25 @@ def find(name: str = "default") -> Model:
                     f"it must be the card's file name, '{wanted}'."
                 )
             return model
+    if card := _card_beside(name):
+        raise ModelError(
+            f"unknown model '{shown(name)}'. A model that lies in a folder is named by its card: "
+            f"{shown(card)}."
+        )
     raise ModelError(
         f"unknown model '{shown(name)}'. Available: {', '.join(known) or 'none'}. Others are "
         "trained with opsin train, or added: opsin models add CARD.toml."
     )
+
+
+def _card_beside(name: str) -> str | None:
+    """The card that is meant by a path without .toml: of a network's file, or of a training run."""
+    plain, suffix = os.path.splitext(name)
+    cards = [f"{stem}.toml" for stem in (name, plain if suffix else name)]
+    if os.path.isdir(name):
+        cards = sorted(glob.glob(os.path.join(glob.escape(name), "*.toml")))[:2]
+        return cards[0] if len(cards) == 1 else None
+    return next((card for card in cards if os.path.isfile(card)), None)
 
 
 def members(model: str) -> list[str]:

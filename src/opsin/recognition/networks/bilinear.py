@@ -131,7 +131,7 @@ class Extractor(nn.Module):
 
     def cells(self, picture: Tensor) -> tuple[int, int, int]:
         """The shape of what `look` gives for each."""
-        height, width = (-(-int(side) // 32) for side in picture.shape[2:])
+        height, width = (int(side) // 32 for side in picture.shape[2:])
         return self.head.in_channels, height, width
 
 
