@@ -207,12 +207,13 @@ def test_a_model_of_another_task_is_refused_before_the_first_photograph(scans, c
     assert "model 'imagenet' finds no faces" in capsys.readouterr().err
 
 
-def test_a_second_crop_never_writes_over_what_exists(scans: Path, tmp_path: Path) -> None:
+def test_a_second_crop_never_writes_over_what_exists(scans: Path, tmp_path: Path, capsys) -> None:
     place = tmp_path / "out" / "twö-face-2.png"
     place.parent.mkdir()
     place.write_bytes(b"somebody's")
     words = ["faces", "find", str(scans / "1950" / "twö.png"), "--crop", str(place.parent)]
-    assert main(words) == 0
+    assert main(words) == 1
+    assert "was not made from this photograph" in capsys.readouterr().err
     assert place.read_bytes() == b"somebody's"
     assert main([*words, "--overwrite"]) == 0
     assert place.read_bytes() != b"somebody's"
