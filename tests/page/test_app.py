@@ -127,6 +127,45 @@ def test_a_reference_is_another_photographs_palette(browser: Browser) -> None:
     assert np.array_equal(pixels(jpeg), as_shown(work))
 
 
+def test_several_answers_to_take_one_of(browser: Browser) -> None:
+    at = browser.opened("coffee.jpg")
+    browser.change(at, points=[[300, 50, "#804020"]])
+    plain = parted(browser.client.get(at, params={"side": 240}))
+    found = browser.client.get(f"{at}/answers").json()["answers"]
+    known = opsin.samples(SAMPLES / "coffee.jpg", 6)
+    assert [one["number"] for one in found] == [1, 2, 3, 4, 5, 6]
+    assert [one["share"] for one in found] == [one.share for one in known]
+    shown = browser.client.get(f"{at}/answers/3", params={"side": 240}).content
+    assert browser.client.get(f"{at}/answers/1", params={"side": 240}).content == plain[1]
+    assert parted(browser.client.get(at, params={"side": 240})) == plain  # nothing was changed
+    document, _ = parted(browser.change(at, answer=3))
+    assert (document["palette"], document["strength"]) == ({"answer": 3}, 0.5)
+    assert parted(browser.client.get(at, params={"side": 240}))[1] == shown
+    work = opsin.Touchup(SAMPLES / "coffee.jpg")
+    work.change(points=[(300, 50, "#804020")], palette=known[2].palette, strength=0.5)
+    assert np.array_equal(pixels(shown), as_shown(work, 240))
+    document, _ = parted(browser.change(at, strength=0.8))
+    assert (document["palette"], document["strength"]) == ({"answer": 3}, 0.8)
+    document, _ = parted(browser.change(at, answer=1))
+    assert (document["palette"], document["strength"]) == (None, 1)
+    document, _ = parted(browser.change(at, answer=2, strength=0.7))
+    assert (document["palette"], document["strength"]) == ({"answer": 2}, 0.7)
+    document, _ = parted(browser.change(at, answer=2, palette=["#ff0000"]))
+    assert document["palette"] == {"colors": ["#ff0000"]}
+    document, _ = parted(browser.client.post(f"{at}/undo"))
+    assert document["palette"] == {"answer": 2}
+
+
+def test_answers_that_there_are_not(browser: Browser) -> None:
+    at = browser.opened("cat.jpg")
+    assert browser.client.get(f"{at}/answers/7").status_code == 422
+    assert browser.change(at, answer=7).status_code == 422
+    browser.change(at, model="classifier-decoder")
+    answer = browser.client.get(f"{at}/answers")
+    assert answer.status_code == 422
+    assert "has one answer alone" in answer.text
+
+
 def test_suggestions_confidence_and_what_it_was(browser: Browser) -> None:
     at = browser.opened()
     work = opsin.Touchup(SAMPLES / "astronaut.jpg")

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from opsin import __version__
 from opsin.errors import OpsinError, TruncatedPhotoError
 from opsin.page import limits, static
-from opsin.page.opened import Change, Opened, colorizers
+from opsin.page.opened import ANSWERS, Change, Opened, colorizers
 from opsin.page.refusal import RefusedError
 from opsin.page.safety import Hosts, Safety
 from opsin.page.sessions import Session, Sessions
@@ -69,6 +69,8 @@ class Application:
             "confidence": self.confidence,
             "thumbnail": self.thumbnail,
             "suggest": self.suggest,
+            "answers": self.answers,
+            "answers/{number:int}": self.answer,
             "download": self.download,
             "touchup": self.save,
         }
@@ -184,6 +186,17 @@ class Application:
         x, y = (number_in(request, key) for key in ("x", "y"))
         found = await self._work(opened, lambda: opened.work.suggest(x, y))
         return JSONResponse({"colors": [one.document() for one in found]})
+
+    async def answers(self, request: Request) -> Response:
+        opened = self._opened(request)
+        return JSONResponse({"answers": await self._work(opened, opened.answers)})
+
+    async def answer(self, request: Request) -> Response:
+        opened, side = self._opened(request), side_in(request)
+        number = request.path_params["number"]
+        if not 1 <= number <= ANSWERS:
+            raise RefusedError(422, "wrong", f"There are answers from 1 to {ANSWERS}.")
+        return _jpeg(await self._work(opened, lambda: opened.answer(number, side)))
 
     async def download(self, request: Request) -> Response:
         opened = self._opened(request)

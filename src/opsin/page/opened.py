@@ -17,8 +17,10 @@ from msgspec import Meta
 
 from opsin.colorization.palette import shares_of
 from opsin.colorization.request import Color, PlainPoint, Request
+from opsin.colorization.samples import Sample, samples
 from opsin.colorization.touchup import SUFFIX as SAVED
 from opsin.colorization.touchup import Touchup, saved_in
+from opsin.defaults import STRENGTH
 from opsin.drawing.pixels import fitted
 from opsin.errors import ModelError, WrongCallError
 from opsin.files import shown
@@ -31,6 +33,8 @@ from opsin.photo import open as open_photo
 
 THUMBNAIL: Final = 120
 LOOKED_AT_QUALITY: Final = 90
+ANSWERS: Final = 6  # that are shown to choose from
+ANSWER_STRENGTH: Final = 0.5  # on old photographs better than 1, see docs/experiments.md
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -43,6 +47,8 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     palette: Annotated[tuple[Color, ...], Meta(max_length=32)] | None = None
     """Colors; none of them for no palette."""
     strength: Share | None = None
+    answer: Annotated[int, Meta(ge=1, le=ANSWERS)] | None = None
+    """The number of one of `Opened.answers`, whose palette is taken at `ANSWER_STRENGTH`."""
     gesture: Annotated[str, Meta(max_length=50)] = ""
     """Changes of one gesture, as of a slider that is dragged, are undone together."""
 
@@ -52,7 +58,7 @@ class Step(NamedTuple):
 
     request: Request
     palette: dict[str, Any] | None = None
-    """Where the request's palette is from, for people: colors, a reference or a file."""
+    """Where the request's palette is from, for people: colors, a reference, a file, an answer."""
     gesture: str = ""
 
 
@@ -77,6 +83,7 @@ class Opened:
         self._steps, self._at = [Step(Request(model="default"))], 0
         self._work: Touchup | None = None
         self._facts: dict[str, Any] = {}
+        self._answers: tuple[str, tuple[Sample, ...]] = ("", ())
 
     @property
     def work(self) -> Touchup:
@@ -121,10 +128,14 @@ class Opened:
             _check_model(change.model)
         words = ("model", "vividness", "points", "palette", "strength")
         given = {word: getattr(change, word) for word in words}
-        self.work.change(**given)
         palette = self._steps[self._at].palette
         if change.palette is not None:
             palette = {"colors": list(change.palette)} if change.palette else None
+        elif change.answer is not None:
+            answer = self._words_of(change.answer)
+            given |= {word: value for word, value in answer.items() if given[word] is None}
+            palette = {"answer": change.answer} if answer["palette"] else None
+        self.work.change(**given)
         self._step(palette, change.gesture)
 
     def take_reference(self, data: bytes, name: str) -> None:
@@ -158,6 +169,20 @@ class Opened:
             self.thumbnail = _jpeg(Photo(fitted(picture.pixels, THUMBNAIL)))
         self._facts["notes"] = list(dict.fromkeys([*self._facts["notes"], *picture.notes]))
         return _jpeg(picture)
+
+    def answers(self) -> list[dict[str, Any]]:
+        """Several answers as plain values, see `opsin.samples`: the plain one, then others."""
+        found = self._samples()
+        return [{"number": number, "share": one.share} for number, one in enumerate(found, 1)]
+
+    def answer(self, number: int, side: int) -> bytes:
+        """How the picture would be with one of them, as a JPEG; nothing is changed."""
+        before = self.work.request
+        self.work.change(**self._words_of(number))
+        try:
+            return _jpeg(self.work.picture(side))
+        finally:
+            self.work.ask(before)
 
     def before(self, side: int) -> bytes:
         """The photograph as it was, the same way."""
@@ -197,6 +222,17 @@ class Opened:
             "undo": self._at,
             "redo": len(self._steps) - 1 - self._at,
         }
+
+    def _samples(self) -> tuple[Sample, ...]:
+        model = self.work.request.model
+        if self._answers[0] != model:
+            self._answers = model, samples(self.work.photo, ANSWERS, model=model)
+        return self._answers[1]
+
+    def _words_of(self, number: int) -> dict[str, Any]:
+        """What a touchup is asked for with an answer; the plain one has no palette."""
+        palette = self._samples()[number - 1].palette
+        return {"palette": palette, "strength": ANSWER_STRENGTH if palette else STRENGTH}
 
     def _step(self, palette: dict[str, Any] | None, gesture: str) -> None:
         step = Step(self.work.request, palette, gesture)

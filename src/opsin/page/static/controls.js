@@ -21,7 +21,8 @@ export function wire(does) {
   click("in", () => stage.zoom(1.5));
   click("out", () => stage.zoom(1 / 1.5));
   click("fit", () => stage.fit());
-  click("clear", () => does.change({ palette: [] }));
+  click("clear", () => does.change({ palette: [], strength: 1 }));
+  click("several", does.several);
   click("dismiss", does.dismiss);
   click("allthesame", does.again);
   click("language", does.language);

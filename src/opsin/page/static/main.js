@@ -1,5 +1,6 @@
 // The page: what the user does becomes a change, and its answer becomes the picture.
 
+import { Answers } from "./answers.js";
 import { Newest } from "./newest.js";
 import { within } from "./geometry.js";
 import { wire } from "./controls.js";
@@ -30,11 +31,12 @@ const stage = new Stage({
   view: () => rest(),
 });
 const changes = new Newest(send);
+const answers = new Answers(get("answers"), (answer) => change({ answer }));
 const path = (id = page.current) => `/api/photographs/${id}`;
 const photo = () => page.photographs.find((one) => one.id === page.current);
 
 wire({
-  photo, stage, change, open, load, close, step, beside, color, nudge, confidence, language, again,
+  photo, stage, change, open, load, close, step, beside, color, nudge, confidence, language, again, several,
   dismiss: () => say(""),
   remove: () => selected !== null && removePoint(selected),
   ask: () => place && ask(place),
@@ -93,6 +95,7 @@ function turnTo(id) {
   page.current = id;
   sessionStorage.setItem("current", id || "");
   forget();
+  answers.forget();
   get("start").hidden = Boolean(id);
   get("work").hidden = !id;
   if (!id) return tabs();
@@ -131,7 +134,8 @@ async function thumbnail(id) {
 function change(what) {
   if (!photo()) return;
   Object.assign(photo(), what.points && { points: what.points });
-  tried(() => changes.ask({ act: "change", gesture: "", ...what }));
+  const instead = what.palette ? { answer: null } : what.answer ? { palette: null, strength: null } : {};
+  tried(() => changes.ask({ act: "change", gesture: "", ...instead, ...what }));
   draw();
 }
 
@@ -194,6 +198,12 @@ function rest() {
     const answer = await server.picture(path(id), wanted, { method: "GET" });
     if (id === page.current && !changes.running) got(answer, wanted);
   }), REST);
+}
+
+// Other answers, as the photograph is now.
+async function several() {
+  await changes.idle();
+  await tried(() => answers.ask(photo()));
 }
 
 // Points -----------------------------------------------------------------------------------------
@@ -285,6 +295,7 @@ function draw() {
     remove: removePoint,
     unpick: (value) => change({ palette: now.palette.colors.filter((one) => one !== value) }),
   });
+  answers.draw(now);
   if (now.width) stage.mark(now.points, place, selected);
   if (place || selected !== null) {
     panel.showSwatches(suggestions, selected === null ? null : now.points[selected][2], color);

@@ -93,9 +93,9 @@ function showPoints(points, selected, on) {
 
 function showPalette(palette, on) {
   const colors = (palette && palette.colors) || [];
-  const name = palette && (palette.reference || palette.file);
-  const from = palette && palette.reference ? "fromReference" : palette && palette.file ? "fromFile" : "noneAsked";
-  get("from").textContent = word(from, { name });
+  const known = { reference: "fromReference", file: "fromFile", answer: "fromAnswer" };
+  const from = palette && Object.keys(known).find((key) => key in palette);
+  get("from").textContent = from ? word(known[from], { name: palette[from] }) : word("noneAsked");
   get("from").hidden = colors.length > 0;
   get("clear").hidden = get("counts").hidden = !palette;
   get("palette").replaceChildren(...colors.map((color) =>
