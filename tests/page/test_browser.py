@@ -22,9 +22,11 @@ QUIET = "document.getElementById('busy').hidden"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     call = [sys.executable, "-m", "opsin", "page", "--port", "0"]
-    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
+    own = {**os.environ, "OPSIN_MODELS": str(tmp_path_factory.mktemp("models"))}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(call, **pipes, text=True, env=own) as one:
         yield one.stdout.readline().strip()
         one.terminate()
 
@@ -121,18 +123,61 @@ def test_a_slider_never_queues_and_the_newest_wins(window: Chromium) -> None:
     window.until("document.getElementById('amount').textContent === '50 %'")
 
 
-def test_many_files_and_one_zip(window: Chromium, tmp_path: Path) -> None:
-    assert window.run("return document.getElementById('all').hidden")
-    window.upload("#files", SAMPLES / "cat.jpg", SAMPLES / "coffee.jpg")
+def test_many_files_are_colored_into_one_zip(window: Chromium, tmp_path: Path) -> None:
+    letter, torn = tmp_path / "letter.jpg", tmp_path / "torn.jpg"
+    letter.write_bytes(b"Dear Ada")
+    torn.write_bytes((SAMPLES / "cat.jpg").read_bytes()[:9000])
+    hidden = "document.getElementById('{}').hidden"
+    window.upload("#files", SAMPLES / "cat.jpg")
+    window.until(f"{PHOTO} > 0 && {QUIET}")
+    assert window.run(f"return {hidden.format('many')}")
+    window.upload("#files", letter, torn, SAMPLES / "coffee.jpg")
     window.until("document.querySelectorAll('#tabs img').length === 2 && " + QUIET)
-    assert not window.run("return document.getElementById('all').hidden")
-    window.keys("[")
-    window.until(f"document.getElementById('after').alt === 'cat.jpg' && {QUIET}")
+    said = window.run("return document.querySelector('#message span').textContent").split("\n")
+    assert [line.partition(":")[0] for line in said] == ["letter.jpg", "torn.jpg"]
+    window.run("document.getElementById('allthesame').click()")
+    window.until("document.querySelectorAll('#tabs img').length === 3 && " + QUIET)
+    assert window.run(f"return {hidden.format('message')}")
+    window.run("document.getElementById('run').click()")
+    window.until(f"!{hidden.format('all')}")
+    assert window.run("return document.getElementById('all').textContent").split()[1] == "3"
+    assert window.run(f"return {hidden.format('missing')}")
     start = window.run(
         "return fetch(document.getElementById('all').href).then((one) => one.text())"
         ".then((text) => text.slice(0, 2))"
     )
     assert start == "PK"
+    window.keys("[")
+    window.until(f"document.getElementById('after').alt === 'coffee.jpg' && {QUIET}")
+    window.run(
+        "const s = document.getElementById('vividness'); s.value = 0.9;"
+        "s.dispatchEvent(new Event('input'))"
+    )
+    window.until(f"!{hidden.format('missing')} && {QUIET}")
+    window.run("location.reload()")
+    window.until(f"{PHOTO} > 0 && {QUIET} && !{hidden.format('missing')}")
+    assert not window.run(f"return {hidden.format('all')}")
+    assert all("422" in line for line in window.log())
+
+
+def test_one_of_several_answers_is_taken(window: Chromium) -> None:
+    window.upload("#files", SAMPLES / "coffee.jpg")
+    window.until(f"{PHOTO} > 0 && {QUIET}")
+    before = color_at(window, 0.5, 0.4)
+    window.run("document.getElementById('several').click()")
+    there = (
+        "[...document.querySelectorAll('#answers img')].filter((one) => one.naturalWidth).length"
+    )
+    window.until(f"{there} === 6 && {QUIET}")
+    pressed = "document.querySelector('#answers button:nth-child({})').ariaPressed === 'true'"
+    assert window.run(f"return {pressed.format(1)}")
+    window.run("document.querySelectorAll('#answers button')[2].click()")
+    window.until(f"{pressed.format(3)} && {QUIET}")
+    assert color_at(window, 0.5, 0.4) != before
+    assert window.run("return document.getElementById('much').textContent") == "50 %"
+    window.run("document.getElementById('undo').click()")
+    window.until(f"{pressed.format(1)} && {QUIET}")
+    assert color_at(window, 0.5, 0.4) == before
 
 
 def test_what_is_dropped_is_known_by_what_and_where_it_is(window: Chromium) -> None:

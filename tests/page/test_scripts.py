@@ -43,7 +43,9 @@ def test_each_word_that_is_used_is_there_in_both_languages() -> None:
 
 
 def test_each_element_that_a_script_takes_is_on_the_page() -> None:
-    ids = set(re.findall(r'\bid="(\w+)"', (STATIC / "index.html").read_text("utf-8")))
+    listed = re.findall(r'\bid="(\w+)"', (STATIC / "index.html").read_text("utf-8"))
+    ids = set(listed)
+    assert len(ids) == len(listed)
     for script in STATIC.glob("*.js"):
         taken = set(
             re.findall(r'(?<![.\w])(?:get|click|chosen|slider|set)\("(\w+)"', script.read_text())

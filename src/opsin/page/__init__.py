@@ -9,7 +9,8 @@ JavaScript in `static/`; nothing is fetched from anywhere else.
     safety     who may ask: Host, Origin, headers of every answer
     opened     a photograph that is open: its file, its touchup, what can be undone
     sessions   what each browser has open, and what is let go
-    together   all photographs of a session in one ZIP
+    job        all photographs of a session at their full size, one after the other
+    together   what was made of them in one ZIP
     turns      two works at once, the others wait
     app        the routes
     serve      the server itself

@@ -12,9 +12,10 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
+from msgspec import Meta
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -22,18 +23,26 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from opsin import __version__
-from opsin.errors import OpsinError, TruncatedPhotoError
+from opsin.colorization.request import Request as Asked
+from opsin.errors import OpsinError
 from opsin.page import limits, static
-from opsin.page.opened import ANSWERS, Change, Opened, colorizers
-from opsin.page.refusal import RefusedError
+from opsin.page.opened import ANSWERS, Change, Made, Opened, colorizers
+from opsin.page.refusal import RefusedError, code_of
 from opsin.page.safety import Hosts, Safety
 from opsin.page.sessions import Session, Sessions
 from opsin.page.together import zipped
 from opsin.page.turns import Turns
-from opsin.page.upload import copied, name_in, received, small_body
+from opsin.page.upload import copied, name_in, received, small_body, stored
 
 T = TypeVar("T")
+BUSY: Final = 1.0  # seconds after which a job tries again
 SWEEP: Final = 60.0  # seconds between looks for sessions that are over
+
+
+class Like(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a job colors: as this photograph, by its id, or each as it is."""
+
+    like: Annotated[str, Meta(max_length=50)] = ""
 
 
 class Application:
@@ -79,7 +88,10 @@ class Application:
             Route("/api/session", self.begin, methods=["POST"]),
             Route("/api/alive", self.alive),
             Route("/api/photographs", self.upload, methods=["POST"]),
-            Route("/api/download", self.download_all),
+            Route("/api/job", self.job, methods=["GET"]),
+            Route("/api/job", self.start_job, methods=["POST"]),
+            Route("/api/job", self.stop_job, methods=["DELETE"]),
+            Route("/api/job/download", self.download_all),
             Route(photograph, self.look, methods=["GET"]),
             Route(photograph, self.remove, methods=["DELETE"]),
             *(Route(f"{photograph}/{at}", to, methods=["POST"]) for at, to in actions.items()),
@@ -102,6 +114,7 @@ class Application:
         answer = JSONResponse(
             {
                 "photographs": [one.document() for one in session.photographs.values()],
+                "job": told(session),
                 "models": colorizers(),
                 "limits": {"upload": limits.MOST_UPLOAD, "points": limits.MOST_POINTS},
                 "version": __version__,
@@ -202,9 +215,36 @@ class Application:
         opened = self._opened(request)
         return static.attachment(*await self._work(opened, opened.download))
 
+    async def job(self, request: Request) -> Response:
+        return JSONResponse(told(self._session(request)))
+
+    async def start_job(self, request: Request) -> Response:
+        """Colors all at full size; with `like`, each but for its points as that photograph is."""
+        session = self._session(request)
+        try:
+            like = msgspec.json.decode(await small_body(request), type=Like).like
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise RefusedError(422, "wrong", f"This cannot be asked for ({error}).") from error
+        asked = session.find(like).request if like else None
+        photographs = list(session.photographs.values())
+        for one in photographs if not session.job.running else ():
+            if one.made and one.made.request != one.asked_like(asked):
+                self.sessions.drop(one)  # or a job that is stopped would leave both kinds
+        session.job.start(photographs, lambda one: self._keep(session, one, asked), like=asked)
+        return JSONResponse(told(session), 202)
+
+    async def stop_job(self, request: Request) -> Response:
+        session = self._session(request)
+        session.job.stop()
+        return JSONResponse(told(session))
+
     async def download_all(self, request: Request) -> Response:
-        photographs = list(self._session(request).photographs.values())
-        parts = zipped(photographs, lambda one: self._work(one, one.download))
+        session = self._session(request)
+        made = [one.made for one in session.photographs.values() if one.made]
+        failures = [f"{one['name']}: {one['error']}" for one in session.job.failures]
+        if not made and not failures:
+            raise RefusedError(409, "none", "Nothing is colored yet.")
+        parts = zipped(made, failures)
         headers = {"content-disposition": "attachment; filename=opsin.zip"}
         return StreamingResponse(parts, media_type="application/zip", headers=headers)
 
@@ -233,6 +273,22 @@ class Application:
             raise RefusedError(422, "wrong", str(error)) from error
         finally:
             self.sessions.used(opened)
+
+    async def _keep(self, session: Session, opened: Opened, like: Asked | None) -> None:
+        """Colors a photograph at its full size, unless that is done, and keeps it on the disk."""
+        asked = opened.asked_like(like)
+        if opened.made:
+            return
+        while True:
+            try:
+                name, data = await self._work(opened, lambda: opened.download(asked))
+                break
+            except RefusedError as error:
+                if error.code != "busy":
+                    raise
+            await asyncio.sleep(BUSY)
+        file = await run_in_threadpool(stored, data)
+        self.sessions.keep(session, opened, Made(asked, name, file, len(data)))
 
     async def _open_given(self, session: Session, path: Path) -> None:
         file, size = await run_in_threadpool(copied, path)
@@ -290,6 +346,16 @@ def number_in(request: Request, key: str, default: float | None = None) -> float
     raise RefusedError(422, "wrong", f"{key} must be a number.")
 
 
+def told(session: Session) -> dict[str, Any]:
+    """What became of a session's job, how many photographs can be had in one ZIP, and how many are
+    not in it as they are now."""
+    photographs, like = session.photographs.values(), session.job.like
+    made = [one.made for one in photographs if one.made]
+    asked = [one.asked_like(like) for one in photographs if one.made]
+    left = len(photographs) - sum(a.request == b for a, b in zip(made, asked, strict=True))
+    return {**session.job.document(), "made": len(made), "left": left}
+
+
 async def _sweep(sessions: Sessions) -> None:
     while True:
         await asyncio.sleep(SWEEP)
@@ -297,10 +363,8 @@ async def _sweep(sessions: Sessions) -> None:
 
 
 async def _refused(request: Request, error: OpsinError) -> Response:
-    status, code = 422, "damaged" if isinstance(error, TruncatedPhotoError) else "error"
-    if isinstance(error, RefusedError):
-        status, code = error.status, error.code
-    return JSONResponse({"code": code, "error": str(error)}, status)
+    status = error.status if isinstance(error, RefusedError) else 422
+    return JSONResponse({"code": code_of(error), "error": str(error)}, status)
 
 
 def _jpeg(data: bytes) -> Response:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, BinaryIO, Final, NamedTuple
 import msgspec
 import numpy as np
 from msgspec import Meta
+from msgspec.structs import replace
 
 from opsin.colorization.palette import shares_of
 from opsin.colorization.request import Color, PlainPoint, Request
@@ -62,6 +63,16 @@ class Step(NamedTuple):
     gesture: str = ""
 
 
+class Made(NamedTuple):
+    """A picture at its full size, as it was made."""
+
+    request: Request
+    name: str
+    file: BinaryIO
+    """Without a name on the disk."""
+    bytes: int
+
+
 class Opened:
     """A photograph, from upload to the end of its session."""
 
@@ -79,6 +90,7 @@ class Opened:
         self.name, self.bytes = name, bytes
         self.lock = asyncio.Lock()
         self.thumbnail = b""
+        self.made: Made | None = None  # see `job`
         self._file, self._limit, self._damaged = file, pixel_limit, damaged
         self._steps, self._at = [Step(Request(model="default"))], 0
         self._work: Touchup | None = None
@@ -95,7 +107,7 @@ class Opened:
             photo = open_photo(
                 named(self._file.read(), self.name), pixel_limit=self._limit, damaged=self._damaged
             )
-            self._work = Touchup(photo, request=self._steps[self._at].request)
+            self._work = Touchup(photo, request=self.request)
             self._facts = {
                 "width": photo.width,
                 "height": photo.height,
@@ -193,10 +205,22 @@ class Opened:
         sure = self.work.confidence(side)
         return _jpeg(open_photo((sure * 255 + 0.5).astype(np.uint8)))
 
-    def download(self) -> tuple[str, bytes]:
+    @property
+    def request(self) -> Request:
+        """What is asked for now."""
+        return self._steps[self._at].request
+
+    def asked_like(self, other: Request | None) -> Request:
+        """What is asked for, as of another photograph; its points stay its own."""
+        return self.request if other is None else replace(other, points=self.request.points)
+
+    def download(self, asked: Request | None = None) -> tuple[str, bytes]:
         """The name and the bytes of the picture at its full size, in the photograph's format if
-        that can be kept."""
-        picture = self.work.picture()
+        that can be kept; `asked` is what is asked for instead of what it is now."""
+        work = self.work
+        if asked is not None and asked != self.request:
+            work = Touchup(work.photo, request=asked)
+        picture = work.picture()
         known = picture.metadata.format
         format = known if known in KEPT else "png"
         return f"{_stem(self.name)}-color{self._suffix(format)}", picture.encode(format)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opsin.errors import OpsinError
+from opsin.errors import OpsinError, TruncatedPhotoError
 
 
 class RefusedError(OpsinError):
@@ -11,6 +11,13 @@ class RefusedError(OpsinError):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status, self.code = status, code
+
+
+def code_of(error: OpsinError) -> str:
+    """The word for any error of the package."""
+    if isinstance(error, RefusedError):
+        return error.code
+    return "damaged" if isinstance(error, TruncatedPhotoError) else "error"
 
 
 def no_session() -> RefusedError:

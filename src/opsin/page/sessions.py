@@ -11,8 +11,10 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 
+from opsin.errors import OpsinError
 from opsin.page import limits
-from opsin.page.opened import Opened
+from opsin.page.job import Job
+from opsin.page.opened import Made, Opened
 from opsin.page.refusal import RefusedError, gone, no_session, too_large
 
 
@@ -22,6 +24,7 @@ class Session:
     def __init__(self, now: float) -> None:
         self.id = secrets.token_urlsafe(32)
         self.photographs: dict[str, Opened] = {}
+        self.job = Job()
         self.seen = now
 
     def find(self, id: str) -> Opened:
@@ -90,6 +93,25 @@ class Sessions:
         session.photographs.pop(opened.id, None)
         self._close(opened)
 
+    def keep(self, session: Session, opened: Opened, made: Made) -> None:
+        """What was made of a photograph, in place of what was made before; gone if it is."""
+        try:
+            if opened.id not in session.photographs:  # closed meanwhile
+                raise gone()
+            self.take(made.bytes)
+        except OpsinError:
+            made.file.close()
+            raise
+        self.drop(opened)
+        opened.made = made
+
+    def drop(self, opened: Opened) -> None:
+        """Lets go what was made of a photograph, if anything was."""
+        if opened.made:
+            self.on_disk -= opened.made.bytes
+            opened.made.file.close()
+            opened.made = None
+
     def used(self, opened: Opened) -> None:
         """Notes that a photograph was worked on, and lets go the pixels of others."""
         self._recent = [one for one in self._recent if one is not opened and one.held]
@@ -115,10 +137,11 @@ class Sessions:
 
     def _is_over(self, session: Session) -> bool:
         busy = any(one.lock.locked() for one in session.photographs.values())
-        return not busy and self._clock() - session.seen > limits.IDLE
+        return not (busy or session.job.running) and self._clock() - session.seen > limits.IDLE
 
     def _end(self, session: Session) -> None:
         del self._sessions[session.id]
+        session.job.stop()
         for opened in session.photographs.values():
             self._close(opened)
         session.photographs.clear()
@@ -126,6 +149,7 @@ class Sessions:
     def _close(self, opened: Opened) -> None:
         self._recent = [one for one in self._recent if one is not opened]
         self.on_disk -= opened.bytes
+        self.drop(opened)
         opened.close()
 
     def _all(self) -> Iterator[Opened]:

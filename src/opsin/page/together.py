@@ -1,15 +1,17 @@
-"""All photographs of a session in one ZIP, sent while it is made: no more than one is held."""
+"""All that was made of a session's photographs in one ZIP, sent piece by piece."""
 
 from __future__ import annotations
 
+import os
+import time
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import PurePath
 
-from opsin.errors import OpsinError
-from opsin.page.opened import Opened
+from opsin.page.opened import Made
 
 FAILURES = "failures.txt"
+PART = 1 << 20  # bytes that are held at once
 
 
 class Sink:
@@ -34,23 +36,22 @@ class Sink:
         return data
 
 
-async def zipped(
-    photographs: Sequence[Opened], make: Callable[[Opened], Awaitable[tuple[str, bytes]]]
-) -> AsyncIterator[bytes]:
-    """The parts of a ZIP; `make` gives a photograph's name and bytes.
-
-    What cannot be made is told in a text at the end, and the others come all the same.
-    """
-    sink, taken, failures = Sink(), {FAILURES}, []
+async def zipped(made: Sequence[Made], failures: Sequence[str]) -> AsyncIterator[bytes]:
+    """The parts of a ZIP of what was made; what could not be is told in a text at its end."""
+    sink, taken = Sink(), {FAILURES}
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # pictures get no smaller
-        for one in photographs:
-            try:
-                name, data = await make(one)
-            except OpsinError as error:
-                failures.append(f"{one.name}: {error}")
+        for one in made:
+            if one.file.closed:  # its photograph was closed meanwhile
                 continue
-            archive.writestr(unlike(name, taken), data)
-            yield sink.take()
+            entry = zipfile.ZipInfo(unlike(one.name, taken), time.localtime()[:6])
+            entry.file_size = one.bytes
+            # Its photograph may be closed while it is read, and another download may read it, too.
+            own = os.fdopen(os.dup(one.file.fileno()), "rb", buffering=0)
+            with own, archive.open(entry, "w") as into:
+                for at in range(0, one.bytes, PART):
+                    own.seek(at)
+                    into.write(own.read(PART))
+                    yield sink.take()
         if failures:
             archive.writestr(FAILURES, "\n".join([*failures, ""]))
     yield sink.take()

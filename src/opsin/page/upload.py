@@ -54,9 +54,20 @@ async def small_body(request: Request) -> bytes:
 
 def copied(path: Path) -> tuple[BinaryIO, int]:
     """A file of this machine in the same way: it may change while it is open here."""
-    file, data = _nameless(), path.read_bytes()
-    file.write(data)
-    return file, len(data)
+    data = path.read_bytes()
+    return stored(data), len(data)
+
+
+def stored(data: bytes) -> BinaryIO:
+    """A file without a name that holds these bytes; a `RefusedError` where the disk is full."""
+    file = _nameless()
+    try:
+        file.write(data)
+        file.flush()
+    except OSError as error:
+        file.close()
+        raise RefusedError(507, "full", "The disk is full.") from error
+    return file
 
 
 def name_in(request: Request) -> str:

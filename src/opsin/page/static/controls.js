@@ -23,6 +23,8 @@ export function wire(does) {
   click("fit", () => stage.fit());
   click("clear", () => does.change({ palette: [], strength: 1 }));
   click("several", does.several);
+  click("run", () => does.job.start(get("alike").checked ? photo().id : ""));
+  click("stop", () => does.job.stop());
   click("dismiss", does.dismiss);
   click("allthesame", does.again);
   click("language", does.language);

@@ -2,6 +2,7 @@
 
 import { Answers } from "./answers.js";
 import { Newest } from "./newest.js";
+import { Job } from "./job.js";
 import { within } from "./geometry.js";
 import { wire } from "./controls.js";
 import * as panel from "./panel.js";
@@ -12,6 +13,7 @@ import { choose, translate, word } from "./words.js";
 const LIVE = 1400; // pixels of the longer side while something changes,
 const SHARP = 4000; // and once it rests, where the photograph is looked at closely
 const REST = 400; // milliseconds
+const ENDING = ["network", "session", "many", "full"];
 const SIGN = 4 * 60_000; // between signs that the page is open
 const get = (id) => document.getElementById(id);
 
@@ -32,11 +34,12 @@ const stage = new Stage({
 });
 const changes = new Newest(send);
 const answers = new Answers(get("answers"), (answer) => change({ answer }));
+const job = new Job(tried);
 const path = (id = page.current) => `/api/photographs/${id}`;
 const photo = () => page.photographs.find((one) => one.id === page.current);
 
 wire({
-  photo, stage, change, open, load, close, step, beside, color, nudge, confidence, language, again, several,
+  photo, stage, change, open, load, close, step, beside, color, nudge, confidence, language, again, several, job,
   dismiss: () => say(""),
   remove: () => selected !== null && removePoint(selected),
   ask: () => place && ask(place),
@@ -52,6 +55,7 @@ async function start() {
   if (token) history.replaceState(null, "", "/"); // not to be seen, nor kept as a bookmark
   await tried(async () => {
     Object.assign(page, await server.begin(token));
+    job.take(page.job);
     for (const one of page.photographs.filter((one) => one.width)) thumbnail(one.id);
     const last = sessionStorage.getItem("current");
     const first = page.photographs.find((one) => one.id === last) || page.photographs[0];
@@ -63,21 +67,35 @@ async function start() {
 // Photographs ------------------------------------------------------------------------------------
 
 async function open(files, damaged = false) {
+  const failures = [], torn = [];
+  let over = false; // what has failed would fail for the others, too
   for (const [index, file] of files.entries()) {
-    await tried(async () => {
-      say(word("opening", { name: file.name, number: index + 1, count: files.length }), null, "told");
-      if (file.size > page.limits.upload) throw new server.Problem("large", "");
-      const words = { name: file.name, ...(damaged && { damaged: 1 }) };
-      const answer = await server.picture("/api/photographs", LIVE, { body: file, ...words });
-      await changes.idle(); // what waits is for the photograph before
-      page.photographs.push(answer.document);
-      turnTo(answer.document.id);
-      got(answer, LIVE);
-      before();
-      thumbnail(answer.document.id);
-      say("");
-    }, { name: file.name, again: () => open([file], true) });
+    say(word("opening", { name: file.name, number: index + 1, count: files.length }), null, "told");
+    await tried(() => openOne(file, damaged), {
+      name: file.name,
+      failed: (text, code) => {
+        failures.push(text);
+        if (code === "damaged") torn.push(file);
+        over = ENDING.includes(code);
+      },
+    });
+    const left = files.length - index - 1;
+    if (over && left) failures.push(word("notOpened", { count: left }));
+    if (over) break;
   }
+  say(failures.join("\n"), torn.length ? () => open(torn, true) : null);
+}
+
+async function openOne(file, damaged) {
+  if (file.size > page.limits.upload) throw new server.Problem("large", "");
+  const words = { name: file.name, ...(damaged && { damaged: 1 }) };
+  const answer = await server.picture("/api/photographs", LIVE, { body: file, ...words });
+  await changes.idle(); // what waits is for the photograph before
+  page.photographs.push(answer.document);
+  turnTo(answer.document.id);
+  got(answer, LIVE);
+  before();
+  thumbnail(answer.document.id);
 }
 
 async function show(id) {
@@ -169,6 +187,7 @@ function got({ document, url }, wanted) {
   stage.after.alt = document.name;
   if (get("confidence").checked) confidence();
   draw();
+  if (job.now.made) job.look();
   rest();
 }
 
@@ -315,14 +334,14 @@ function say(text, again = null, kind = "error") {
   retry = again;
 }
 
-// Does something; what goes wrong is said on the page.
-async function tried(act, { name = "", again = null } = {}) {
+// Does something; what goes wrong is said on the page, or told to `failed` with its code.
+async function tried(act, { name = "", failed = (text) => say(text) } = {}) {
   get("busy").hidden = ++busy === 0;
   try {
     await act();
   } catch (error) {
     if (!(error instanceof server.Problem)) throw error;
-    say(word(`error.${error.code}`, { name }) || error.message, error.code === "damaged" ? again : null);
+    failed(word(`error.${error.code}`, { name }) || error.message, error.code);
     if (error.code !== "network" && photo()) restore();
   } finally {
     get("busy").hidden = --busy === 0;
@@ -338,6 +357,7 @@ function again() {
 function language() {
   localStorage.setItem("language", choose([document.documentElement.lang === "de" ? "en" : "de"]));
   translate(document);
+  job.draw();
   draw();
 }
 

@@ -45,7 +45,7 @@ export function noPlace() {
 
 // The photographs that are open, each with its picture.
 export function showTabs(photographs, current, thumbnails, choose) {
-  get("all").hidden = photographs.length < 2;
+  get("many").hidden = photographs.length < 2;
   get("tabs").replaceChildren(...photographs.map((photo) => {
     const one = element("button", thumbnails[photo.id] ? "" : photo.name);
     one.title = photo.name;

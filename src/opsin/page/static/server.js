@@ -23,8 +23,8 @@ export async function picture(path, side, { method = "POST", body, ...words } = 
   return { document, url: URL.createObjectURL(new Blob([jpeg], { type: "image/jpeg" })) };
 }
 
-export async function json(path) {
-  return (await asked(path)).json();
+export async function json(path, how) {
+  return (await asked(path, how)).json();
 }
 
 export async function remove(path) {
