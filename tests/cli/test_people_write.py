@@ -10,7 +10,8 @@ import opsin
 from opsin.cli import main
 from opsin.formats import splice
 from opsin.formats.regions import Frame
-from opsin.formats.tagging import with_names
+from opsin.formats.tag_writer import PEOPLE
+from opsin.formats.tagging import with_tags
 from opsin.people.file import People
 from opsin.people.metadata import names_in
 from opsin.people.records import NamedFace
@@ -116,7 +117,7 @@ def test_a_bad_sidecar_is_told_and_the_others_are_written(album, capsys):
 def test_another_name_that_is_there_stays_and_is_told(album, capsys):
     with People.open() as people:
         box = next(iter(people.named())).faces[0].box
-    other = with_names(None, [("Ellen", box)], Frame(512, 512)).packet
+    other = with_tags(PEOPLE, None, [("Ellen", box)], Frame(512, 512)).packet
     theirs = (
         other[: other.index(b"   <opsin:Added>")] + other[other.index(b"</opsin:Added>") + 15 :]
     )
@@ -130,7 +131,7 @@ def test_names_of_other_programs_are_taken(album, tmp_path, capsys, monkeypatch)
     photo = album / "a.jpg"
     [face] = opsin.find_faces(photo)
     box = tuple(map(float, face.box))
-    theirs = with_names(None, [("Ellen", box)], Frame(512, 512)).packet
+    theirs = with_tags(PEOPLE, None, [("Ellen", box)], Frame(512, 512)).packet
     theirs = theirs.replace(b"opsin:Added", b"opsin:Other")
     photo.write_bytes(splice.with_packet(photo.read_bytes(), theirs, "jpeg"))
     monkeypatch.setenv("OPSIN_PEOPLE", str(tmp_path / "new.sqlite"))

@@ -13,7 +13,8 @@ import opsin
 from opsin.formats import splice
 from opsin.formats.regions import Frame, read_names
 from opsin.formats.stored import SPLICED, read_stored
-from opsin.formats.tagging import with_names, without_names
+from opsin.formats.tag_writer import PEOPLE
+from opsin.formats.tagging import with_tags, without_tags
 
 with_exiftool = pytest.mark.skipif(not shutil.which("exiftool"), reason="needs exiftool")
 with_exiv2 = pytest.mark.skipif(not shutil.which("exiv2"), reason="needs exiv2")
@@ -50,7 +51,7 @@ def test_exiftool_sees_the_mark_where_it_is_stored(orientation, tmp_path):
     data, box = marked(orientation)
     stored = read_stored(data, where="it", limit=1 << 20)
     assert stored.frame == (HEIGHT, WIDTH, orientation)
-    packet = with_names(None, [("Ann", box)], stored.frame).packet
+    packet = with_tags(PEOPLE, None, [("Ann", box)], stored.frame).packet
     path = tmp_path / "photo.jpg"
     path.write_bytes(splice.with_packet(data, packet, "jpeg"))
     found = by_exiftool(path)
@@ -71,7 +72,7 @@ def test_exiftool_sees_the_mark_where_it_is_stored(orientation, tmp_path):
 @pytest.mark.parametrize("format", SPLICED)
 def test_exiftool_reads_all_that_is_said(format, tmp_path):
     path = tmp_path / f"photo.{format}"
-    packet = with_names(None, [ANN, ZOE], Frame(200, 400)).packet
+    packet = with_tags(PEOPLE, None, [ANN, ZOE], Frame(200, 400)).packet
     path.write_bytes(splice.with_packet(marked(1, format)[0], packet, format))
     found = by_exiftool(path)
     assert found["PersonInImage"] == found["Subject"] == ["Ann Lee", "Zoë <b> & Co"]
@@ -87,7 +88,7 @@ def test_exiftool_reads_all_that_is_said(format, tmp_path):
 @pytest.mark.parametrize("format", SPLICED)
 def test_exiv2_reads_all_that_is_said(format, tmp_path):
     path = tmp_path / f"photo.{format}"
-    packet = with_names(None, [ANN, ZOE], Frame(200, 400)).packet
+    packet = with_tags(PEOPLE, None, [ANN, ZOE], Frame(200, 400)).packet
     path.write_bytes(splice.with_packet(marked(1, format)[0], packet, format))
     shown = ran("exiv2", "-px", str(path))
     found = dict(line.split(None, 3)[::3] for line in shown.splitlines() if line.count(" ") > 2)
@@ -115,15 +116,15 @@ def rewritten(program, path):
 def test_names_are_ours_when_another_program_has_written_the_sidecar_anew(program, tmp_path):
     path = tmp_path / "photo.jpg.xmp"
     frame = Frame(200, 400)
-    path.write_bytes(with_names(None, [ANN, ZOE], frame).packet)
+    path.write_bytes(with_tags(PEOPLE, None, [ANN, ZOE], frame).packet)
     data = rewritten(program, path)
     assert [one.name for one in read_names(data, frame).regions] == [ANN[0], ZOE[0]]
-    left = without_names(data)
+    left = without_tags(data)
     assert b"Rating" in left
     for gone in (b"Ann", b"Regions", b"RegionInfo", b"PersonInImage", b"subject", b"opsin"):
         assert gone not in left
-    again = with_names(data, [ANN, ZOE], frame)
-    assert with_names(again.packet, [ANN, ZOE], frame) == again
+    again = with_tags(PEOPLE, data, [ANN, ZOE], frame)
+    assert with_tags(PEOPLE, again.packet, [ANN, ZOE], frame) == again
     path.write_bytes(again.packet)
     if program == "exiftool":
         assert by_exiftool(path)["Rating"] == 5
@@ -165,9 +166,9 @@ def test_names_that_others_wrote_stay(program, tmp_path):
     before = path.read_bytes()
     [ann] = read_names(before, frame).regions
     assert ann.box == pytest.approx((80, 80, 120, 120))
-    done = with_names(before, [ANN, ZOE], frame)
+    done = with_tags(PEOPLE, before, [ANN, ZOE], frame)
     assert [one.name for one in read_names(done.packet, frame).regions] == [ANN[0], ZOE[0]]
-    left = without_names(done.packet)
+    left = without_tags(done.packet)
     assert read_names(left, frame) == read_names(before, frame)
     assert b"beach" in left
     assert left.count(b"Ann Lee") == before.count(b"Ann Lee")

@@ -3,7 +3,16 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from xmp_packets import MICROSOFT, mwg, packet, region
+from xmp_packets import (
+    CIRCLE,
+    MICROSOFT,
+    POLYGON,
+    RECTANGLE,
+    RECTANGLE_PIXELS,
+    mwg,
+    packet,
+    region,
+)
 
 from opsin import boxes
 from opsin.formats.regions import Frame, is_shape, key_of, read_names
@@ -32,32 +41,6 @@ NESTED = """<mwg-rs:Regions><rdf:Description><mwg-rs:RegionList><rdf:Bag><rdf:li
   <mwg-rs:Area><rdf:Description stArea:x="0.25" stArea:y="0.5" stArea:w="0.1" stArea:h="0.2"/>
   </mwg-rs:Area></rdf:Description></rdf:li></rdf:Bag></mwg-rs:RegionList></rdf:Description>
 </mwg-rs:Regions>"""
-
-
-def of_iptc(boundary, person="Ann Lee"):
-    return f"""<Iptc4xmpExt:ImageRegion><rdf:Bag><rdf:li rdf:parseType="Resource">
- <Iptc4xmpExt:RegionBoundary rdf:parseType="Resource">{boundary}</Iptc4xmpExt:RegionBoundary>
- <Iptc4xmpExt:PersonInImage><rdf:Bag><rdf:li>{person}</rdf:li></rdf:Bag></Iptc4xmpExt:PersonInImage>
- </rdf:li></rdf:Bag></Iptc4xmpExt:ImageRegion>"""
-
-
-def iptc_numbers(**numbers):
-    return "".join(
-        f"<Iptc4xmpExt:{key}>{value}</Iptc4xmpExt:{key}>" for key, value in numbers.items()
-    )
-
-
-RECTANGLE = of_iptc(iptc_numbers(rbUnit="relative", rbX=0.2, rbY=0.4, rbW=0.1, rbH=0.2))
-RECTANGLE_PIXELS = of_iptc(iptc_numbers(rbUnit="pixel", rbX=80, rbY=80, rbW=40, rbH=40))
-CIRCLE = of_iptc(iptc_numbers(rbUnit="relative", rbX=0.25, rbY=0.5, rbRx=0.05))
-POLYGON = of_iptc(
-    "<Iptc4xmpExt:rbUnit>pixel</Iptc4xmpExt:rbUnit><Iptc4xmpExt:rbVertices><rdf:Seq>"
-    + "".join(
-        f'<rdf:li rdf:parseType="Resource">{iptc_numbers(rbX=x, rbY=y)}</rdf:li>'
-        for x, y in ((80, 90), (100, 80), (120, 100), (110, 120))
-    )
-    + "</rdf:Seq></Iptc4xmpExt:rbVertices>"
-)
 
 
 FRAME = Frame(200, 400)

@@ -5,7 +5,16 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from xmp_packets import MICROSOFT, mwg, packet, region
+from xmp_packets import CIRCLE as CIRCLE_OF_IPTC
+from xmp_packets import (
+    MICROSOFT,
+    POLYGON,
+    RECTANGLE,
+    RECTANGLE_PIXELS,
+    mwg,
+    packet,
+    region,
+)
 
 import opsin
 from opsin.formats import splice
@@ -52,6 +61,16 @@ def test_microsofts_rectangles_alone_are_turned():
     done = with_regions_upright(packet(MICROSOFT), Frame(200, 400, 6))
     [one] = read_names(done, Frame(400, 200)).regions
     assert one.box == pytest.approx((80, 80, 120, 120), abs=0.01)
+
+
+@pytest.mark.parametrize("shape", [RECTANGLE, RECTANGLE_PIXELS, CIRCLE_OF_IPTC, POLYGON])
+@pytest.mark.parametrize("orientation", [2, 3, 5, 8])
+def test_image_regions_are_turned(shape, orientation):
+    frame = Frame(200, 400, orientation)
+    [before] = read_names(packet(shape), frame).regions
+    upright = Frame(*((400, 200) if orientation >= 5 else (200, 400)))
+    [after] = read_names(with_regions_upright(packet(shape), frame), upright).regions
+    assert after.box == pytest.approx(before.box, abs=0.01)
 
 
 def test_what_lies_upright_or_is_of_another_picture_stays():

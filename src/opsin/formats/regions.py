@@ -48,6 +48,10 @@ SIZE: Final = qname(MWG, "AppliedToDimensions")
 REGION_LIST: Final = qname(MWG, "RegionList")
 MP_LIST: Final = qname(MP_INFO, "Regions")
 IMAGE_REGION: Final = qname(IPTC_EXT, "ImageRegion")
+BOUNDARY: Final = qname(IPTC_EXT, "RegionBoundary")
+REGION_NAME: Final = qname(IPTC_EXT, "Name")
+"""Of a region, and of its content type."""
+CONTENT_TYPE: Final = qname(IPTC_EXT, "rCtype")
 PERSONS: Final = qname(IPTC_EXT, "PersonInImage")
 
 
@@ -114,11 +118,19 @@ def key_of(name: str) -> str:
     return unicodedata.normalize("NFC", " ".join(name.split()).casefold())
 
 
-def named_faces(tree: Element, kind: str) -> Iterator[tuple[Element, str, Part]]:
-    """The named faces of `REGIONS` or `REGION_INFO`: the item of its list, name and place."""
+def named_regions(
+    tree: Element, kind: str, frame: Frame | None = None
+) -> Iterator[tuple[Element, str, Part]]:
+    """The named faces of `REGIONS` or `REGION_INFO`, or the regions of `IMAGE_REGION` that have a
+    name: the item of its list, name and place.
+
+    Without `frame`, image regions measured in pixels have no place that is right.
+    """
     for _, value in rdf.values(tree, kind):
         if kind == REGION_INFO:
             yield from mp_faces(value)
+        elif kind == IMAGE_REGION:
+            yield from _image_regions(value, frame or Frame(1, 1))
         else:
             regions = fields(value)
             yield from mwg_faces(regions, applied_to(regions) or (1.0, 1.0))
@@ -224,9 +236,25 @@ def _iptc(tree: Element, frame: Frame) -> Iterator[Region]:
         for item in items(value):
             region = fields(item)
             people = rdf.texts(region.get(PERSONS))
-            part = _boundary(fields(region.get(qname(IPTC_EXT, "RegionBoundary"))), frame)
+            part = _boundary(fields(region.get(BOUNDARY)), frame)
             if len(people) == 1 and part and (name := name_of(people[0])):
                 yield Region(name, _in_pixels(part, frame), "iptc")
+
+
+def _image_regions(value: Value, frame: Frame) -> Iterator[tuple[Element, str, Part]]:
+    for item in items(value):
+        region = fields(item)
+        name = text(region.get(REGION_NAME))
+        part = _boundary(fields(region.get(BOUNDARY)), frame)
+        if name and part:
+            yield item, name, part
+
+
+def content_of(item: Element) -> str:
+    """What an image region shows, by its content type, or by its name where it has none."""
+    region = fields(item)
+    kinds = [text(fields(one).get(REGION_NAME)) for one in items(region.get(CONTENT_TYPE))]
+    return next(filter(None, kinds), text(region.get(REGION_NAME)))
 
 
 def _boundary(boundary: dict[str, Value], frame: Frame) -> Part | None:

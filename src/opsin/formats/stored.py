@@ -1,4 +1,4 @@
-"""What a photograph's file says of people is of its stored pixels: their size, orientation, packet.
+"""What regions of a photograph count from is its stored pixels: size, orientation, packet.
 
 Only the head of a file is read where its format allows that.
 """
@@ -6,9 +6,12 @@ Only the head of a file is read where its format allows that.
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from opsin.errors import TruncatedPhotoError
+from opsin.defaults import PIXEL_LIMIT
+from opsin.errors import PhotoError, TruncatedPhotoError
+from opsin.files import read_whole, shown
 from opsin.formats import splice
 from opsin.formats.decode import decode
 from opsin.formats.finish import turn_of
@@ -27,6 +30,15 @@ class Stored(NamedTuple):
     format: str
     frame: Frame
     packet: bytes | None
+
+
+def read_photo(photo: Path, *, pixel_limit: int = PIXEL_LIMIT) -> tuple[bytes, Stored]:
+    """A photograph's bytes, and what its file stores. Raises `PhotoError`."""
+    try:
+        data = read_whole(photo)
+    except OSError as error:
+        raise PhotoError(f"{shown(photo)}: cannot be read ({error.strerror}).") from error
+    return data, read_stored(data, where=shown(photo), limit=pixel_limit)
 
 
 def read_stored(data: bytes, *, where: str, limit: int) -> Stored:

@@ -13,6 +13,8 @@ from opsin.boxes import upright
 from opsin.formats import rdf
 from opsin.formats.rdf import Value, fields, items, text
 from opsin.formats.regions import (
+    BOUNDARY,
+    IMAGE_REGION,
     MP_LIST,
     REGION_INFO,
     REGION_LIST,
@@ -24,9 +26,14 @@ from opsin.formats.regions import (
     is_shape,
     number_of,
 )
-from opsin.formats.xmp import AREA, DIMENSIONS, MP_REGION, MWG, parse, qname, written
+from opsin.formats.xmp import AREA, DIMENSIONS, IPTC_EXT, MP_REGION, MWG, parse, qname, written
 
 RECTANGLE: Final = qname(MP_REGION, "Rectangle")
+SIDES: Final = tuple(qname(IPTC_EXT, key) for key in ("rbX", "rbY", "rbW", "rbH"))
+RADIUS: Final = qname(IPTC_EXT, "rbRx")
+VERTICES: Final = qname(IPTC_EXT, "rbVertices")
+NAMES: Final = (b"Regions", b"RegionInfo", b"ImageRegion")
+"""Without any of these a packet has no region."""
 
 
 def with_regions_upright(packet: bytes, frame: Frame) -> bytes:
@@ -36,7 +43,7 @@ def with_regions_upright(packet: bytes, frame: Frame) -> bytes:
     `frame` is of the picture before. What tells of regions of another picture stays as it is.
     Raises `ValueError` where the packet is broken.
     """
-    if frame.orientation == 1 or not (b"Regions" in packet or b"RegionInfo" in packet):
+    if frame.orientation == 1 or not any(name in packet for name in NAMES):
         return packet
     root, prefixes = parse(packet)
     tree = rdf.rdf_of(root)
@@ -49,6 +56,11 @@ def with_regions_upright(packet: bytes, frame: Frame) -> bytes:
                 x, y, w, h = (float(one or 0) for one in sides)
                 x1, y1, x2, y2 = _turned((x, y, x + w, y + h), frame, (1, 1))
                 _set(item, RECTANGLE, ", ".join(f"{n:.6f}" for n in (x1, y1, x2 - x1, y2 - y1)))
+    for _, value in rdf.values(tree, IMAGE_REGION):
+        for item in items(value):
+            boundary = fields(item).get(BOUNDARY)
+            if isinstance(boundary, Element):
+                _turn_boundary(boundary, frame)
     return written(root, prefixes)
 
 
@@ -83,6 +95,22 @@ def _turn_area(area: Element, frame: Frame, size_wh: tuple[float, float]) -> Non
     for key, number in numbers.items():
         if qname(AREA, key) in found:
             _set(area, qname(AREA, key), f"{number:.6f}")
+
+
+def _turn_boundary(boundary: Element, frame: Frame) -> None:
+    """Turns a rectangle, or the center of a circle, or the corners of a polygon."""
+    is_pixels = text(fields(boundary).get(qname(IPTC_EXT, "rbUnit"))).lower() == "pixel"
+    whole = (frame.width, frame.height) if is_pixels else (1.0, 1.0)
+    for point in (boundary, *items(fields(boundary).get(VERTICES))):
+        x, y, w, h = (number_of(fields(point).get(key)) for key in SIDES)
+        if x is None or y is None:
+            continue
+        x1, y1, x2, y2 = _turned((x, y, x + (w or 0), y + (h or 0)), frame, whole)
+        for key, number in zip(SIDES, (x1, y1, x2 - x1, y2 - y1), strict=True):
+            _set(point, key, f"{number:.6f}")
+    radius = number_of(fields(boundary).get(RADIUS))
+    if radius is not None and frame.orientation >= 5 and not is_pixels:  # a share of the width
+        _set(boundary, RADIUS, f"{radius * frame.width / frame.height:.6f}")
 
 
 def _turned(part: Part, frame: Frame, whole: tuple[float, float]) -> Part:

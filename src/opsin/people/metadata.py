@@ -1,27 +1,19 @@
-"""The names that a photograph's own metadata has for its faces, in it or in a sidecar beside it.
-
-A sidecar is a file of XMP beside a photograph that holds what others would write into it:
-`photo.jpg.xmp` (digiKam, darktable, Immich), or `photo.xmp` (Lightroom).
-"""
+"""The names that a photograph's own metadata has for its faces, in it or in a sidecar beside it."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from opsin.defaults import PIXEL_LIMIT
-from opsin.errors import DataError, PhotoError
-from opsin.files import read_regular, read_whole, shown
+from opsin.errors import DataError
+from opsin.files import shown
 from opsin.formats.regions import Frame, Names, distinct, key_of, read_names
-from opsin.formats.stored import Stored, read_stored
-from opsin.formats.tagging import without_names
+from opsin.formats.sidecars import read_sidecar, sidecars
+from opsin.formats.stored import read_photo
+from opsin.formats.tagging import without_tags
 from opsin.people.records import NamedFace
-
-MOST: Final = 1 << 26
-"""Bytes of a sidecar."""
 
 
 @dataclass(frozen=True)
@@ -45,38 +37,6 @@ class Told:
             ],
             "others": list(self.others),
         }
-
-
-def sidecars(photo: Path) -> Iterator[Path]:
-    """The sidecars of a photograph that are there, the first the most particular."""
-    for name in (
-        f"{photo.name}.xmp",
-        f"{photo.name}.XMP",
-        f"{photo.stem}.xmp",
-        f"{photo.stem}.XMP",
-    ):
-        path = photo.with_name(name)
-        if os.path.lexists(path):
-            yield path
-
-
-def read_sidecar(path: Path) -> bytes:
-    """What a sidecar holds. Raises `DataError` where it cannot be read."""
-    try:
-        return read_regular(path, most=MOST)
-    except OSError as error:
-        raise DataError(f"{shown(path)}: cannot be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise DataError(f"{shown(path)}: this is no sidecar, {error}.") from error
-
-
-def read_photo(photo: Path, *, pixel_limit: int = PIXEL_LIMIT) -> tuple[bytes, Stored]:
-    """A photograph's bytes, and what its file stores. Raises `PhotoError`."""
-    try:
-        data = read_whole(photo)
-    except OSError as error:
-        raise PhotoError(f"{shown(photo)}: cannot be read ({error.strerror}).") from error
-    return data, read_stored(data, where=shown(photo), limit=pixel_limit)
 
 
 def names_in(photo: Path, *, own: bool = False, pixel_limit: int = PIXEL_LIMIT) -> Told:
@@ -116,5 +76,5 @@ def names_in(photo: Path, *, own: bool = False, pixel_limit: int = PIXEL_LIMIT) 
 
 
 def _names(packet: bytes, frame: Frame, *, own: bool) -> Names:
-    left = packet if own else without_names(packet)
+    left = packet if own else without_tags(packet)
     return read_names(left, frame) if left else Names([], [], [])

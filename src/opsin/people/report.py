@@ -28,9 +28,9 @@ from opsin.errors import DataError
 from opsin.faces.pipeline import turned_by
 from opsin.files import shown, write_atomically
 from opsin.formats.dates import taken
+from opsin.formats.sidecars import read_sidecar, sidecars
 from opsin.formats.vips import vips
 from opsin.people.file import People
-from opsin.people.metadata import read_sidecar, sidecars
 from opsin.people.records import FaceName, PhotoNames, folded
 from opsin.photo import Photo
 from opsin.photo import open as open_photo

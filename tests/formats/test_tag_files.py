@@ -11,12 +11,13 @@ from xmp_packets import mwg, packet, region
 import opsin
 from opsin.errors import DataError, PhotoError, SaveError
 from opsin.formats import splice
+from opsin.formats.sidecars import sidecar_of
+from opsin.formats.tag_files import Tags, write_copy, write_sidecar
+from opsin.formats.tag_writer import PEOPLE
 from opsin.people.metadata import names_in
-from opsin.people.records import NamedFace
-from opsin.people.write import Named, sidecar_of, write_copy, write_sidecar
 
-ANN, BEN = NamedFace("Ann Lee", (80, 80, 120, 120)), NamedFace("Ben", (300, 20, 340, 70))
-BOTH, NOBODY = Named([ANN, BEN], 400, 200), Named()
+ANN, BEN = ("Ann Lee", (80, 80, 120, 120)), ("Ben", (300, 20, 340, 70))
+BOTH, NOBODY = Tags(PEOPLE, [ANN, BEN], 400, 200), Tags(PEOPLE)
 OF_DIGIKAM = packet(
     mwg(region("Cem", x=0.5)), "<dc:subject><rdf:Bag><rdf:li>beach</rdf:li></rdf:Bag></dc:subject>"
 )
@@ -57,14 +58,14 @@ def test_a_sidecar_is_written_and_taken_away_again(photo):
     assert names(photo) == []
     told = names_in(photo, own=True)
     assert [face.name for face in told.faces] == ["Ann Lee", "Ben"]
-    assert told.faces[0].box == pytest.approx(ANN.box, abs=0.01)
+    assert told.faces[0].box == pytest.approx(ANN[1], abs=0.01)
     assert told.files == ("photo.jpg.xmp", "photo.jpg.xmp")
     again = files(photo)
     assert write_sidecar(photo, BOTH).status == "unchanged"
     assert files(photo) == again
     assert write_sidecar(photo, NOBODY).status == "removed"
     assert files(photo) == before
-    assert write_sidecar(photo, NOBODY).status == "nobody"
+    assert write_sidecar(photo, NOBODY).status == "nothing"
 
 
 def test_a_sidecar_of_others_is_added_to_and_kept(photo):
@@ -76,7 +77,9 @@ def test_a_sidecar_of_others_is_added_to_and_kept(photo):
     assert b"beach" in side.read_bytes()
     assert names(photo) == ["Cem"]
     assert names(photo, own=True) == ["Cem", "Ann Lee", "Ben"]
-    assert write_sidecar(photo, Named([ANN], 400, 200)).backup is None  # it is ours, too, by now
+    assert (
+        write_sidecar(photo, Tags(PEOPLE, [ANN], 400, 200)).backup is None
+    )  # it is ours, too, by now
     write_sidecar(photo, NOBODY)
     assert b"beach" in side.read_bytes()
     assert b"Ann" not in side.read_bytes()
@@ -172,7 +175,7 @@ def test_a_copy_has_the_names_and_the_same_picture(photo, tmp_path, picture):
     assert np.array_equal(opsin.open(copy).pixels, opsin.open(picture).pixels)
     assert splice.with_packet(copy, None, "jpeg") == picture
     assert write_copy(photo, BOTH, target).status == "unchanged"
-    assert write_copy(photo, Named([ANN], 400, 200), target).status == "written"
+    assert write_copy(photo, Tags(PEOPLE, [ANN], 400, 200), target).status == "written"
     assert names(target, own=True) == ["Ann Lee"]
     assert write_copy(photo, NOBODY, target).status == "removed"
     assert target.read_bytes() == picture
@@ -211,7 +214,7 @@ def test_other_formats_get_no_copy(photo, tmp_path, coffee):
     Image.fromarray(coffee[:200, :400]).save(gif)
     with pytest.raises(SaveError, match="into GIF without encoding the picture again"):
         write_copy(gif, BOTH, tmp_path / "out.gif")
-    assert write_copy(gif, NOBODY, tmp_path / "out.gif").status == "nobody"
+    assert write_copy(gif, NOBODY, tmp_path / "out.gif").status == "nothing"
     assert write_sidecar(gif, BOTH).status == "written"
 
 
@@ -225,15 +228,15 @@ def test_more_xmp_than_a_jpeg_holds_is_told(photo, tmp_path):
 
 
 def test_names_follow_a_photograph_that_was_made_smaller(photo):
-    named = Named([NamedFace("Ann", (160, 160, 240, 240))], 800, 400)
+    named = Tags(PEOPLE, [("Ann", (160, 160, 240, 240))], 800, 400)
     write_sidecar(photo, named)
     [ann] = names_in(photo, own=True).faces
     assert ann.box == pytest.approx((80, 80, 120, 120), abs=0.01)
 
 
 def test_names_of_another_picture_are_refused(photo):
-    with pytest.raises(DataError, match="its faces were named on 200 x 400"):
-        write_sidecar(photo, Named([ANN], 200, 400))
+    with pytest.raises(DataError, match="its people were named on 200 x 400"):
+        write_sidecar(photo, Tags(PEOPLE, [ANN], 200, 400))
     assert files(photo).keys() == {"photo.jpg"}
 
 
@@ -244,7 +247,7 @@ def test_boxes_come_back_whatever_the_orientation(tmp_path, coffee, orientation)
     Image.fromarray(coffee[:200, :300]).save(path, exif=exif)
     upright = opsin.open(path)
     box = (10, 20, 60, 90)
-    write_sidecar(path, Named([NamedFace("Ann", box)], upright.width, upright.height))
+    write_sidecar(path, Tags(PEOPLE, [("Ann", box)], upright.width, upright.height))
     [ann] = names_in(path, own=True).faces
     assert ann.box == pytest.approx(box, abs=0.01)
 

@@ -1,4 +1,5 @@
-"""Names written beside photographs, or into copies of them; photographs are never touched.
+"""Names of people and things written beside photographs, or into copies of them; photographs are
+never touched.
 
 What is written is XMP that other programs read (`formats.tagging`). A sidecar that somebody else
 made is added to, and kept as it was under another name first.
@@ -20,19 +21,21 @@ from opsin.files import shown, write_atomically
 from opsin.formats import splice
 from opsin.formats.added import added_to
 from opsin.formats.regions import Frame, is_shape
-from opsin.formats.stored import SPLICED, Stored
-from opsin.formats.tagging import Tagged, with_names, without_names
-from opsin.people.metadata import read_photo, read_sidecar, sidecars
-from opsin.people.records import NamedFace
+from opsin.formats.sidecars import read_sidecar, sidecar_of
+from opsin.formats.stored import SPLICED, Stored, read_photo
+from opsin.formats.tag_writer import Kind
+from opsin.formats.tagging import Tagged, with_tags, without_tags
 
-Status = Literal["written", "removed", "unchanged", "nobody"]
+Status = Literal["written", "removed", "unchanged", "nothing"]
 
 
 @dataclass(frozen=True)
-class Named:
-    """The confirmed faces of a photograph, and the size that their boxes count from."""
+class Tags:
+    """What is named on a photograph, and the size that its boxes count from."""
 
-    faces: Sequence[NamedFace] = ()
+    kind: Kind
+    named: Sequence[tuple[str, Sequence[float]]] = ()
+    """Names, and boxes (x1, y1, x2, y2) in pixels of the upright photograph."""
     width: int = 0
     """Of the upright photograph, in pixels."""
     height: int = 0
@@ -43,7 +46,7 @@ class Written:
     """What became of a photograph's names."""
 
     status: Status
-    """"nobody": there is nothing to write, and nothing was written before."""
+    """"nothing": there is nothing to write, and nothing was written before."""
     file: Path | None = None
     """The sidecar or the copy."""
     names: tuple[str, ...] = ()
@@ -58,9 +61,9 @@ class Written:
 
 
 def write_sidecar(
-    photo: Path, named: Named, *, dry_run: bool = False, pixel_limit: int = PIXEL_LIMIT
+    photo: Path, tags: Tags, *, dry_run: bool = False, pixel_limit: int = PIXEL_LIMIT
 ) -> Written:
-    """Writes the names into the photograph's sidecar; with no faces, takes out what was written.
+    """Writes the names into the photograph's sidecar; with none, takes out what was written.
 
     Raises `PhotoError`, `DataError` where the sidecar is no XMP, and `SaveError`; it is as it was
     then.
@@ -68,18 +71,18 @@ def write_sidecar(
     path = sidecar_of(photo)
     before = read_sidecar(path) if os.path.lexists(path) else None
     try:
-        if not named.faces:
-            after = Tagged(before and without_names(before), [], [])
+        if not tags.named:
+            after = Tagged(before and without_tags(before, tags.kind), [], [])
         else:
             _, stored = read_photo(photo, pixel_limit=pixel_limit)
-            after = _with_embedded(before, named, stored, shown(photo))
+            after = _with_embedded(before, tags, stored, shown(photo))
         is_others = before is not None and added_to(before) is None
     except ValueError as error:
         raise DataError(
             f"{shown(path)}: this is no XMP ({error}); left as it is. Mend it or move it away."
         ) from error
-    status = _status(before, after.packet, named)
-    if status in ("unchanged", "nobody"):
+    status = _status(before, after.packet, tags)
+    if status in ("unchanged", "nothing"):
         return Written(status, path if before else None, tuple(after.names), None, (*after.notes,))
     backup = _backup_of(path, before) if before is not None and is_others else None
     if not dry_run:
@@ -95,7 +98,7 @@ def write_sidecar(
 
 def write_copy(
     photo: Path,
-    named: Named,
+    tags: Tags,
     target: Path,
     *,
     dry_run: bool = False,
@@ -103,26 +106,25 @@ def write_copy(
 ) -> Written:
     """Writes a copy of the photograph with the names inside, its pixels as they are.
 
-    With no faces there is no copy, unless one is to be replaced that has names. Raises `PhotoError`
-    and `SaveError`; where the target is a file that was not made so, it stays.
+    With no names there is no copy, unless one is to be replaced that has some. What a copy that is
+    there names of another kind is taken over. Raises `PhotoError` and `SaveError`; where the target
+    is a file that was not made so, it stays.
     """
     if os.path.realpath(target) == os.path.realpath(photo):
         raise SaveError(f"{shown(target)}: this is the photograph itself. Choose another folder.")
     data, stored = read_photo(photo, pixel_limit=pixel_limit)
     there = _packet_there(target)
     if stored.format not in SPLICED:
-        if not named.faces:
-            return Written("nobody")
+        if not tags.named:
+            return Written("nothing")
         raise SaveError(
             f"{shown(photo)}: names cannot be put into {stored.format.upper()} without encoding "
             "the picture again. Write a sidecar, without --embed."
         )
+    frame = stored.frame
     try:
-        if named.faces:
-            frame = stored.frame
-            after = with_names(stored.packet, _people(named, frame, shown(photo)), frame)
-        else:
-            after = Tagged(stored.packet and without_names(stored.packet), [], [])
+        named = _on(tags, frame, shown(photo))
+        after = with_tags(tags.kind, stored.packet, named, frame, beside=there)
         changed = data
         if after.packet != stored.packet:
             changed = splice.with_packet(data, after.packet, stored.format)
@@ -132,77 +134,55 @@ def write_copy(
         ) from error
     is_written = there is not None and added_to(there) is not None
     if not is_written and changed == data:
-        return Written("nobody" if not named.faces else "unchanged", None, tuple(after.names))
+        return Written("nothing" if not tags.named else "unchanged", None, tuple(after.names))
     old = target.read_bytes() if target.exists() else None
     if old == changed:
         return Written("unchanged", target, tuple(after.names), None, tuple(after.notes))
     if old is not None and not is_written:
         raise SaveError(
-            f"{shown(target)}: already there, and not written by opsin people write. "
-            "Choose another folder."
+            f"{shown(target)}: already there, and not written by opsin. Choose another folder."
         )
     if not dry_run:
         write_atomically(target, changed)
         with suppress(OSError):  # programs go by a photograph's date
             found = photo.stat()
             os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
-    status: Status = "written" if named.faces else "removed"
+    status: Status = "written" if tags.named else "removed"
     return Written(status, target, tuple(after.names), None, tuple(after.notes))
 
 
-def sidecar_of(photo: Path) -> Path:
-    """The sidecar to write: one that is there, or `photo.jpg.xmp`.
-
-    `photo.xmp` is another file's where there is a `photo.cr2`, as beside a camera's raw file.
-    """
-    own = photo.with_name(f"{photo.name}.xmp")
-    for path in sidecars(photo):
-        if path.name.startswith(photo.name) or _is_alone(photo):
-            return path
-    return own
-
-
-def _is_alone(photo: Path) -> bool:
-    """Whether no other file but its sidecars is called as the photograph, apart from its suffix."""
-    return not any(
-        other.stem == photo.stem and other.name != photo.name and other.suffix.lower() != ".xmp"
-        for other in photo.parent.iterdir()
-    )
-
-
-def _with_embedded(before: bytes | None, named: Named, stored: Stored, where: str) -> Tagged:
-    people, embedded, notes = _people(named, stored.frame, where), stored.packet, []
+def _with_embedded(before: bytes | None, tags: Tags, stored: Stored, where: str) -> Tagged:
+    named, embedded, notes = _on(tags, stored.frame, where), stored.packet or b"", []
     if embedded:
         try:
-            with_names(embedded, [], stored.frame)
+            with_tags(tags.kind, embedded, [], stored.frame)
         except ValueError as error:
             notes.append(f"the XMP inside the photograph is broken ({error}), passed over")
-            embedded = None
-    done = with_names(before, people, stored.frame, embedded=embedded)
+            embedded = b""
+    done = with_tags(tags.kind, before, named, stored.frame, embedded=embedded)
     return done._replace(notes=[*notes, *done.notes])
 
 
-def _people(named: Named, frame: Frame, where: str) -> list[tuple[str, Sequence[float]]]:
+def _on(tags: Tags, frame: Frame, where: str) -> list[tuple[str, Sequence[float]]]:
     """Names, and boxes in pixels of the photograph as it is now, which may be a smaller copy."""
     height, width = frame.height, frame.width
     if frame.orientation >= 5:
         height, width = width, height
-    if not is_shape(Frame(height, width), named.width, named.height):
+    if not tags.named:
+        return []
+    if not is_shape(Frame(height, width), tags.width, tags.height):
         raise DataError(
-            f"{where}: {width} x {height} pixels, but its faces were named on "
-            f"{named.width} x {named.height}. Name them again: opsin people name."
+            f"{where}: {width} x {height} pixels, but its {tags.kind.name} were named on "
+            f"{tags.width} x {tags.height}. Name them again: {tags.kind.again}."
         )
-    x, y = width / named.width, height / named.height
-    return [
-        (face.name, (face.box[0] * x, face.box[1] * y, face.box[2] * x, face.box[3] * y))
-        for face in named.faces
-    ]
+    x, y = width / tags.width, height / tags.height
+    return [(name, (box[0] * x, box[1] * y, box[2] * x, box[3] * y)) for name, box in tags.named]
 
 
-def _status(before: bytes | None, after: bytes | None, named: Named) -> Status:
+def _status(before: bytes | None, after: bytes | None, tags: Tags) -> Status:
     if before == after:
-        return "unchanged" if named.faces else "nobody"
-    return "written" if named.faces else "removed"
+        return "unchanged" if tags.named else "nothing"
+    return "written" if tags.named else "removed"
 
 
 def _backup_of(path: Path, data: bytes) -> Path:
