@@ -60,7 +60,7 @@ $(VENV)/base: pyproject.toml
 
 $(VENV)/all: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,learn,coco,cluster,opencv,page,dev,docs]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,learn,coco,cluster,opencv,page,video,dev,docs]'
 	touch $@ $(VENV)/base
 
 clean:

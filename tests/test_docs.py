@@ -19,6 +19,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import av
 import pytest
 from conftest import write_tiny_model
 from packaging.requirements import Requirement
@@ -125,6 +126,12 @@ def stand_ins(tmp_path_factory):
     summer.save(place / "summer.jpg")
     whole = (ROOT / "samples" / "astronaut.jpg").read_bytes()
     (place / "broken.jpg").write_bytes(whole[: len(whole) // 2])
+    with av.open(str(place / "street.mp4"), "w") as film:
+        stream = film.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        page = av.VideoFrame.from_ndarray(skimage_data.astronaut()[:240, :320].copy(), "rgb24")
+        film.mux(stream.encode(page))
+        film.mux(stream.encode(None))
     for name in ("mine", "try"):
         write_tiny_model(place, name)
     (place / "benchmarks").mkdir()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from opsin.objects.background import background
     from opsin.objects.pipeline import detect
     from opsin.objects.segment import segment
+    from opsin.objects.video import track
     from opsin.people.file import People
     from opsin.photo import Photo, open
     from opsin.recognition.pipeline import classify
@@ -68,6 +69,7 @@ __all__ = [
     "samples",
     "segment",
     "suggest",
+    "track",
 ]
 
 # Each name is fetched when it is first asked for (PEP 562): `import opsin` loads nothing.
@@ -86,6 +88,7 @@ _HOMES = {
     "samples": "opsin.colorization.samples",
     "segment": "opsin.objects.segment",
     "suggest": "opsin.colorization.suggest",
+    "track": "opsin.objects.video",
     "Touchup": "opsin.colorization.touchup",
 }
 

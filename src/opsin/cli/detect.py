@@ -16,9 +16,8 @@ from opsin.cli.options import (
     Quality,
     Workers,
 )
-from opsin.cli.things import tell_or_write
+from opsin.cli.things import names_of, tell_or_write
 from opsin.defaults import LEVELS, OBJECTS, PIXEL_LIMIT, QUALITY
-from opsin.errors import WrongCallError
 from opsin.files import shown
 from opsin.objects.pipeline import MOST_LEVELS
 from opsin.objects.work import PICTURES, Detecting
@@ -73,7 +72,7 @@ def detect(
     work = Detecting(
         model=model,
         threshold=threshold,
-        classes=None if classes is None else _names(classes),
+        classes=None if classes is None else names_of(classes),
         levels=levels,
         quality=quality,
         pixel_limit=pixel_limit,
@@ -104,10 +103,3 @@ def print_things(name: str, part: Mapping[str, Any]) -> None:
         x1, y1, x2, y2 = thing["box"]
         where = f"{x1:.0f},{y1:.0f}  {x2 - x1:.0f} x {y2 - y1:.0f}"
         print(f"  {thing['name']:14}  {where:22}  {thing['score']:.2f}")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
-        raise WrongCallError("--classes: name one or more, as in person,dog.")
-    return names

@@ -74,6 +74,14 @@ def tell_or_write(
             write_atomically(table, _instances(told, _labels_of(detector), table.parent))
 
 
+def names_of(text: str) -> tuple[str, ...]:
+    """The names in --classes, with commas between them."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise WrongCallError("--classes: name one or more, as in person,dog.")
+    return names
+
+
 def _instances(told: Mapping[str, Mapping[str, Any]], labels: Sequence[str], folder: Path) -> bytes:
     """COCO's instances.json, of all photographs and what was found on each, with its score.
 
