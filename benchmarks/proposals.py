@@ -5,7 +5,7 @@
 A thing has one if a proposal's overlap with its box is at least 0.5. Beside the makers of
 `opsin.objects.proposals` stand the windows that Fast R-CNN may look at instead. "best" is the mean
 overlap of each thing with its best proposal (mean average best overlap without classes, Uijlings et
-al. 2013, section 5); "seconds" are those of a picture, on one core.
+al. 2013, section 5); "seconds" are those of a processor's time for a picture.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def measure(data: str, side: int, limit: int | None) -> None:
         true[:, 2:] += true[:, :2]
         pictures += 1
         for maker, propose_on in made.items():
-            began = time.perf_counter()
+            began = time.process_time()
             found = propose_on(rgb)
-            seconds[maker] += time.perf_counter() - began
+            seconds[maker] += time.process_time() - began
             counts[maker] += len(found)
             overlaps = np.pad(boxes.iou(true, found), ((0, 0), (0, max(0, MOST - len(found)))))
             best[maker].append(np.maximum.accumulate(overlaps[:, :MOST], axis=1))

@@ -37,7 +37,7 @@ def segmented(planes: Any, *, scale: float, least: int) -> Numbers:
     height, width = smooth.shape[:2]
     first, second, weights = _edges(smooth)
     order = np.argsort(weights, kind="stable")
-    edges = (one[order] for one in (first, second, weights))
+    edges = first[order], second[order], weights[order]
     roots = _joined(height * width, *edges, scale=scale, least=least)
     _, firsts, numbers = np.unique(roots, return_index=True, return_inverse=True)
     ranks = np.empty(len(firsts), np.intp)
