@@ -5,7 +5,7 @@ import { fitted, kept, moved, sideFor, toPhoto, within, zoomed } from "./geometr
 import { meaning } from "./keys.js";
 import { Newest } from "./newest.js";
 import { parted } from "./server.js";
-import { choose, word } from "./words.js";
+import { choose, failure, told, word } from "./words.js";
 
 const photo = { width: 4000, height: 3000 }, stage = { width: 800, height: 800 };
 const close = (one, other) => assert.ok(Math.abs(one - other) < 1e-6, `${one} is not ${other}`);
@@ -87,7 +87,12 @@ assert.equal(key("q"), null);
 assert.equal(choose(["fr-FR", "de-AT", "en"]), "de");
 assert.equal(word("undo"), "Rückgängig");
 assert.equal(word("point", { number: 2, color: "#ff0000" }), "Punkt 2: #ff0000");
+assert.equal(told("first of 3 pages"), "das erste von 3 Bildern");
+assert.equal(told("nobody knows this"), "nobody knows this");
+assert.equal(failure({ code: "large", message: "too much" }, "a.jpg"), "a.jpg ist zu groß.");
+assert.equal(failure({ code: "error", message: "The disk is full." }, "a.jpg"), "Die Festplatte ist voll.");
 assert.equal(choose(["fr"]), "en");
+assert.equal(told("first of 3 pages"), "first of 3 pages");
 assert.equal(word("error.nobody-knows"), "");
 
 // An answer: JSON, then a picture that may hold ends of lines.

@@ -1,7 +1,7 @@
 // All photographs at their full size: begun, stopped, gone on with, and their ZIP.
 
 import * as server from "./server.js";
-import { word } from "./words.js";
+import { failure, word } from "./words.js";
 
 const OFTEN = 500; // milliseconds between looks at what is done
 const get = (id) => document.getElementById(id);
@@ -49,9 +49,9 @@ export class Job {
     get("progress").max = total || 1;
     get("progress").value = done || 0;
     get("progressed").textContent = running ? word("progress", { done: Math.min(done + 1, total), total, name: now }) : "";
-    get("failed").replaceChildren(...failures.map(({ name, error }) => {
-      const line = document.createElement("li");
-      line.textContent = error.includes(name) ? error : `${name}: ${error}`;
+    get("failed").replaceChildren(...failures.map(({ name, code, error }) => {
+      const line = document.createElement("li"), text = failure({ code, message: error }, name);
+      line.textContent = text.startsWith(name) ? text : `${name}: ${text}`;
       return line;
     }));
     get("all").hidden = running || !made;

@@ -8,7 +8,7 @@ import { wire } from "./controls.js";
 import * as panel from "./panel.js";
 import * as server from "./server.js";
 import { Stage } from "./stage.js";
-import { choose, translate, word } from "./words.js";
+import { choose, failure, translate, word } from "./words.js";
 
 const LIVE = 1400; // pixels of the longer side while something changes,
 const SHARP = 4000; // and once it rests, where the photograph is looked at closely
@@ -341,7 +341,7 @@ async function tried(act, { name = "", failed = (text) => say(text) } = {}) {
     await act();
   } catch (error) {
     if (!(error instanceof server.Problem)) throw error;
-    failed(word(`error.${error.code}`, { name }) || error.message, error.code);
+    failed(failure(error, name), error.code);
     if (error.code !== "network" && photo()) restore();
   } finally {
     get("busy").hidden = --busy === 0;

@@ -1,6 +1,6 @@
 // What stands beside the photograph: what is asked for, as controls.
 
-import { word } from "./words.js";
+import { told, word } from "./words.js";
 
 const percent = (share) => `${Math.round(share * 100)} %`;
 const get = (id) => document.getElementById(id);
@@ -20,7 +20,7 @@ export function show(photo, models, selected, on) {
   for (const [id, what] of [["download", "download"], ["save", "touchup"]]) {
     get(id).href = `/api/photographs/${photo.id}/${what}`;
   }
-  get("notes").replaceChildren(...photo.notes.map((note) => element("li", note)));
+  get("notes").replaceChildren(...photo.notes.map((note) => element("li", told(note))));
 }
 
 // The likely colors of a place; `chosen` is the one that it has.

@@ -1,5 +1,7 @@
 // The page's words. The language is the browser's, or the one that was chosen here.
 
+import { GERMAN } from "./sentences.js";
+
 const WORDS = {
   en: {
     photographs: "Photographs", add: "Add", language: "Deutsch", dismiss: "Dismiss",
@@ -73,6 +75,17 @@ export function choose(wanted) {
 export function word(key, values = {}) {
   const text = WORDS[language][key] || WORDS.en[key] || "";
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
+}
+
+// A sentence of the server's in the language of the page, where there is one.
+export function told(text) {
+  const known = language === "de" && GERMAN.find(([pattern]) => pattern.test(text));
+  return known ? text.replace(...known) : text;
+}
+
+// Something that has failed, as the page says it or as the server does.
+export function failure({ code, message }, name) {
+  return word(`error.${code}`, { name }) || told(message);
 }
 
 // Every element with data-word gets its text, every one with data-label its name for screen readers.
