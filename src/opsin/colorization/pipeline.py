@@ -58,6 +58,9 @@ SURE = 0.48  # entropy at a point, the median of those in `benchmarks/points.py`
 PLAIN = 0.5  # deviation of L*: an empty page, of which a network would guess a sky
 LEAST_CHROMA = 0.5  # below this no eye sees a color
 
+Kept: TypeAlias = dict[tuple[str, tuple[int, int]], dict[str, Any]]
+"""What networks know of a photograph alone, by network and the size they saw; see `Engine.run`."""
+
 NOTES = {
     "color": "was in color: its own colors were left aside",
     "toned": "was toned (sepia or the like): colorized from its lightness",
@@ -231,9 +234,12 @@ def run_engines(
     palette: Palette | None = None,
     strength: float = STRENGTH,
     shrunk: Callable[[int, int], Any] | None = None,
+    kept: Kept | None = None,
 ) -> tuple[NetworkOutput, ...]:
-    """As `run_model`, of networks that are loaded. `shrunk` gives the pixels of what is there of
-    the photograph with that height and width, for callers that keep them."""
+    """As `run_model`, of networks that are loaded. Callers who ask again of the same photograph
+    keep two things: `shrunk` gives the pixels of what is there of it with a height and width, and
+    `kept`, empty at first, gets what the networks know of it before they are given anything else.
+    """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must be between 0 and 1, got {strength}.")
     shares = None if palette is None else shares_of(palette)
@@ -251,7 +257,8 @@ def run_engines(
             feeds["hints"] = view.pad(_weaker(hints, card, vividness), "constant")[None]
         if shares is not None and "condition" in card.input_names():
             feeds["condition"] = shares[None] * np.float32(strength)
-        raw = view.cut(engine.run(feeds)[card.outputs[0].name][0])
+        known = None if kept is None else kept.setdefault((card.sha256, view.seen), {})
+        raw = view.cut(engine.run(feeds, kept=known)[card.outputs[0].name][0])
         tone = outputs[0].tone if outputs else "gray" if photo.is_gray else tone_of(small)
         outputs.append(NetworkOutput(raw, light, view, tone, card, hints))
     return tuple(outputs)

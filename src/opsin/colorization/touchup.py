@@ -6,8 +6,9 @@
     work.save("scan.opsin.json")           # what was asked for; the same picture can be made again
     work.picture().save("scan-color.jpg")  # the full size, at the end
 
-The network runs again only where what it is given has changed. A vividness alone is another
-reading of the same answer, unless there are points, whose colors depend on it.
+A network's encoder sees the photograph once; of what is asked for only the rest of it hears. A
+vividness alone is another reading of the same answer, unless there are points, whose colors depend
+on it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from opsin.colorization.palette import Palette, shares_of
 from opsin.colorization.pipeline import (
     Colors,
+    Kept,
     NetworkOutput,
     colors_of,
     confidence_of,
@@ -94,6 +96,7 @@ class Touchup:
         self._threads, self._device = threads or min(cores(), MOST_THREADS), device
         self._outputs: tuple[Any, tuple[NetworkOutput, ...]] | None = None
         self._shrunk = shrinker(self.photo)
+        self._kept: Kept = {}
         self._small: Photo | None = None
 
     def change(
@@ -156,6 +159,7 @@ class Touchup:
                 palette=asked.palette or None,
                 strength=asked.strength,
                 shrunk=self._shrunk,
+                kept=self._kept,
             )
             self._outputs = key, found
         return self._outputs[1]

@@ -71,9 +71,13 @@ class Tapped(Engine):
         self.padded_hw: Shape = ()
 
     def run(
-        self, inputs: Mapping[str, Floats], outputs: Sequence[str] = ()
+        self,
+        inputs: Mapping[str, Floats],
+        outputs: Sequence[str] = (),
+        *,
+        kept: dict[str, Any] | None = None,
     ) -> dict[str, NDArray[np.float32]]:
-        values = super().run(inputs, [*outputs, *self.tensors])
+        values = super().run(inputs, [*outputs, *self.tensors], kept=kept)
         if not self.seen:
             first = next(inputs[name] for name in PICTURES if name in inputs)
             self.seen, self.padded_hw = values, first.shape[2:]

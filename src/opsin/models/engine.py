@@ -10,7 +10,7 @@ import functools
 import math
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,6 +22,7 @@ from opsin.errors import ModelError
 from opsin.files import shown
 from opsin.machine import cores
 from opsin.models.card import Card, sides
+from opsin.models.halves import Halves, halves_of
 from opsin.models.store import Model, find
 
 # Small networks at 256 pixels gain little from a fifth core, and ONNX Runtime would take all.
@@ -60,30 +61,55 @@ class Engine:
                 f"model '{model.card.name}' is a cascade, no network: faces are found by it, "
                 "on the CPU, and there is nothing else to run or to look into."
             )
-        data = model.read() if data is None else data
-        self._session = session_of(data, model.path, threads=threads, device=device)
+        optional = [entry.name for entry in model.card.inputs if entry.optional]
+        halves = None
+        if data is None:
+            data = model.read()
+            halves = halves_of(data, optional) if optional and device == "cpu" else None
+        load = functools.partial(session_of, path=model.path, threads=threads, device=device)
+        self._cut, self._sessions = _in_halves(halves, load) or ((), [load(data)])
         self._turn = nullcontext() if device == "cpu" else threading.Lock()
         self._check(model)
 
     def run(
-        self, inputs: Mapping[str, NDArray[np.float32]], outputs: Sequence[str] = ()
+        self,
+        inputs: Mapping[str, NDArray[np.float32]],
+        outputs: Sequence[str] = (),
+        *,
+        kept: dict[str, Any] | None = None,
     ) -> dict[str, NDArray[np.float32]]:
         """The outputs that the card names, and other `outputs`, for arrays in the card's units.
 
         Inputs that the card calls optional may be left out and are all 0 then; a missing one and
         one that the network does not take are a `ValueError`. The outputs are as the card
         promises: their shape, finite, and not beyond what sound networks give.
+
+        `kept` is a dictionary, empty at first, of a caller who asks again with the same required
+        inputs: what is known from those alone, as of an encoder, is kept there and not computed
+        again.
         """
         feeds, sizes = self._feeds(inputs)
         names = [*self.card.output_names(), *outputs]
         try:
             with self._turn:
-                values = dict(zip(names, self._session.run(names, feeds), strict=True))
+                values = dict(zip(names, self._answer(names, feeds, kept), strict=True))
         except Exception as error:  # the runtime's errors have no common parent but this
             raise ModelError(f"model '{self.card.name}' failed: {first_line(error)}") from error
         for promised in self.card.outputs:
             self._check_output(values[promised.name], sides(promised.shape, sizes))
         return values
+
+    def _answer(
+        self, names: Sequence[str], feeds: dict[str, Any], kept: dict[str, Any] | None
+    ) -> Any:
+        """What the network gives; of one in halves both are asked, the first if it must be."""
+        if len(self._sessions) == 1:
+            return self._sessions[0].run(names, feeds)
+        first, second = self._sessions
+        known = {} if kept is None else kept
+        if not known:
+            known |= dict(zip(self._cut, first.run(self._cut, _taken(first, feeds)), strict=True))
+        return second.run(names, _taken(second, {**feeds, **known}))
 
     def _feeds(
         self, inputs: Mapping[str, NDArray[np.float32]]
@@ -132,13 +158,18 @@ class Engine:
 
     def _check(self, model: Model) -> None:
         """The network must take and give what its card says."""
-        given = {entry.name: entry for entry in self._session.get_inputs()}
+        given = {
+            entry.name: entry
+            for session in self._sessions
+            for entry in session.get_inputs()
+            if entry.name not in self._cut
+        }
         if given.keys() != set(self.card.input_names()):
             raise ModelError(
                 f"{shown(model.path)}: the network's inputs are {_listed(given)}, "
                 f"but its card names {_listed(self.card.input_names())} in `inputs`."
             )
-        outputs = {entry.name: entry for entry in self._session.get_outputs()}
+        outputs = {entry.name: entry for entry in self._sessions[-1].get_outputs()}
         names = self.card.output_names()
         if missing := [name for name in names if name not in outputs]:
             raise ModelError(
@@ -158,6 +189,21 @@ class Engine:
                     f"{shown(model.path)}: the network takes '{promised.name}' of shape "
                     f"{_listed(shape)}, its card says {_listed(promised.shape)}."
                 )
+
+
+def _in_halves(
+    halves: Halves | None, load: Callable[[bytes], Any]
+) -> tuple[Sequence[str], list[Any]] | None:
+    """What the second half is given of the first, and both, loaded; None if it is one network."""
+    if halves is None:
+        return None
+    first = load(halves.first)
+    second = halves.second([entry.type for entry in first.get_outputs()])
+    return None if second is None else (halves.cut, [first, load(second)])
+
+
+def _taken(session: Any, feeds: Mapping[str, Any]) -> dict[str, Any]:
+    return {entry.name: feeds[entry.name] for entry in session.get_inputs()}
 
 
 def load_engine(
