@@ -112,6 +112,13 @@ def test_wrong_calls_are_a_sentence(tmp_path, capsys) -> None:
         assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_photograph_that_is_not_there_stops_before_anything_is_learned(file, capsys) -> None:
+    """As in all verbs over many photographs: a name that was mistyped is told at once."""
+    assert main(["people", "add", "Ada", ADMIRAL, "no-such.jpg"]) == 2
+    assert "no-such.jpg: no such file or folder" in capsys.readouterr().err
+    assert not file.exists()
+
+
 def test_without_a_file_it_is_said_how_to_begin(file, capsys) -> None:
     assert main(["people", "list"]) == 1
     assert "opsin people add" in capsys.readouterr().err

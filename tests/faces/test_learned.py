@@ -226,6 +226,17 @@ def test_a_stage_reaches_what_it_is_asked_for_and_the_cascade_says_the_same() ->
     ]
 
 
+def test_few_faces_weigh_as_much_as_many_other_windows() -> None:
+    """Viola and Jones 2001, table 1: at first each kind has half of the weight."""
+    faces = np.arange(10) < 2
+    one_face_wrong = np.array([0, 1, *[1] * 8], np.float32)  # a tenth of all, a quarter by kind
+    three_others_wrong = np.array([0, 0, *[0] * 3, *[1] * 5], np.float32)
+    values = np.stack([one_face_wrong, three_others_wrong])
+    first = next(boost.boosted(boost.Sorted.of(values), faces))
+    assert first.feature == 1
+    assert first.weight == pytest.approx(np.log(13 / 3) / 2)
+
+
 def test_what_was_wrong_weighs_more_in_the_next_round() -> None:
     values = np.array([[0, 1, 2, 3, 4, 5], [5, 0, 1, 2, 3, 4]], np.float32)
     faces = np.array([True, False, True, True, False, False])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import opsin
+from opsin.cli import main
 from opsin.people.records import NamedFace
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -166,6 +167,17 @@ def test_faces_of_another_model_are_not_compared(people, portraits):
         people.name(portraits[1])
     assert people.list()[0].faces == 1
     assert people.forget("Grace") == 1
+
+
+def test_a_file_of_another_model_is_refused_once_and_not_at_each_photograph(
+    people, portraits, store, vectors, capfd
+):
+    store(people, "a.jpg", vectors(1))
+    with people._database.change():
+        people._database.do("UPDATE embedding SET model = 'other 1'")
+    words = ["people", "name", *map(str, portraits), "--people", str(people.path)]
+    assert main(words) == 1
+    assert capfd.readouterr().err.count("were embedded by 'other 1'") == 1
 
 
 def test_it_can_be_sent_to_another_process(people, portraits):

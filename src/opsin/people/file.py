@@ -105,6 +105,11 @@ class People:
         """Closes the file. All that was reported as done is on the disk before."""
         self._database.close()
 
+    def load(self, *, threads: int) -> None:
+        """Loads the networks; a `ModelError` if the file's faces were embedded by another."""
+        check_model(self._database, self.looking)
+        self.looking.load(threads=threads)
+
     def list(self) -> tuple[Person, ...]:
         """Everybody who was introduced, by name."""
         return tuple(facts.persons(self._database))

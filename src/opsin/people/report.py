@@ -215,7 +215,7 @@ class Reporting:
     page: PeopleReport
 
     def load(self, *, threads: int) -> None:
-        self.people.looking.load(threads=threads)
+        self.people.load(threads=threads)
 
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int

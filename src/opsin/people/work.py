@@ -20,7 +20,7 @@ class Naming:
     again: bool = False
 
     def load(self, *, threads: int) -> None:
-        self.people.looking.load(threads=threads)
+        self.people.load(threads=threads)
 
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int
@@ -41,7 +41,7 @@ class Teaching:
     largest: bool = False
 
     def load(self, *, threads: int) -> None:
-        self.people.looking.load(threads=threads)
+        self.people.load(threads=threads)
 
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int
