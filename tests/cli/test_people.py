@@ -185,7 +185,9 @@ def test_names_go_out_as_json_and_csv(both, tmp_path, capsys) -> None:
     assert [float(row[side]) for side in ("x1", "y1", "x2", "y2")] == face["box"]
 
 
-def test_a_folder_is_gone_through_and_bad_files_are_passed_over(both, tmp_path, capsys) -> None:
+def test_a_folder_is_gone_through_and_bad_files_are_passed_over(
+    both, tmp_path, capsys, monkeypatch
+) -> None:
     main(["people", "add", "Grace", ADMIRAL])
     folder = tmp_path / "scans"
     folder.mkdir()
@@ -201,6 +203,9 @@ def test_a_folder_is_gone_through_and_bad_files_are_passed_over(both, tmp_path, 
     }
     assert files["coffee.jpg"]["faces"] == []
     assert files["broken.jpg"]["status"] == "failed"
+    monkeypatch.chdir(tmp_path)
+    assert main(["people", "name", "scans"]) == 1
+    assert "opsin: scans/broken.jpg: the picture is damaged" in capsys.readouterr().err
 
 
 def test_a_photograph_through_a_pipe(both, capsys, monkeypatch) -> None:

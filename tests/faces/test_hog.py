@@ -156,6 +156,18 @@ def test_few_windows_without_a_face_reach_the_threshold() -> None:
         assert sum(over) >= alarms * 4 - 1
 
 
+def test_at_the_threshold_the_score_is_one_half(more, tmp_path, monkeypatch) -> None:
+    onnx = pytest.importorskip("onnx")
+    biases = []
+    for least in (0.0, 1.5):
+        monkeypatch.setattr(hog_learned, "threshold", lambda *_, least=least: least)
+        card = learned.train(small(steps=1), more, tmp_path / str(least))
+        values = onnx.load(card.with_suffix(".onnx")).graph.initializer
+        found = {one.name: onnx.numpy_helper.to_array(one) for one in values}
+        biases.append(float(found["bias"][0]))
+    assert biases[0] - biases[1] == pytest.approx(1.5 * hog_learned.SLOPE, rel=1e-3)
+
+
 def test_the_hardest_windows_are_those_that_are_most_taken_for_a_face(more) -> None:
     picture = opsin.open(more[0] / "admiral-5.png").pixels[..., 0]
     weights = np.random.default_rng(2).normal(size=(36, 7, 7)).astype(np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import opsin
+from opsin import boxes
 from opsin.cli import main
 from opsin.drawing.pixels import resized
 from opsin.errors import DataError, RecipeError
@@ -213,6 +215,13 @@ def test_a_stage_reaches_what_it_is_asked_for_and_the_cascade_says_the_same() ->
     assert made.stumps[0].weight > 0
     fewer = boost.learned_stage(values, faces, detection=0.98, false_alarms=0.0001, most=2)
     assert len(fewer.stumps) == 2
+    most, every = (
+        boost.learned_stage(values, faces, detection=share, false_alarms=0.0001, most=12)
+        for share in (0.98, 1.0)
+    )
+    assert every.detection == 1
+    assert 0.98 <= most.detection < 1  # faces that are hard to keep cost false alarms
+    assert most.false_alarms < every.false_alarms
     total = sum(stump.answers(values) for stump in made.stumps)
     numbers = {row: row for row in range(len(features))}
     found = Cascade(SIDE, SIDE, tuple(features), (boost.stage_of(made, numbers),))
@@ -258,6 +267,34 @@ def test_hard_windows_are_those_that_the_cascade_takes_for_a_face(run, sets) -> 
     first = learned.hard(None, pictures, 24, 50, np.random.default_rng(0))
     assert first.shape == (50, 24, 24)
     assert not learned.passing(found, first).all()
+
+
+def test_a_stage_learns_from_the_faces_that_pass_those_before(run, sets) -> None:
+    found = cascade.parse(run.with_suffix(".xml").read_bytes(), "made")
+    found = replace(found, stages=found.stages[:1])
+    noise = np.random.default_rng(0).integers(0, 256, (50, 24, 24)).astype(np.uint8)
+    faces = np.concatenate([learned.face_windows(sets[:1], 24, 1.0), noise])
+    passing = int(learned.passing(found, faces).sum())
+    assert passing < len(faces)
+    made, told = learned.one_more(
+        found,
+        faces,
+        learned.pictures_without(sets[1:], 10, seed=1),
+        learned.Network(features=50, questions=3),
+        learned.Objective(),
+        100,
+        np.random.default_rng(0),
+    )
+    assert f"of {passing} faces" in told
+    assert made.stages[:1] == found.stages
+
+
+def test_a_face_beside_the_middle_is_not_the_portraits() -> None:
+    beside, nearer = [0, 0, 20, 20], [60, 30, 80, 60]
+    shape = (100, 100, 3)
+    assert learned.middle_box(boxes.as_boxes([beside]), shape) is None
+    assert learned.middle_box(boxes.as_boxes([]), shape) is None
+    assert learned.middle_box(boxes.as_boxes([beside, nearer]), shape).tolist() == nearer
 
 
 def test_the_strongest_features_come_first() -> None:

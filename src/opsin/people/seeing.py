@@ -37,7 +37,7 @@ def seen(
         raise PhotoError(f"{shown(photo)}: cannot be read ({error.strerror}).") from error
     if not again and (found := recognized(database, file, how)) is not None:
         return Kept(found)
-    look = looking.look(place, threads=threads)
+    look = looking.look(photo, threads=threads)  # errors name it as the user does
     kept = keep(database, file, look, Seen(how, looking.made_by, looking.rates[0][1]))
     return Kept(kept.id, (*look.notes, *kept.notes))
 
