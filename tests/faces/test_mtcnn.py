@@ -168,6 +168,18 @@ def test_squares_keep_the_middle_and_the_longer_side(rows) -> None:
     assert square[:, :2] + square[:, 2:] == pytest.approx(some[:, :2] + some[:, 2:], abs=1e-3)
 
 
+def test_a_box_within_another_is_dropped_at_the_end(monkeypatch) -> None:
+    """There what two share counts as a part of the smaller one, as in the authors' program."""
+    outer, inner = [10, 10, 50, 50], [15, 15, 45, 45]
+    still = np.zeros((2, 4), np.float32)
+    both = mtcnn.Boxes(boxes.as_boxes([outer, inner]), np.array([0.9, 0.8], np.float32), still)
+    monkeypatch.setattr(mtcnn, "_proposed", lambda *_: both)
+    monkeypatch.setattr(mtcnn, "_refined", lambda *_: (both, np.zeros((2, 5, 2), np.float32)))
+    gray, table = np.zeros((60, 60, 1), np.uint8), find("mtcnn").card.faces
+    found = mtcnn.faces_on(gray, None, table, min_size=20, last=0.7)
+    assert found.boxes.tolist() == [outer]
+
+
 def test_a_turn_needs_a_face_that_is_as_sure_as_the_card_says(portrait, tmp_path) -> None:
     lying = np.ascontiguousarray(np.rot90(portrait))
     model = find("yunet")

@@ -12,6 +12,7 @@ from PIL import Image
 
 import opsin
 from opsin import boxes
+from opsin.drawing.boxes import framed
 from opsin.drawing.pixels import resized
 from opsin.errors import ModelError
 from opsin.faces.pipeline import LANDMARKS, Faces
@@ -198,6 +199,13 @@ def test_a_drawing_has_a_frame_where_the_face_is(portrait) -> None:
     assert drawn[y1, x1:x2].tolist() == [[255, 210, 0]] * (x2 - x1)
     middle = slice(y1 + 12, y1 + 20), slice(x1 + 12, x1 + 20)
     assert (drawn[middle] == portrait[middle]).all()
+
+
+def test_the_frame_of_a_small_face_does_not_hide_it() -> None:
+    """As of a crowd on a large photograph."""
+    drawn = framed(np.full((1800, 2400, 1), 128, np.uint8), [[100, 100, 140, 150]])
+    assert (drawn[100, 100:140] == [255, 210, 0]).all()
+    assert (drawn[100:150, 100:140] == 128).all(axis=2).mean() > 0.6
 
 
 def test_a_crop_is_a_square_with_a_margin(portrait) -> None:

@@ -18,6 +18,7 @@ NAME_WIDTH: Final = 400  # pixels that a name may take
 MARGIN: Final = 4  # pixels of paper after it
 LEGIBLE: Final = 1200  # on pictures with a longer side, names are written larger
 SHARE: Final = 1 / 300  # of the picture's longer side: how thick a line is
+SMALL: Final = 1 / 16  # of a box's shorter side: no thicker, or it would hide what it frames
 
 
 def framed(
@@ -33,8 +34,9 @@ def framed(
     out = as_rgb(pixels).copy()
     line = max(1, round(max(out.shape[:2]) * SHARE))
     for box in np.rint(as_boxes(boxes)).astype(int):
-        for grow, color in ((line // 2 + 1, RIM), (0, COLOR)):
-            _frame(out, box, line, grow, color)
+        thin = max(1, min(line, round(float((box[2:] - box[:2]).min()) * SMALL)))
+        for grow, color in ((thin // 2 + 1, RIM), (0, COLOR)):
+            _frame(out, box, thin, grow, color)
     for x, y in np.rint(np.asarray(points, np.float64).reshape(-1, 2)).astype(int):
         _fill(out, x - line, y - line, x + line, y + line, COLOR)
     for box, name in zip(np.rint(as_boxes(boxes)).astype(int), names, strict=bool(names)):
