@@ -201,6 +201,16 @@ def test_a_drawing_has_a_frame_where_the_face_is(portrait) -> None:
     assert (drawn[middle] == portrait[middle]).all()
 
 
+def test_a_crop_that_is_turned_has_its_resolution_turned(portrait) -> None:
+    lying = np.ascontiguousarray(np.rot90(portrait))
+    photo = opsin.Photo(lying, metadata=Metadata(dpi=(300.0, 150.0)))
+    found = opsin.find_faces(photo)
+    assert found.turned == 90
+    assert found.crop(found[0]).metadata.dpi == (150, 300)
+    upright = opsin.find_faces(opsin.Photo(portrait, metadata=photo.metadata))
+    assert upright.crop(upright[0]).metadata.dpi == (300, 150)
+
+
 def test_the_frame_of_a_small_face_does_not_hide_it() -> None:
     """As of a crowd on a large photograph."""
     drawn = framed(np.full((1800, 2400, 1), 128, np.uint8), [[100, 100, 140, 150]])

@@ -139,6 +139,15 @@ def test_people_are_renamed_and_merged_but_not_into_one_photograph(people, both,
         people.merge("Colonel", "Eileen")
 
 
+def test_who_was_rejected_and_is_the_same_person_after_all_may_be_proposed(people, both, portraits):
+    people.add("Ada", portraits[0])
+    people.reject(both, "Ada", face=1)
+    people.confirm(both, "Byron", face=1)
+    people.merge("Byron", "Ada")
+    people.ignore(both, face=1)
+    assert people.ignore(both, face=1, undo=True).name == "Ada"
+
+
 def test_what_a_file_says_never_overrides_the_user(people, both):
     left, right = boxes_of(both)
     people.confirm(both, "Grace", face=1)
