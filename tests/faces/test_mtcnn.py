@@ -180,6 +180,23 @@ def test_a_box_within_another_is_dropped_at_the_end(monkeypatch) -> None:
     assert found.boxes.tolist() == [outer]
 
 
+def test_of_boxes_that_are_nearly_one_the_best_goes_on_to_the_last_network(monkeypatch) -> None:
+    still = np.zeros((2, 4), np.float32)
+    near = boxes.as_boxes([[10, 10, 50, 50], [11, 11, 51, 51]])
+    both = mtcnn.Boxes(near, np.array([0.9, 0.8], np.float32), still)
+    seen = []
+
+    def refined(sums, engine, stage, squares, threshold):
+        seen.append(len(squares))
+        return both.only(slice(len(squares))), np.zeros((len(squares), 5, 2), np.float32)
+
+    monkeypatch.setattr(mtcnn, "_proposed", lambda *_: both)
+    monkeypatch.setattr(mtcnn, "_refined", refined)
+    gray, table = np.zeros((60, 60, 1), np.uint8), find("mtcnn").card.faces
+    mtcnn.faces_on(gray, None, table, min_size=20, last=0.7)
+    assert seen == [2, 1]
+
+
 def test_a_turn_needs_a_face_that_is_as_sure_as_the_card_says(portrait, tmp_path) -> None:
     lying = np.ascontiguousarray(np.rot90(portrait))
     model = find("yunet")

@@ -183,6 +183,25 @@ def test_what_is_forgotten_is_nowhere_in_the_bytes(people, store, vectors) -> No
     assert unsaid
 
 
+def test_forgetting_leaves_faces_that_look_more_like_somebody_else(people, store, vectors) -> None:
+    ada, ben = vectors(2)
+    like_both = 0.55 * ada + 0.8 * ben
+    for number, vector in enumerate((ada, ben, like_both / np.linalg.norm(like_both))):
+        store(people, f"{number}.jpg", vector[None])
+    with people._database.change():
+        for number, name in ((1, "ada"), (2, "ben")):
+            people._database.do("INSERT INTO person (name, folded) VALUES (?, ?)", (name, name))
+            people._database.do(
+                "UPDATE face SET state = 'confirmed', person = ? WHERE id = ?", (number, number)
+            )
+        people._database.do("UPDATE change SET count = count + 1")
+    assert people.forget("ada") == 1
+    rows = people._database.all("SELECT face FROM embedding ORDER BY face")
+    assert [row["face"] for row in rows] == [2, 3]
+    marks = people._database.all("SELECT landmarks FROM face ORDER BY id")
+    assert [row["landmarks"] is None for row in marks] == [True, False, False]
+
+
 def test_forgetting_tells_if_another_program_keeps_the_journal(tmp_path, portraits) -> None:
     with People.open(tmp_path / "people.sqlite", wait=0.1) as people:
         people.add("Grace", portraits[0])

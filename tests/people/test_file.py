@@ -120,6 +120,16 @@ def test_an_ignored_face_is_not_proposed_and_teaches_nothing(people, both, portr
     assert people.ignore(portraits[0], undo=True).name == "Grace"
 
 
+def test_an_ignored_face_is_none_of_those_that_may_be_meant(people, both):
+    people.ignore(both, face=2)
+    assert people.add("Grace", both).number == 1
+
+
+def test_only_what_is_ignored_can_be_so_no_more(people, portraits):
+    people.add("Grace", portraits[0])
+    assert people.ignore(portraits[0], undo=True).state == "confirmed"
+
+
 def test_people_are_renamed_and_merged_but_not_into_one_photograph(people, both, portraits):
     people.add("Grace", both, face=1)
     people.add("Eileen", both, face=2)

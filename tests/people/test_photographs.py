@@ -13,6 +13,9 @@ import opsin
 from opsin.drawing.pixels import resized
 from opsin.people.file import People
 from opsin.people.look import Looking
+from opsin.people.records import NamedFace
+
+SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 @pytest.fixture
@@ -137,6 +140,23 @@ def test_looking_with_other_settings_keeps_numbers_and_drops_only_the_unknown(pe
         assert [(face.number, face.name) for face in larger.name(both)] == [(2, "Eileen")]
     again = people.name(both)
     assert [(face.number, face.state) for face in again] == [(2, "confirmed"), (3, "unknown")]
+
+
+def test_a_face_that_was_said_to_be_nobodys_stays_though_it_is_not_found_again(people, both):
+    people.confirm(both, "Eileen", face=2)
+    people.reject(both, "Eileen", face=1)
+    with People.open(people.path, looking=Looking(min_size=200)) as larger:
+        assert [face.number for face in larger.name(both)] == [1, 2]
+
+
+def test_a_changed_one_of_which_only_metadata_tells_keeps_what_it_tells(people, tmp_path) -> None:
+    photo = tmp_path / "coffee.jpg"
+    shutil.copy(SAMPLES / "coffee.jpg", photo)
+    people.teach(photo, [NamedFace("Ada", (10, 10, 60, 60))])
+    opsin.open(opsin.open(photo).pixels // 2).save(photo)
+    names = people.name(photo)
+    assert told(names) == [("confirmed", "Ada")]
+    assert names.notes == ()
 
 
 def test_what_cannot_be_read_is_told_as_by_open(people, tmp_path) -> None:
