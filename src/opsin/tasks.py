@@ -50,7 +50,7 @@ ROOMS: Final[dict[str, Room]] = {
         "", "opsin.evaluate.faces.measure:evaluate", RECOGNIZER, "opsin.faces.learned:train"
     ),
     "detect": Room("opsin.objects.task:TASK", "opsin.evaluate.detect:evaluate", OBJECTS),
-    "segment": Room("", "opsin.evaluate.segment:evaluate", MASKS),
+    "segment": Room("opsin.objects.task:SEGMENT", "opsin.evaluate.segment:evaluate", MASKS),
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 from conftest import write_tiny_model
 
 from opsin.errors import ModelError
-from opsin.models.card import card_to_toml, read_card, write_card
+from opsin.models.card import Output, Segment, card_to_toml, read_card, write_card
 from opsin.models.store import find
 
 EXTRA = '[[inputs]]\nname = "extra"\nshape = [1]\nunit = "m"\n[[outputs]]'
@@ -103,3 +103,48 @@ def test_a_wrong_card_of_a_recognizer_is_an_error(tmp_path, old, new, message):
     with pytest.raises(ModelError) as caught:
         read_card(path)
     assert message in str(caught.value)
+
+
+def test_a_detector_may_tell_masks_too(tmp_path):
+    both = masking()
+    write_card(both, tmp_path / "both.toml")
+    assert read_card(tmp_path / "both.toml") == both
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"N", 28, 28', '"N", 28, 14', '`outputs` must have `masks` of the shape [1, "N", 28, 28]'),
+        ('name = "masks"', 'name = "mask"', "`outputs` must have `masks` of the shape"),
+        (
+            'classes = ["person"]',
+            'classes = ["dog"]',
+            "the `classes` of [segment] must be `labels`",
+        ),
+        ("margin = 0.0", "margin = 0.1", "`margin` and `mirror` left out"),
+        ("mirror = false", "mirror = true", "`margin` and `mirror` left out"),
+        ('task = "segment"', 'task = "detect"', "'segment' and a table [segment] go together"),
+        ('name = "boxes"', 'name = "places"', "`outputs` must have `boxes` of the shape"),
+    ],
+)
+def test_a_wrong_card_of_a_detector_with_masks_is_an_error(tmp_path, old, new, message):
+    path = tmp_path / "both.toml"
+    write_card(masking(), path)
+    changed(path, old, new)
+    with pytest.raises(ModelError) as caught:
+        read_card(path)
+    assert message in str(caught.value)
+
+
+def masking():
+    """The card of a detector that also tells the pixels of what it finds."""
+    card = find("picodet-s").card
+    masks = Output(name="masks", shape=(1, "N", 28, 28))
+    return msgspec.structs.replace(
+        card,
+        task="segment",
+        labels=("person",),
+        outputs=(card.outputs[0], Output(name="scores", shape=(1, "N", 1)), masks),
+        segment=Segment(classes=("person",)),
+        figures=(),
+    )

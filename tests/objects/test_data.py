@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from opsin.errors import DataError
-from opsin.objects.data import MOST, NOTHING, UNJUDGED, BoxData, filled, placed_in, window_of
+from opsin.objects.data import (
+    GRID,
+    MOST,
+    NOTHING,
+    UNJUDGED,
+    UNKNOWN,
+    BoxData,
+    filled,
+    placed_in,
+    window_of,
+)
 from opsin.sets import sources
 from opsin.sets.labeled import Labeled, check_named, names_in, things_on
 from opsin.sets.listing import look_at_all
@@ -35,6 +45,7 @@ def red(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.fromarray(pixels).save(folder / "deep" / "one.png")
     x1, y1, x2, y2 = RED
     thing = {"id": 1, "image_id": 1, "category_id": 7, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+    thing["segmentation"] = [[x1, y1, x2, y1, x1, y2]]  # the half above its diagonal
     crowd = {"id": 2, "image_id": 1, "category_id": 9, "bbox": [0, 0, 20, 20], "iscrowd": 1}
     table = {
         "images": [{"id": 1, "file_name": "deep/one.png", "width": 160, "height": 120}],
@@ -94,25 +105,56 @@ def test_both_sides_of_the_mirror_are_seen(red: Path) -> None:
     assert lefts == {24, 20}  # 60 / 160 and 50 / 160 of 64 pixels
 
 
+@settings(max_examples=12)
+@given(st.integers(0, 2**20))
+def test_a_shape_goes_where_its_thing_goes(red: Path, seed: int) -> None:
+    table = BoxData(size=96, least_area=0.2, stretch=2.0, margin=1.0, seen=0.05)
+    rng = np.random.default_rng(seed)
+    shown = window_of(picture_of(red), 96, table, ["brick"], rng, shaped=True)
+    [number] = np.flatnonzero(shown["labels"] >= 0) if (shown["labels"] >= 0).any() else [None]
+    if number is None:
+        return
+    shape = shown["shapes"][number].astype(float)
+    assert shape.shape == (GRID, GRID)
+    assert set(np.unique(shape)) <= {0, 1}
+    # less of it in each row than in the one above, and it begins at one side
+    assert (np.diff(shape.sum(axis=1)) <= 0).all()
+    first, last = shape[:, 0].sum(), shape[:, -1].sum()
+    fewer = shape if first >= last else shape[:, ::-1]
+    assert (np.diff(fewer, axis=1) <= 0).all()
+
+
+def test_whole_shapes_are_the_outlines_and_crowds_have_none(red: Path) -> None:
+    table = BoxData(size=64, least_area=1.0, stretch=1.0, margin=0.0)
+    rng = np.random.default_rng(1)
+    shown = window_of(picture_of(red), 64, table, ["brick"], rng, shaped=True)
+    [number] = np.flatnonzero(shown["labels"] == 0)
+    assert shown["shapes"][number].mean() == pytest.approx(0.5, abs=0.03)
+    assert (shown["shapes"][shown["labels"] < 0] == UNKNOWN).all()
+    bare = window_of(picture_of(red), 64, table, ["brick"], rng)
+    assert "shapes" not in bare
+
+
 def test_crowds_and_what_is_cut_off_are_not_judged_and_others_left_out() -> None:
     boxes = np.float32([[0, 0, 10, 10], [8, 0, 18, 10], [0, 0, 4, 4], [5, 5, 9, 9], [30, 0, 40, 9]])
     things = Labeled(boxes, ("cat", "cat", "", "dog", "cat"))
     corner, sides = np.zeros(2), np.array([10.0, 10.0])
-    placed, labels = placed_in(things, corner, sides, 20, 0.5, ["cup", "cat"])
+    placed, labels, numbers = placed_in(things, corner, sides, 20, 0.5, ["cup", "cat"])
     assert labels.tolist() == [1, UNJUDGED, UNJUDGED]
+    assert numbers.tolist() == [0, 1, 2]
     assert placed.tolist() == [[0, 0, 20, 20], [16, 0, 20, 20], [0, 0, 8, 8]]
-    _, labels = placed_in(things, corner, sides, 20, 0.2, ["cup", "cat"])
+    _, labels, _ = placed_in(things, corner, sides, 20, 0.2, ["cup", "cat"])
     assert labels.tolist() == [1, 1, UNJUDGED]
 
 
 def test_of_too_many_things_the_largest_are_taken() -> None:
     sides = np.arange(1, MOST + 3, dtype=np.float32)
     boxes = np.stack([sides * 0, sides * 0, sides, sides], axis=1)
-    rows, labels = filled(boxes, np.zeros(len(boxes), np.int64))
-    assert (rows.shape, labels.shape) == ((MOST, 4), (MOST,))
-    assert rows[:, 2].min() == 3
-    rows, labels = filled(boxes[:1], np.zeros(1, np.int64))
-    assert labels.tolist() == [0] + [NOTHING] * (MOST - 1)
+    found = filled(boxes, np.zeros(len(boxes), np.int64))
+    assert (found["boxes"].shape, found["labels"].shape) == ((MOST, 4), (MOST,))
+    assert found["boxes"][:, 2].min() == 3
+    found = filled(boxes[:1], np.zeros(1, np.int64))
+    assert found["labels"].tolist() == [0] + [NOTHING] * (MOST - 1)
 
 
 def test_a_set_in_a_tar_says_the_same_as_in_a_folder(red: Path, tmp_path: Path) -> None:

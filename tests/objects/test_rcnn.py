@@ -162,7 +162,7 @@ def test_regions_that_are_right_cost_least(
         found = []
         for network in (faster, fast):
             monkeypatch.setattr(network, "looked_at", looked_at)
-        found.append(faster._of_proposals([], 0, regions, things, kinds))
+        found.append(faster.of_proposals([], 0, regions, things, kinds))
         found.append(fast._of_regions(torch.zeros(1), regions, things, kinds))
         return [{name: float(value) for name, value in one.items()} for one in found]
 

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from skimage import data
 
 import opsin
-from opsin.errors import ModelError
-from opsin.masks import iou, rle_to_mask
-from opsin.objects.matte import Part
+from opsin.errors import ModelError, WrongCallError
+from opsin.masks import iou, mask_of, rle_to_mask
+from opsin.objects.matte import Part, mask_engine, part_of
+from opsin.objects.pipeline import Thing
 from opsin.objects.segment import Segments, shared_out
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -76,6 +79,39 @@ def test_a_pixel_is_of_the_one_of_which_more_is_there() -> None:
     assert masks == [first, second]
 
 
+def disk(size: int, center: tuple[float, float], radius: float) -> np.ndarray:
+    x, y = np.arange(size) + 0.5, np.arange(size)[:, None] + 0.5
+    return np.hypot(x - center[0], y - center[1]) <= radius
+
+
+@given(st.floats(30, 170), st.floats(30, 170), st.floats(12, 60), st.floats(0, 20), st.booleans())
+@settings(max_examples=25)
+def test_a_told_mask_lies_in_its_box(
+    x: float, y: float, radius: float, more: float, is_edge: bool
+) -> None:
+    """A disk's mask, 28 x 28 across a box that is a little wider than the disk."""
+    true = disk(200, (x, y), radius)
+    pixels = (
+        np.where(true, 200, 60).astype(np.uint8)[..., None]
+        if is_edge
+        else np.zeros((200, 200, 1), np.uint8)
+    )
+    box = np.clip([x - radius - more, y - radius, x + radius, y + radius], 0, 200).astype(
+        np.float32
+    )
+    cells = (np.arange(28) + 0.5) / 28
+    across, down = box[0] + (box[2] - box[0]) * cells, box[1] + (box[3] - box[1]) * cells
+    mask = (np.hypot(across - x, down[:, None] - y) <= radius).astype(np.float32)
+    part = part_of(
+        pixels, Thing("disk", box, 1.0, mask=mask), mask_engine("selfie", threads=1, device="cpu")
+    )
+    found = np.zeros((200, 200), np.float32)
+    part.lay(found)
+    [[shared]] = iou([mask_of(found >= 0.5)], [mask_of(true)])
+    assert shared > 0.9
+    assert found[~disk(200, (x, y), radius + 6)].max() < 0.5
+
+
 def test_nobody_has_no_mask() -> None:
     assert len(opsin.segment(data.coffee())) == 0
     assert len(opsin.segment(np.zeros((1, 1), np.uint8))) == 0
@@ -85,5 +121,9 @@ def test_nobody_has_no_mask() -> None:
 def test_what_cannot_be_meant_is_told() -> None:
     with pytest.raises(ModelError, match="'yunet' makes no masks: its task is 'faces'"):
         opsin.segment(data.coffee(), model="yunet")
+    with pytest.raises(
+        WrongCallError, match="'dog' is nothing whose pixels 'selfie' tells: person"
+    ):
+        opsin.segment(data.coffee(), classes=["person", "dog"])
     with pytest.raises(ValueError, match="threshold"):
         opsin.segment(data.coffee(), threshold=2)

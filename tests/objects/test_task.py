@@ -20,17 +20,19 @@ from PIL import Image  # noqa: E402
 import opsin  # noqa: E402
 from opsin import boxes  # noqa: E402
 from opsin.cli import main  # noqa: E402
-from opsin.errors import DataError, RecipeError  # noqa: E402
+from opsin.errors import DataError, RecipeError, WrongCallError  # noqa: E402
 from opsin.interrupt import Stopped  # noqa: E402
 from opsin.models.store import find  # noqa: E402
-from opsin.objects.task import TASK  # noqa: E402
+from opsin.objects.task import SEGMENT, TASK  # noqa: E402
 from opsin.training import run  # noqa: E402
 from opsin.training.recipe import Optimizer, Recipe  # noqa: E402
+from opsin.training.task import Task  # noqa: E402
 
 SYSTEMS: dict[str, dict[str, Any]] = {
     "yolo": {"kind": "yolo"},
     "fast_rcnn": {"kind": "fast_rcnn"},
     "faster_rcnn": {"kind": "faster_rcnn"},
+    "mask_rcnn": {"kind": "mask_rcnn"},
 }
 SIZE = 96
 
@@ -51,7 +53,8 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(paper).save(folder / f"{number}.png")
         images.append({"id": number, "file_name": f"{number}.png", "width": 260, "height": 200})
         place = {"id": number, "image_id": number, "category_id": 1 + kind}
-        annotations.append({**place, "bbox": [x, y, width, height]})
+        corners = [x, y, x + width, y, x + width, y + height, x, y + height]
+        annotations.append({**place, "bbox": [x, y, width, height], "segmentation": [corners]})
     names = [{"id": 1, "name": "cup"}, {"id": 2, "name": "cat"}]
     table = {"images": images, "annotations": annotations, "categories": names}
     (folder / "instances.json").write_text(json.dumps(table))
@@ -60,9 +63,13 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def task_of(name: str) -> Task:
+    return SEGMENT if name == "mask_rcnn" else TASK
+
+
 def recipe(name: str, *, steps: int = 4, **changes: Any) -> Recipe:
     return Recipe(
-        task="detect",
+        task=task_of(name).name,
         name="mine",
         steps=steps,
         precision="float32",
@@ -76,7 +83,8 @@ def recipe(name: str, *, steps: int = 4, **changes: Any) -> Recipe:
 
 
 def train(recipe: Recipe, pictures: Path, out: Path, **more: Any) -> dict[str, Any]:
-    path = run.train(TASK, recipe, [pictures], out, workers=0, **more)
+    task = task_of(recipe.network["kind"])
+    path = run.train(task, recipe, [pictures], out, workers=0, **more)
     return torch.load(path, weights_only=True)
 
 
@@ -95,13 +103,13 @@ def test_a_stopped_run_is_the_unstopped_run(things: Path, tmp_path: Path, name: 
         assert all(torch.equal(whole[part][key], again[part][key]) for key in whole[part])
 
 
-def learned_by_heart(name: str, steps: int, things: Path, out: Path) -> None:
+def learned_by_heart(name: str, steps: int, things: Path, out: Path, **network: Any) -> None:
     """A run that is validated on the very pictures that it is shown, as they are; its model."""
     wanted = recipe(
         name,
         steps=steps,
         data={"batch": 6, "least_area": 1.0, "margin": 0.0, "stretch": 1.0},
-        network={"width": 32, "frozen": 16},
+        network={"width": 32, "frozen": 16, **network},
         optimizer=Optimizer(rate=8e-3, ema=0.8),
         validate_every=steps // 2,
     )
@@ -120,6 +128,23 @@ def test_a_run_becomes_a_model_that_answers(
     assert found.card.network == name
     assert {one.name for one in found} <= {"cat", "cup"}
     assert np.isfinite(found.boxes).all()
+
+
+def test_mask_rcnn_becomes_a_model_that_masks_what_it_finds(
+    things: Path, tmp_path: Path, models: Path
+) -> None:
+    learned_by_heart("mask_rcnn", 2, things, tmp_path, encoder="picodet-s")
+    model = str(tmp_path / "mine.toml")
+    card = find(model).card
+    assert (card.task, card.network, card.labels) == ("segment", "mask_rcnn", ("cat", "cup"))
+    found = opsin.segment(things / "1.png", model=model, threshold=0.01)
+    assert found.cards == (card,)
+    assert {one.thing.name for one in found} <= {"cat", "cup"}
+    cats = opsin.segment(things / "1.png", model=model, threshold=0.01, classes=["Cat"])
+    assert {one.thing.name for one in cats} <= {"cat"}
+    assert opsin.detect(things / "1.png", model=model).card == card
+    with pytest.raises(WrongCallError, match="finds things itself"):
+        opsin.segment(things / "1.png", model=model, detector="picodet-s")
 
 
 def test_it_learns_is_exported_finds_and_is_measured(

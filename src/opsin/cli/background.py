@@ -20,6 +20,7 @@ from opsin.cli.options import (
     Workers,
 )
 from opsin.cli.pipe import pipe, refuse_in_a_pipe
+from opsin.cli.things import names_of
 from opsin.defaults import MASKS, OBJECTS, PERSON, PIXEL_LIMIT, QUALITY
 from opsin.errors import WrongCallError
 from opsin.files import shown
@@ -72,8 +73,13 @@ def background(
     ] = None,
     model: Annotated[str, typer.Option(help="The mask network.")] = MASKS,
     detector: Annotated[
-        str, typer.Option(help="What finds the people, as opsin detect.")
-    ] = OBJECTS,
+        str | None,
+        typer.Option(help=f"What finds the people. [default: the model itself, or {OBJECTS}]"),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Keep these of the model's, with commas: dog,cat."),
+    ] = None,
     threshold: Annotated[
         float, typer.Option(min=0.01, max=1, help="The least score of a person.")
     ] = PERSON,
@@ -116,6 +122,7 @@ def background(
         model=model,
         detector=detector,
         threshold=threshold,
+        classes=None if classes is None else names_of(classes),
         quality=quality,
         pixel_limit=pixel_limit,
         damaged=damaged,

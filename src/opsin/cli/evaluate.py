@@ -205,7 +205,10 @@ def _segment(
         typer.Argument(metavar="DATA", help="instances.json, or a folder or tar that has it."),
     ],
     model: Models = None,
-    detector: Annotated[str, typer.Option(help="What finds the things.")] = OBJECTS,
+    detector: Annotated[
+        str | None,
+        typer.Option(help=f"What finds the things. [default: the model itself, or {OBJECTS}]"),
+    ] = None,
     seen: Ways = "color",
     limit: Limit = None,
     each: Each = False,

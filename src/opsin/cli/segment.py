@@ -16,9 +16,10 @@ from opsin.cli.options import (
     Quality,
     Workers,
 )
-from opsin.cli.things import tell_or_write
+from opsin.cli.things import names_of, tell_or_write
 from opsin.defaults import MASKS, OBJECTS, PIXEL_LIMIT, QUALITY
 from opsin.files import shown
+from opsin.objects.matte import finder_of
 from opsin.objects.segmenting import PICTURES, Segmenting
 
 
@@ -27,7 +28,14 @@ def segment(
         list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
     ],
     model: Annotated[str, typer.Option(help="The mask network.")] = MASKS,
-    detector: Annotated[str, typer.Option(help="What finds people: opsin detect.")] = OBJECTS,
+    detector: Annotated[
+        str | None,
+        typer.Option(help=f"What finds people. [default: the model itself, or {OBJECTS}]"),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Only these of the model's, with commas: person,dog."),
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(min=0.01, max=1, help="The least score of a thing. [default: the model's]"),
@@ -61,6 +69,7 @@ def segment(
         model=model,
         detector=detector,
         threshold=threshold,
+        classes=None if classes is None else names_of(classes),
         quality=quality,
         pixel_limit=pixel_limit,
         damaged=damaged,
@@ -70,7 +79,7 @@ def segment(
         paths,
         work,
         print_segments,
-        detector=detector,
+        detector=finder_of(model, detector),
         folders={"draw": draw, "masks": masks},
         words=PICTURES,
         formats={"draw": "jpeg", "masks": "png"},

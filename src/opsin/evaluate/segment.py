@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin import masks
-from opsin.defaults import MASKS, OBJECTS, PERSON
+from opsin.defaults import MASKS, PERSON
 from opsin.errors import DataError, WrongCallError
 from opsin.evaluate.boundary import boundary_f
 from opsin.evaluate.detect import coco_figures, lacking, numbered
@@ -26,7 +26,7 @@ from opsin.evaluate.seen import SEEN, check
 from opsin.machine import cores
 from opsin.masks import Mask
 from opsin.models.engine import Engine
-from opsin.objects.matte import in_color, mask_engine, part_of, table_of
+from opsin.objects.matte import finder_of, in_color, mask_engine, part_of, table_of
 from opsin.objects.pipeline import Thing, detect
 from opsin.objects.pipeline import engine_of as detector_of
 from opsin.objects.segment import shared_out
@@ -71,7 +71,7 @@ def evaluate(
     data: Paths,
     *,
     model: str | Sequence[str] = MASKS,
-    detector: str = OBJECTS,
+    detector: str | None = None,
     seen: Sequence[str] = ("color",),
     limit: int | None = None,
     on_picture: Callable[[Any], None] | None = None,
@@ -79,8 +79,9 @@ def evaluate(
 ) -> Report:
     """The report on mask networks over the set `data`, see `opsin.sets.coco`.
 
-    `model` are names, `seen` ways of `opsin.evaluate.seen.SEEN`. A row is a model, or a model and a
-    way. `limit` is how many pictures are taken. Pictures that are named and not there are told.
+    `model` are names, `detector` that of what finds the things; None as for `opsin.segment`. `seen`
+    are ways of `opsin.evaluate.seen.SEEN`. A row is a model, or a model and a way. `limit` is how
+    many pictures are taken. Pictures that are named and not there are told.
     """
     check(seen)
     paths = listed(data)
@@ -89,7 +90,8 @@ def evaluate(
     coco = read_coco(paths[0])
     models = [model] if isinstance(model, str) else list(model)
     engines = {name: mask_engine(name, threads=1, device="cpu") for name in models}
-    finder = detector_of(detector, threads=1, device="cpu")
+    finders = {name: finder_of(name, detector) for name in engines}
+    detectors = [detector_of(one, threads=1, device="cpu") for one in finders.values()]
     rows = {
         (name, way): f"{name}, {way}" if len(seen) > 1 else name for name in models for way in seen
     }
@@ -100,7 +102,7 @@ def evaluate(
         name, rgb = picture
         views = {way: SEEN[way](rgb, name) for way in seen}
         return name, {
-            row: _told(views[way], engines[one], detector, PERSON)
+            row: _told(views[way], engines[one], finders[one], PERSON)
             for (one, way), row in rows.items()
         }
 
@@ -114,7 +116,7 @@ def evaluate(
     truth = coco.of(names)
     made = _measured(found, truth, {row: engines[one] for (one, _), row in rows.items()})
     warnings = [] if limit else lacking(wanted - names, coco.pictures, truth)
-    cards = [*(engine.card for engine in engines.values()), finder.card]
+    cards = list(dict.fromkeys(one.card for one in (*engines.values(), *detectors)))
     about = provenance(cards, data=[str(paths[0])], seen=list(seen))
     return replace(made, provenance=about, warnings=(*made.warnings, *warnings))
 
@@ -125,7 +127,7 @@ def _told(rgb: Pixels, engine: Engine, detector: str, threshold: float) -> Told:
     rgb = in_color(Photo(rgb), threads=1, device="cpu").pixels
     table = table_of(engine.card)
     things = detect(rgb, model=detector, threshold=LEAST, classes=table.classes, threads=1).things
-    parts = [part_of(rgb, thing.box, engine) for thing in things]
+    parts = [part_of(rgb, thing, engine) for thing in things]
     each = shared_out(parts, height, width, table.threshold)
     sure = [
         Mask(part.alpha >= table.threshold, part.top, part.left)

@@ -63,7 +63,8 @@ The code that runs a model reads the card; nothing is guessed from a file name.
                                         # how many pairs of strangers pass for one person, of 1, if
                                         # that similarity is asked for; the most first
 
-    [segment]                           # what only this task needs; `size` is the side of a crop
+    [segment]                           # what only this task needs; `size` is the side of a crop,
+                                        # or, with a table [detect] too, of the whole photograph
     classes = ["person"]                # the things whose pixels it tells, by a detector's labels
     margin = 0.15                       # what it sees around a thing's box, as a share of its sides
     threshold = 0.5                     # from this share on a pixel belongs to the thing
@@ -354,7 +355,8 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
         "segment": card.segment,
     }
     for task, table in tables.items():
-        if (card.task == task) != (table is not None):
+        both = task == "detect" and card.task == "segment"  # one that finds things and masks them
+        if (card.task == task) != (table is not None) and not both:
             raise _wrong(path, f"task '{task}' and a table [{task}] go together")
     if card.file.endswith(".xml") and not card.faces:
         raise _wrong(path, "`file` must be an .onnx file: only faces are found by an .xml file")
@@ -368,7 +370,9 @@ def _checked(values: dict[str, Any], path: Path) -> Card:
         raise _wrong(path, reason)
     if card.detect and (reason := _no_object_detector(card)):
         raise _wrong(path, reason)
-    if card.segment and (reason := _no_mask_network(card)):
+    if card.segment and card.detect and (reason := _no_masks_of_things(card, card.segment)):
+        raise _wrong(path, reason)
+    if card.segment and not card.detect and (reason := _no_mask_network(card)):
         raise _wrong(path, reason)
     return card
 
@@ -571,6 +575,16 @@ def _no_mask_network(card: Card) -> str:
         return f'the `unit` of `picture` must be "{PICTURE_UNIT}"'
     if {entry.name: entry.shape for entry in card.outputs}.get("mask") != (1, 1, side, side):
         return f"`outputs` must have `mask` of the shape [1, 1, {side}, {side}]"
+    return ""
+
+
+def _no_masks_of_things(card: Card, table: Segment) -> str:
+    """Why a detector is none that also tells the pixels of what it finds, if so."""
+    shape = {entry.name: entry.shape for entry in card.outputs}.get("masks", ())
+    if len(shape) != 4 or shape[0] != 1 or not isinstance(shape[2], int) or shape[2] != shape[3]:
+        return '`outputs` must have `masks` of the shape [1, "N", 28, 28], or of other sides'
+    if table.classes != card.labels or table.margin or table.mirror:
+        return "the `classes` of [segment] must be `labels`, and `margin` and `mirror` left out"
     return ""
 
 

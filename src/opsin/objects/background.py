@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import light_of_pixels, pixels_of_lab
-from opsin.defaults import MASKS, OBJECTS, PERSON
+from opsin.defaults import MASKS, PERSON
 from opsin.drawing.pixels import resized
 from opsin.errors import NothingFoundError, WrongCallError
 from opsin.files import shown
@@ -25,7 +25,7 @@ from opsin.machine import cores
 from opsin.models.card import Card
 from opsin.models.engine import MOST_THREADS
 from opsin.objects.foreground import mixed, spread
-from opsin.objects.matte import in_color, mask_engine, part_of, table_of
+from opsin.objects.matte import finder_of, in_color, mask_engine, part_of, wanted_of
 from opsin.objects.pipeline import Thing, Things, detect
 from opsin.photo import Photo, made_by_opsin
 from opsin.photo import open as open_photo
@@ -51,6 +51,7 @@ class Cutout:
     alpha: Floats
     """(H, W), from 0, what is behind them, to 1."""
     people: tuple[Thing, ...]
+    """Whom, or what, was cut out, the surest first."""
     cards: tuple[Card, ...]
 
     def document(self) -> dict[str, Any]:
@@ -138,8 +139,9 @@ def background(
     transparent: bool = False,
     keep_color: bool = False,
     model: str = MASKS,
-    detector: str = OBJECTS,
+    detector: str | None = None,
     threshold: float = PERSON,
+    classes: Sequence[str] | None = None,
     threads: int | None = None,
     device: str = "cpu",
 ) -> Photo:
@@ -161,10 +163,17 @@ def background(
         raise ValueError(f"blur must be from {BLUR[0]:g} to {BLUR[1]:g}, got {blur}")
     behind = None if replace is None else photo_or_color(replace)
     found = cut_out(
-        photo, model=model, detector=detector, threshold=threshold, threads=threads, device=device
+        photo,
+        model=model,
+        detector=detector,
+        threshold=threshold,
+        classes=classes,
+        threads=threads,
+        device=device,
     )
     if not found.people:
-        raise NothingFoundError("nobody was found on the photograph.")
+        what = "nobody" if classes is None else f"no {' and no '.join(map(shown, classes))}"
+        raise NothingFoundError(f"{what} was found on the photograph.")
     if behind is not None:
         return found.replaced(behind)
     if blur is not None:
@@ -176,15 +185,18 @@ def cut_out(
     photo: Any,
     *,
     model: str = MASKS,
-    detector: str = OBJECTS,
+    detector: str | None = None,
     threshold: float = PERSON,
+    classes: Sequence[str] | None = None,
     threads: int | None = None,
     device: str = "cpu",
 ) -> Cutout:
     """The people on `photo`, which is a `Photo` or anything that `opsin.open` takes.
 
-    `model` is a mask network, `detector` finds what it is shown, see `opsin.detect`, and
-    `threshold` is the least score of a person. `threads` is how many cores it may take.
+    `model` is a mask network; `detector` finds what it is shown, see `opsin.detect`: the default
+    one, unless the model finds things itself, as Mask R-CNN does. `threshold` is the least score of
+    a person. `classes` are other things to be kept, of those whose pixels the model tells; None is
+    all of them. `threads` is how many cores it may take.
 
     >>> cut_out(np.zeros((48, 64), np.uint8)).people
     ()
@@ -195,16 +207,16 @@ def cut_out(
     seen = in_color(photo, threads=threads, device=device)
     found = _people(
         seen,
-        model=detector,
+        model=finder_of(model, detector),
         threshold=threshold,
-        classes=table_of(engine.card).classes,
+        classes=wanted_of(classes, engine.card),
         threads=threads,
         device=device,
     )
     alpha = np.zeros((photo.height, photo.width), np.float32)
     for thing in found:
-        part_of(seen.pixels, thing.box, engine).lay(alpha)
-    return Cutout(photo, alpha, found.things, (engine.card, found.card))
+        part_of(seen.pixels, thing, engine).lay(alpha)
+    return Cutout(photo, alpha, found.things, tuple(dict.fromkeys((engine.card, found.card))))
 
 
 def _people(photo: Photo, **how: Any) -> Things:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import numpy as np
 from msgspec import Meta
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from opsin import boxes
 from opsin.boxes import Floats
 from opsin.formats import small
+from opsin.masks import Mask
 from opsin.objects.search import PAD
-from opsin.sets.labeled import Labeled, things_on
+from opsin.sets.labeled import Labeled, outlines_on, things_on
 from opsin.sets.sources import Picture, read
 from opsin.training.augment import film_gray, wear
 from opsin.training.crops import Data, Example
@@ -25,6 +26,10 @@ NOTHING: Final = -1
 """The label of a row that is there to fill the array."""
 UNJUDGED: Final = -2
 """The label of what is neither right nor wrong to find: crowds, and what is mostly cut off."""
+UNKNOWN: Final = -1
+"""What a shape is full of whose outline nobody has told."""
+GRID: Final = 56
+"""Cells across a thing's box, for each of which its shape says whether it is of the thing."""
 LEAST_SIDE: Final = 2.0  # pixels of a box in the window
 Integers = NDArray[np.int64]
 
@@ -55,10 +60,17 @@ class BoxData(Data, frozen=True, forbid_unknown_fields=True):
 
 
 def window_of(
-    picture: Picture, size: int, data: BoxData, classes: Sequence[str], rng: np.random.Generator
+    picture: Picture,
+    size: int,
+    data: BoxData,
+    classes: Sequence[str],
+    rng: np.random.Generator,
+    *,
+    shaped: bool = False,
 ) -> Example:
     """A window on a picture: `picture` (3, S, S) as a detector sees it, blue first, from 0 to 255;
-    `boxes` (M, 4) in its pixels and `labels` (M,), filled with `NOTHING`."""
+    `boxes` (M, 4) in its pixels and `labels` (M,), filled with `NOTHING`; and, if they are to be
+    `shaped`, `shapes` (M, GRID, GRID): 1 where a cell of a box is of the thing, else 0."""
     image = small.whole(read(picture)).copy_memory()
     told = things_on(picture)
     things = told if told is not None else Labeled(np.zeros((0, 4), np.float32), ())
@@ -69,14 +81,15 @@ def window_of(
     room = np.array([image.width, image.height]) - sides  # below 0: the window is the larger
     corner = np.minimum(room, 0) + rng.random(2) * np.abs(room)
     rgb = _cut(image, corner, sides, size)
-    placed, labels = placed_in(things, corner, sides, size, data.seen, classes)
+    placed, labels, numbers = placed_in(things, corner, sides, size, data.seen, classes)
+    outlines = outlines_on(picture, numbers) if shaped else []
+    shapes = shapes_of(outlines, placed * np.tile(sides / size, 2) + np.tile(corner, 2))
     if rng.random() < 0.5:
-        rgb = rgb[:, ::-1]
+        rgb, shapes = rgb[:, ::-1], shapes[..., ::-1]
         placed[:, [0, 2]] = size - placed[:, [2, 0]]
     rgb = _changed(rgb, data, rng)
-    rows, numbers = filled(placed, labels)
     planes = np.ascontiguousarray(rgb[..., ::-1].transpose(2, 0, 1) * 255, np.float32)
-    return {"picture": planes, "boxes": rows, "labels": numbers}
+    return {"picture": planes, **filled(placed, labels, shapes if shaped else None)}
 
 
 def placed_in(
@@ -86,8 +99,9 @@ def placed_in(
     size: int,
     seen: float,
     classes: Sequence[str],
-) -> tuple[Floats, Integers]:
-    """The boxes and labels of what a window shows, in the window's pixels.
+) -> tuple[Floats, Integers, NDArray[np.intp]]:
+    """The boxes and labels of what a window shows, in the window's pixels, and the number of each
+    among `things`.
 
     The window begins at `corner` and has `sides`, both x, y in the picture's pixels. Things of
     other classes are left out; those of which less than `seen` lies in the window are `UNJUDGED`.
@@ -99,16 +113,39 @@ def placed_in(
     shares = boxes.area(inside) / np.maximum(boxes.area(moved), 1e-6)
     labels[(labels >= 0) & (shares < seen)] = UNJUDGED
     there = (labels != NOTHING) & (inside[:, 2:] - inside[:, :2] >= LEAST_SIDE).all(axis=1)
-    return inside[there], labels[there]
+    return inside[there], labels[there], np.flatnonzero(there)
 
 
-def filled(placed: Floats, labels: Integers) -> tuple[Floats, Integers]:
-    """The same as arrays of `MOST` rows."""
+def shapes_of(outlines: Sequence[Mask | None], placed: NDArray[Any]) -> NDArray[np.int8]:
+    """(N, GRID, GRID): of each box (N, 4) on a picture 1 at the cells whose centers are of the
+    thing, else 0; `UNKNOWN` where there is no outline."""
+    found = np.full((len(outlines), GRID, GRID), UNKNOWN, np.int8)
+    steps = (np.arange(GRID) + 0.5) / GRID
+    for shape, mask, (x1, y1, x2, y2) in zip(found, outlines, placed, strict=False):
+        if mask is not None:
+            padded = np.pad(mask.crop, 1)  # what lies beyond is not of it
+            rows = np.floor(y1 + (y2 - y1) * steps).astype(int) - mask.top + 1
+            columns = np.floor(x1 + (x2 - x1) * steps).astype(int) - mask.left + 1
+            rows, columns = (
+                np.clip(one, 0, side - 1)
+                for one, side in zip((rows, columns), padded.shape, strict=True)
+            )
+            shape[:] = padded[np.ix_(rows, columns)]
+    return found
+
+
+def filled(placed: Floats, labels: Integers, shapes: NDArray[np.int8] | None = None) -> Example:
+    """The same as arrays of `MOST` rows, by name; the largest things first."""
     order = np.argsort(-boxes.area(placed), kind="stable")[:MOST]
-    rows = np.zeros((MOST, 4), np.float32)
-    numbers = np.full(MOST, NOTHING, np.int64)
-    rows[: len(order)], numbers[: len(order)] = placed[order], labels[order]
-    return rows, numbers
+    found: Example = {
+        "boxes": np.zeros((MOST, 4), np.float32),
+        "labels": np.full(MOST, NOTHING, np.int64),
+    }
+    found["boxes"][: len(order)], found["labels"][: len(order)] = placed[order], labels[order]
+    if shapes is not None:
+        found["shapes"] = np.full((MOST, GRID, GRID), UNKNOWN, np.int8)
+        found["shapes"][: len(order)] = shapes[order]
+    return found
 
 
 def _cut(

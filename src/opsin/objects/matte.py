@@ -1,13 +1,15 @@
 """How much of each pixel is a thing: alpha, from a mask network and the photograph's own edges.
 
 Each thing is looked at by itself, in a crop around the box that a detector has found, so that a
-small one is seen as large as it can be, and nothing is marked where nothing was detected. The
-network's answer, some hundred pixels wide, is drawn to the photograph's edges by a guided filter
-and enlarged; the answers for all things are laid over one another.
+small one is seen as large as it can be, and nothing is marked where nothing was detected; or the
+network that finds things tells a mask with each. The answer, some ten or hundred pixels wide, is
+drawn to the photograph's edges by a guided filter and enlarged; those for all things are laid over
+one another.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,12 +17,15 @@ from numpy.typing import NDArray
 
 from opsin.appearance import tone_of
 from opsin.colorization.pipeline import colorize
+from opsin.defaults import OBJECTS
 from opsin.drawing.pixels import as_rgb, fitted, resized
-from opsin.errors import ModelError
+from opsin.errors import ModelError, WrongCallError
+from opsin.files import shown
 from opsin.models.card import Card, Segment
 from opsin.models.engine import Engine, load_engine
-from opsin.models.store import members
+from opsin.models.store import find, members
 from opsin.objects.guided import lines
+from opsin.objects.pipeline import Thing
 from opsin.photo import Photo
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -30,6 +35,7 @@ FINE: Final = 512  # pixels of the longer side at which edges are followed
 RADIUS: Final = 1 / 128  # of a filter's window, as a share of that side
 PENALTY: Final = 1e-3  # variance of the guide, from 0 to 1
 BEYOND: Final = 0.12  # of a box's sides: the alpha fades from the box to as far beyond it
+CELL: Final = 4  # pixels that a cell of a told mask becomes, before edges are followed
 STEEP: Final = 2.0  # what the network is unsure of becomes surer, for it would be a ghost
 NEARLY: Final = 0.06  # what is so near to nothing or to all becomes it
 
@@ -74,23 +80,74 @@ def in_color(photo: Photo, *, threads: int, device: str) -> Photo:
     return colorize(photo, threads=threads, device=device)
 
 
-def part_of(pixels: NDArray[Any], box: Any, engine: Engine) -> Part:
-    """The alpha of the thing in `box` (4,) on pixels (H, W, 1 or 3) of 8 or 16 bits."""
+def finder_of(model: str, detector: str | None) -> str:
+    """What finds the things whose pixels a model tells: itself, if it can, else a detector, the
+    default one if none is named."""
+    card = find(model).card
+    if card.detect is None:
+        return OBJECTS if detector is None else detector
+    if detector is not None:
+        raise WrongCallError(f"model '{card.name}' finds things itself. Name no detector.")
+    return model
+
+
+def wanted_of(classes: Sequence[str] | None, card: Card) -> Sequence[str]:
+    """Those of the things whose pixels a model tells that are wanted; None is all of them."""
+    table = table_of(card)
+    known = {name.casefold() for name in table.classes}
+    if lacking := [name for name in classes or () if name.casefold() not in known]:
+        raise WrongCallError(
+            f"'{shown(lacking[0])}' is nothing whose pixels '{card.name}' tells: "
+            f"{', '.join(table.classes)}."
+        )
+    return classes or table.classes
+
+
+def part_of(pixels: NDArray[Any], thing: Thing, engine: Engine) -> Part:
+    """The alpha of a thing on pixels (H, W, 1 or 3) of 8 or 16 bits: from its mask, if its detector
+    has told one, else from the network."""
     table = table_of(engine.card)
-    rows, columns = _around(box, pixels.shape, table.margin)
-    seen = pixels[rows, columns]
-    share = np.clip((_answer(seen, engine) - 0.5) * STEEP + 0.5, 0, 1)
+    if thing.mask is None:
+        rows, columns = _around(thing.box, pixels.shape, table.margin)
+        share = _answer(pixels[rows, columns], engine)
+        reach = RADIUS
+    else:
+        rows, columns = _around(thing.box, pixels.shape, BEYOND)
+        share = _laid(thing.mask, thing.box, rows, columns)
+        reach = 1 / len(thing.mask)
+    alpha = _followed(pixels[rows, columns], np.clip((share - 0.5) * STEEP + 0.5, 0, 1), reach)
+    alpha *= _fading(thing.box, rows, columns)
+    return Part(alpha, rows.start, columns.start)
+
+
+def _followed(seen: NDArray[Any], share: Floats, reach: float) -> Floats:
+    """(h, w): a share (s, t) of what is seen (h, w, 1 or 3), drawn to its edges. These are looked
+    for as far as `reach`, a share of the longer side."""
     height, width = seen.shape[:2]
     scale = min(1, FINE / max(height, width))
     fine_hw = max(1, round(height * scale)), max(1, round(width * scale))
     small = _gray(as_rgb(resized(seen, *fine_hw, kernel="linear")))
     plane = _enlarged(share, *fine_hw)
-    found = lines(small, plane, radius=max(1, round(max(fine_hw) * RADIUS)), penalty=PENALTY)
+    found = lines(small, plane, radius=max(1, round(max(fine_hw) * reach)), penalty=PENALTY)
     slope, offset = (_enlarged(one, height, width) for one in found)
     alpha = slope * (small if fine_hw == (height, width) else _gray(as_rgb(seen))) + offset
-    alpha = np.clip((alpha - NEARLY) / (1 - 2 * NEARLY), 0, 1)
-    alpha *= _fading(box, rows, columns)
-    return Part(alpha, rows.start, columns.start)
+    return np.asarray(np.clip((alpha - NEARLY) / (1 - 2 * NEARLY), 0, 1), np.float32)
+
+
+def _laid(mask: Floats, box: Any, rows: slice, columns: slice) -> Floats:
+    """(s, t): a mask (m, m) of a box as it lies in a part of the picture, which is made no larger
+    than the mask's cells ask for; between their centers it goes in straight lines, and beyond the
+    box it is 0."""
+    box, cells = np.asarray(box, np.float64), len(mask)
+    weights = []
+    for first, last, place in ((box[1], box[3], rows), (box[0], box[2], columns)):
+        length = place.stop - place.start
+        count = max(1, min(length, round(CELL * cells * length / (last - first))))
+        at = place.start + (np.arange(count) + 0.5) * length / count
+        at = (at - first) / (last - first) * cells + 0.5  # in cells of the mask with a rim of 0
+        weights.append(np.maximum(1 - np.abs(at[:, None] - np.arange(cells + 2)), 0))
+    down, across = weights
+    return np.asarray(down @ np.pad(mask, 1) @ across.T, np.float32)
 
 
 def _answer(seen: NDArray[Any], engine: Engine) -> Floats:

@@ -19,12 +19,13 @@ from opsin.errors import DataError
 from opsin.formats import small
 from opsin.formats.vips import vips
 from opsin.models.card import Detect
-from opsin.objects.data import NOTHING, filled, placed_in
+from opsin.objects.data import NOTHING, filled, placed_in, shapes_of
 from opsin.objects.precision import Truth, mean_average_precision
 from opsin.objects.search import MOST, Found, fitted
-from opsin.sets.labeled import things_on
+from opsin.sets.labeled import outlines_on, things_on
 from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture, read
+from opsin.training.crops import Example
 from opsin.training.loop import Batch, Stepper
 from opsin.training.objective import Loss, Objective
 from opsin.training.recipe import Share, Weight
@@ -47,8 +48,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Detecting(Objective):
     """The losses that a network says of itself: those named "box" weighted, the others as they are.
 
-    A detector is called with a picture and gives boxes, scores and origins; its `losses` are by
-    name.
+    A detector is called with a picture and gives boxes, scores and origins, and others after
+    them; its `losses` are by name.
     """
 
     def __init__(self, network: nn.Module, settings: Settings, stepper: Stepper) -> None:
@@ -61,7 +62,8 @@ class Detecting(Objective):
     def loss(self, network: Any, batch: Batch) -> Loss:
         labels = batch["labels"]
         most = max(1, int((labels != NOTHING).sum(dim=1).max()))  # what comes after is empty
-        parts = network.losses(batch["picture"], batch["boxes"][:, :most], labels[:, :most])
+        told = [batch[key][:, :most] for key in ("boxes", "labels", "shapes") if key in batch]
+        parts = network.losses(batch["picture"], *told)
         loss = sum(
             value * (self.settings.box_weight if name.endswith("box") else 1.0)
             for name, value in parts.items()
@@ -81,27 +83,30 @@ class Held:
         *,
         size: int,
         table: Detect,
+        shaped: bool = False,
     ) -> None:
         self.objective, self.classes, self.out, self.table = objective, classes, out, table
         shown = [one for one in map(_Shown.of, held.pictures) if one is not None]
         if not shown:
             raise DataError("none of the pictures to validate on can be read.")
-        placed = [one.placed(size, table.fit, classes) for one in shown]
-        self.pictures = np.concatenate([picture for picture, _ in placed])
-        self.truth: list[Truth] = [truth for _, truth in placed]
+        self.examples = [one.placed(size, table.fit, classes, shaped=shaped) for one in shown]
+        self.truth: list[Truth] = [
+            (one["boxes"][one["labels"] != NOTHING], one["labels"][one["labels"] != NOTHING])
+            for one in self.examples
+        ]
 
     @torch.no_grad()
     def __call__(self, step: int, network: nn.Module) -> dict[str, float]:
         sums: dict[str, float] = {}
         told: list[Found] = []
         rows: list[Floats] = []
-        for picture, truth in zip(self.pictures, self.truth, strict=True):
-            for name, value in self._losses(network, picture, truth).items():
+        for example in self.examples:
+            for name, value in self._losses(network, example).items():
                 sums[name] = sums.get(name, 0.0) + value
-            found, origins = self.found(network, picture)
+            found, origins = self.found(network, example["picture"])
             told.append(found)
             if len(rows) < SHOWN:
-                rows.append(self._row(picture, found, origins))
+                rows.append(self._row(example["picture"], found, origins))
         save_sheet(rows, self.out / "sheets" / f"step-{step:07d}.jpg")
         figures = {name: value / len(self.truth) for name, value in sums.items()}
         return figures | {"ap50": mean_average_precision(told, self.truth, len(self.classes))}
@@ -111,18 +116,17 @@ class Held:
         stepper = self.objective.stepper
         batch = stepper.to_device({"picture": torch.from_numpy(picture[None])})
         with stepper.autocast():
-            places, scores, origins = (one[0].float().cpu() for one in network(batch["picture"]))
+            answer = network(batch["picture"])
+        places, scores, origins = (one[0].float().cpu() for one in answer[:3])
         cells, kinds = np.nonzero(scores.numpy() >= LEAST)
-        all_found = Found(places.numpy()[cells], scores.numpy()[cells, kinds], kinds)
-        kept = boxes.nms_by_class(*all_found, most=self.table.overlap, limit=MOST)
-        return all_found.only(kept), origins.numpy()[cells][kept]
+        found = places.numpy()[cells], scores.numpy()[cells, kinds], kinds
+        kept = boxes.nms_by_class(*found, most=self.table.overlap, limit=MOST)
+        return Found(*found).only(kept), origins.numpy()[cells][kept]
 
-    def _losses(self, network: nn.Module, picture: Floats, truth: Truth) -> dict[str, float]:
+    def _losses(self, network: nn.Module, example: Example) -> dict[str, float]:
         torch.manual_seed(0)  # networks that draw samples draw the same at each validation
-        rows, labels = filled(*truth)
-        batch = {"picture": picture[None], "boxes": rows[None], "labels": labels[None]}
         return self.objective.losses(
-            network, {name: torch.from_numpy(one) for name, one in batch.items()}
+            network, {name: torch.from_numpy(one[None]) for name, one in example.items()}
         )
 
     def _row(self, picture: Floats, found: Found, origins: Floats) -> Floats:
@@ -139,21 +143,27 @@ class Held:
 
 
 class _Shown(msgspec.Struct):
-    """A held-back picture, and what is on it."""
+    """A held-back picture, and where it is."""
 
     rgb: Any
-    things: Any
+    picture: Picture
 
     @classmethod
     def of(cls, picture: Picture) -> _Shown | None:
         """None if it cannot be read."""
         try:
-            return cls(small.whole(read(picture)).numpy(), things_on(picture))
+            return cls(small.whole(read(picture)).numpy(), picture)
         except (vips().Error, OSError):
             return None
 
-    def placed(self, size: int, fit: str, classes: Sequence[str]) -> tuple[Floats, Truth]:
-        """The picture as the network is given it, (1, 3, S, S), with its things there."""
+    def placed(self, size: int, fit: str, classes: Sequence[str], *, shaped: bool) -> Example:
+        """The picture as the network is given it, with its things there, as `window_of` has it."""
         picture, by = fitted(self.rgb, size, fit)
         corner: NDArray[np.float64] = np.zeros(2)
-        return picture, placed_in(self.things, corner, size / by, size, 0.0, classes)
+        things = things_on(self.picture)
+        assert things is not None  # `check_named` has looked
+        placed, labels, numbers = placed_in(things, corner, size / by, size, 0.0, classes)
+        shapes = None
+        if shaped:
+            shapes = shapes_of(outlines_on(self.picture, numbers), placed / np.tile(by, 2))
+        return {"picture": picture[0], **filled(placed, labels, shapes)}

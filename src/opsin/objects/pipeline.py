@@ -7,7 +7,7 @@ of those that overlap -> things with a name
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -39,6 +39,8 @@ class Thing:
     """(4,): x1, y1, x2, y2 in pixels; (0, 0) is the photograph's upper left corner."""
     score: float
     """How sure the network is, from the threshold to 1. No probability."""
+    mask: Floats | None = field(default=None, kw_only=True)
+    """(m, m): how much of each cell across the box it is, from 0 to 1, if the network tells."""
 
     def document(self) -> dict[str, Any]:
         """The same as plain values for JSON."""
@@ -118,9 +120,10 @@ def detect(
     wanted = numbers_of(classes, card)
     found = search(photo.pixels, engine, threshold=threshold, levels=levels, labels=wanted)
     placed = boxes.clip(found.boxes, photo.height, photo.width)
+    masks = found.masks if len(found.masks) else [None] * len(placed)
     things = tuple(
-        Thing(card.labels[kind], box, float(score))
-        for box, score, kind in zip(placed, found.scores, found.labels, strict=True)
+        Thing(card.labels[kind], box, float(score), mask=mask)
+        for box, score, kind, mask in zip(placed, found.scores, found.labels, masks, strict=True)
         if (box[2:] > box[:2]).all()
     )
     return Things(photo, things, card)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from opsin.defaults import MASKS, OBJECTS, PERSON, PIXEL_LIMIT, QUALITY
+from opsin.defaults import MASKS, PERSON, PIXEL_LIMIT, QUALITY
 from opsin.formats.encode import TRANSPARENT
 from opsin.formats.suffixes import KEPT, WRITTEN
 from opsin.work import Made
@@ -42,20 +42,22 @@ class Replacing:
     transparent: bool = False
     keep_color: bool = False
     model: str = MASKS
-    detector: str = OBJECTS
+    detector: str | None = None
     threshold: float = PERSON
+    classes: tuple[str, ...] | None = None
     quality: int = QUALITY
     pixel_limit: int = PIXEL_LIMIT
     damaged: bool = False
     device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
-        from opsin.objects.matte import mask_engine, table_of
+        from opsin.objects.matte import finder_of, mask_engine, wanted_of
         from opsin.objects.pipeline import engine_of, numbers_of
 
         engine = mask_engine(self.model, threads=threads, device=self.device)
-        detector = engine_of(self.detector, threads=threads, device=self.device)
-        numbers_of(table_of(engine.card).classes, detector.card)
+        finder = finder_of(self.model, self.detector)
+        detector = engine_of(finder, threads=threads, device=self.device)
+        numbers_of(wanted_of(self.classes, engine.card), detector.card)
         if self.replace is not None:
             behind_of(self.replace, self.pixel_limit)
 
@@ -74,6 +76,7 @@ class Replacing:
             model=self.model,
             detector=self.detector,
             threshold=self.threshold,
+            classes=self.classes,
             threads=threads,
             device=self.device,
         )

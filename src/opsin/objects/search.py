@@ -36,6 +36,9 @@ COMPARED: Final = 1000
 """Boxes of one look that are compared with each other; the surest."""
 
 
+UNTOLD: Final = np.zeros((0, 0, 0), np.float32)
+
+
 class Found(NamedTuple):
     """Things on one picture, a row each."""
 
@@ -45,9 +48,13 @@ class Found(NamedTuple):
     """(N,), from 0 to 1."""
     labels: NDArray[np.intp]
     """(N,) numbers of the card's labels."""
+    masks: Floats = UNTOLD
+    """(N, m, m): how much of each cell across its box each is, from 0 to 1; (0, 0, 0) where the
+    network does not tell."""
 
     def only(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
-        return type(self)(self.boxes[rows], self.scores[rows], self.labels[rows])
+        masks = self.masks[rows] if len(self.masks) else self.masks
+        return type(self)(self.boxes[rows], self.scores[rows], self.labels[rows], masks)
 
     def best(self, overlap: float, most: int = MOST) -> Self:
         """Of those with one label that share more than `overlap` the best, the best first."""
@@ -140,7 +147,8 @@ def _in_tile(
     cells, kinds = np.nonzero(scores >= threshold)
     corner = np.array([columns[0], rows[0]] * 2, np.float32)
     placed = answer["boxes"][0][cells] / np.tile(by, 2) + corner
-    found = Found(placed.astype(np.float32), scores[cells, kinds].astype(np.float32), kinds)
+    masks = answer["masks"][0][cells] if "masks" in answer else UNTOLD
+    found = Found(placed.astype(np.float32), scores[cells, kinds].astype(np.float32), kinds, masks)
     found = found.only(np.asarray(np.isfinite(found.boxes).all(axis=1)))
     found = found.best(table_of(card).overlap)
     return found.only(boxes.uncut(found.boxes, pixels.shape, rows, columns, EDGE / by))

@@ -1,7 +1,7 @@
 """Which pixels each thing is, of those that a detector finds and a mask network knows.
 
-Photo -> things and their boxes -> a mask network on each -> where two claim a pixel, the one of
-which more is there -> masks
+Photo -> things and their boxes -> a mask network on each, or the masks that a network found them
+with -> where two claim a pixel, the one of which more is there -> masks
 """
 
 from __future__ import annotations
@@ -13,14 +13,22 @@ from typing import Any
 import numpy as np
 
 from opsin.boxes import Floats
-from opsin.defaults import MASKS, OBJECTS
+from opsin.defaults import MASKS
 from opsin.drawing.boxes import framed
 from opsin.drawing.masks import tinted
 from opsin.machine import cores
 from opsin.masks import Mask, mask_to_rle
 from opsin.models.card import Card
 from opsin.models.engine import MOST_THREADS
-from opsin.objects.matte import Part, in_color, mask_engine, part_of, table_of
+from opsin.objects.matte import (
+    Part,
+    finder_of,
+    in_color,
+    mask_engine,
+    part_of,
+    table_of,
+    wanted_of,
+)
 from opsin.objects.pipeline import Thing, detect
 from opsin.photo import Photo, copied
 from opsin.photo import open as open_photo
@@ -82,16 +90,19 @@ def segment(
     photo: Any,
     *,
     model: str = MASKS,
-    detector: str = OBJECTS,
+    detector: str | None = None,
     threshold: float | None = None,
+    classes: Sequence[str] | None = None,
     threads: int | None = None,
     device: str = "cpu",
 ) -> Segments:
     """The pixels of each thing on `photo`, which is a `Photo` or anything that `opsin.open` takes.
 
     `model` is a mask network, whose card says of which things it tells the pixels: people, if it
-    is the default one. `detector` finds them, see `opsin.detect`, and `threshold` is the least
-    score. `threads` is how many cores it may take.
+    is the default one. `detector` finds them, see `opsin.detect`: the default one, unless the
+    model finds things itself, as Mask R-CNN does. `threshold` is the least score; `classes` are the
+    names that are wanted, None is all whose pixels it tells. `threads` is how many cores it may
+    take.
 
     >>> len(segment(np.zeros((48, 64), np.uint8)))
     0
@@ -99,24 +110,23 @@ def segment(
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     threads = threads or min(cores(), MOST_THREADS)
     engine = mask_engine(model, threads=threads, device=device)
-    table = table_of(engine.card)
     seen = in_color(photo, threads=threads, device=device)
     found = detect(
         seen,
-        model=detector,
+        model=finder_of(model, detector),
         threshold=threshold,
-        classes=table.classes,
+        classes=wanted_of(classes, engine.card),
         threads=threads,
         device=device,
     )
-    parts = [part_of(seen.pixels, thing.box, engine) for thing in found]
-    masks = shared_out(parts, photo.height, photo.width, table.threshold)
+    parts = [part_of(seen.pixels, thing, engine) for thing in found]
+    masks = shared_out(parts, photo.height, photo.width, table_of(engine.card).threshold)
     segments = tuple(
         Segment(thing, mask)
         for thing, mask in zip(found, masks, strict=True)
         if mask.area  # a network may see none of it
     )
-    return Segments(photo, segments, (engine.card, found.card))
+    return Segments(photo, segments, tuple(dict.fromkeys((engine.card, found.card))))
 
 
 def shared_out(parts: Sequence[Part], height: int, width: int, threshold: float) -> list[Mask]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from opsin.defaults import MASKS, OBJECTS, PIXEL_LIMIT, QUALITY
+from opsin.defaults import MASKS, PIXEL_LIMIT, QUALITY
 from opsin.formats.suffixes import WRITTEN
 from opsin.work import Made
 
@@ -20,20 +20,22 @@ class Segmenting:
     """How each photograph is done: the words and defaults of `opsin.segment`."""
 
     model: str = MASKS
-    detector: str = OBJECTS
+    detector: str | None = None
     threshold: float | None = None
+    classes: tuple[str, ...] | None = None
     quality: int = QUALITY
     pixel_limit: int = PIXEL_LIMIT
     damaged: bool = False
     device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
-        from opsin.objects.matte import mask_engine, table_of
+        from opsin.objects.matte import finder_of, mask_engine, wanted_of
         from opsin.objects.pipeline import engine_of, numbers_of
 
         engine = mask_engine(self.model, threads=threads, device=self.device)
-        detector = engine_of(self.detector, threads=threads, device=self.device)
-        numbers_of(table_of(engine.card).classes, detector.card)
+        finder = finder_of(self.model, self.detector)
+        detector = engine_of(finder, threads=threads, device=self.device)
+        numbers_of(wanted_of(self.classes, engine.card), detector.card)
 
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int
@@ -48,6 +50,7 @@ class Segmenting:
             model=self.model,
             detector=self.detector,
             threshold=self.threshold,
+            classes=self.classes,
             threads=threads,
             device=self.device,
         )

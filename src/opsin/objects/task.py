@@ -1,8 +1,9 @@
-"""Detecting as a task that `opsin train` teaches; its systems, by `network.kind`.
+"""Detecting and masking as tasks that `opsin train` teaches; their systems, by `network.kind`.
 
     fast_rcnn     the picture once, then each of many regions of it (D3)
     faster_rcnn   a network proposes, another one looks at each proposal (D4)
     yolo          every cell of a grid answers for itself (D6)
+    mask_rcnn     Faster R-CNN with a mask for each thing (D5); its task is "segment"
 
 `network.classes` may be left out: they are then all that the training pictures' instances.json
 names on them.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 import numpy as np
@@ -20,12 +21,14 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
-from opsin.backbones.efficientnet import folded_encoder, imagenet_weights
+from opsin.backbones import picodet
+from opsin.backbones.efficientnet import Encoder, folded_encoder, imagenet_weights
 from opsin.errors import DataError, RecipeError
-from opsin.models.card import Card, Detect, Input, Output, Text
+from opsin.models.card import Card, Detect, Input, Output, Segment, Text
 from opsin.objects.data import BoxData, window_of
 from opsin.objects.networks.fast_rcnn import FastRCNN
 from opsin.objects.networks.faster_rcnn import FasterRCNN
+from opsin.objects.networks.mask_rcnn import MaskRCNN
 from opsin.objects.networks.yolo import STRIDES, Yolo
 from opsin.objects.objective import Detecting, Held, Settings
 from opsin.sets.labeled import check_named, names_in, things_on
@@ -46,6 +49,9 @@ class DetectSystem(System, frozen=True, kw_only=True):
     """The `[network]` table that all detectors share."""
 
     settings: ClassVar[type[msgspec.Struct]] = Settings
+    task: ClassVar[str] = "detect"
+    outputs: ClassVar[tuple[str, ...]] = ("boxes", "scores", "origins")
+    """What the network gives, in its order."""
     sheets: ClassVar[str] = (
         "Held-back pictures: what is told of each, and beside it the grid cells or proposals that "
         "the answers came from."
@@ -111,7 +117,8 @@ class DetectSystem(System, frozen=True, kw_only=True):
         settings: BoxData,
         whole: bool,
     ) -> Example:
-        return window_of(picture, size, settings, self.classes, rng)
+        shaped = self.task == "segment"
+        return window_of(picture, size, settings, self.classes, rng, shaped=shaped)
 
     def objective(
         self, network: nn.Module, settings: Settings, stepper: Stepper, cache: None
@@ -121,15 +128,23 @@ class DetectSystem(System, frozen=True, kw_only=True):
     def validation(
         self, objective: Detecting, held: Listing, settings: BoxData, out: Path
     ) -> Callable[[int, nn.Module], dict[str, float]]:
-        return Held(objective, held, self.classes, out, size=self.size, table=self.table)
+        return Held(
+            objective,
+            held,
+            self.classes,
+            out,
+            size=self.size,
+            table=self.table,
+            shaped=self.task == "segment",
+        )
 
     def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:
         shape = (1, 3, self.size, self.size)
         with torch.no_grad():
             answers = network.eval()(_noise(self.size))
-        ports = zip(("boxes", "scores", "origins"), answers, strict=True)
+        ports = zip(self.outputs, answers, strict=True)
         card = card_for(
-            "detect",
+            self.task,
             self,
             msgspec.structs.replace(labels, size=self.size),
             inputs=(Input(name="picture", shape=shape, unit=UNIT),),
@@ -157,10 +172,45 @@ class FasterRCNNSystem(DetectSystem, frozen=True, kw_only=True):
     """`faster_rcnn` (D4)."""
 
     paper: ClassVar[str] = "https://arxiv.org/abs/1506.01497"
+    network: ClassVar[type[FasterRCNN]] = FasterRCNN
     ranked: ClassVar[bool] = True
 
+    encoder: Literal["lite0", "picodet-s"] = "lite0"
+    """What it looks at pictures with: EfficientNet-lite0, which knows ImageNet, or the packaged
+    detector, which knows COCO."""
+
     def build(self) -> FasterRCNN:
-        return FasterRCNN(len(self.classes), size=self.size, width=self.width, frozen=self.frozen)
+        return self.network(
+            len(self.classes),
+            size=self.size,
+            width=self.width,
+            frozen=self.frozen,
+            encoder=Encoder(colors=3) if self.encoder == "lite0" else picodet.PicoDet(),
+        )
+
+    def pretrain(self, network: Any) -> None:
+        if self.encoder == "lite0":
+            super().pretrain(network)
+        else:
+            network.encoder.load_state_dict(picodet.packaged())
+
+
+class MaskRCNNSystem(FasterRCNNSystem, frozen=True, kw_only=True):
+    """`mask_rcnn` (D5)."""
+
+    task: ClassVar[str] = "segment"
+    paper: ClassVar[str] = "https://arxiv.org/abs/1703.06870"
+    network: ClassVar[type[FasterRCNN]] = MaskRCNN
+    outputs: ClassVar[tuple[str, ...]] = ("boxes", "scores", "origins", "masks")
+
+    @property
+    def table(self) -> Detect:
+        """Pictures fill the square, so that no mask is cut at its border."""
+        return msgspec.structs.replace(super().table, fit="stretch")
+
+    def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:
+        card = super().card(network, labels, decode)
+        return msgspec.structs.replace(card, segment=Segment(classes=self.classes))
 
 
 class YoloSystem(DetectSystem, frozen=True, kw_only=True):
@@ -204,3 +254,4 @@ TASK = Task(
     {"fast_rcnn": FastRCNNSystem, "faster_rcnn": FasterRCNNSystem, "yolo": YoloSystem},
     complete,
 )
+SEGMENT = Task("segment", BoxData, {"mask_rcnn": MaskRCNNSystem}, complete)

@@ -1,10 +1,11 @@
-"""What is on a training picture: the boxes that the instances.json of its set tells.
+"""What is on a training picture: the boxes and outlines that the instances.json of its set tells.
 
 A set is as for `opsin.sets.coco`: a folder or a tar. Each set's file is read once in a process.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +15,9 @@ import numpy as np
 from opsin.boxes import Floats, as_boxes
 from opsin.errors import DataError
 from opsin.files import few, shown
+from opsin.masks import Mask
 from opsin.sets import splits
-from opsin.sets.coco import FILE, read_coco
+from opsin.sets.coco import FILE, Annotation, Image, mask_of, read_coco
 from opsin.sets.listing import Listing
 from opsin.sets.sources import Paths, Picture, chosen
 
@@ -33,6 +35,13 @@ def things_on(picture: Picture) -> Labeled | None:
     """The things on a picture of a set; None if its instances.json does not name it."""
     place, name = _set_of(picture)
     return _told(place, picture.changed if place == picture.path else 0).get(splits.plain(name))
+
+
+def outlines_on(picture: Picture, numbers: Iterable[int]) -> list[Mask | None]:
+    """The masks of some of these things, by their numbers; None where only the box is known."""
+    place, name = _set_of(picture)
+    changed = picture.changed if place == picture.path else 0
+    return [_outlined(place, changed, splits.plain(name), int(number)) for number in numbers]
 
 
 def check_named(listing: Listing) -> None:
@@ -74,17 +83,27 @@ def _set_of(picture: Picture) -> tuple[str, str]:
 @lru_cache(maxsize=64)
 def _told(place: str, changed: int) -> dict[str, Labeled]:
     """The things on each picture of a set, by its name there."""
+    kinds = {one.id: one.name for one in read_coco(place).instances.categories}
+    found = {}
+    for name, (_, things) in _annotated(place, changed).items():
+        boxes = as_boxes(np.array([one.bbox for one in things]))
+        boxes[:, 2:] += boxes[:, :2]
+        names = ("" if one.iscrowd else kinds[one.category_id] for one in things)
+        found[name] = Labeled(boxes, tuple(names))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _annotated(place: str, changed: int) -> dict[str, tuple[Image, list[Annotation]]]:
+    """Each picture of a set and what is told of it, by its name there."""
     instances = read_coco(place).instances
-    names = {one.id: one.name for one in instances.categories}
-    found: dict[int, list[tuple[tuple[float, ...], str]]] = {one.id: [] for one in instances.images}
+    found: dict[int, list[Annotation]] = {one.id: [] for one in instances.images}
     for one in instances.annotations:
-        x, y, width, height = one.bbox
-        name = "" if one.iscrowd else names[one.category_id]
-        found[one.image_id].append(((x, y, x + width, y + height), name))
-    return {
-        splits.plain(image.file_name): Labeled(
-            as_boxes(np.array([box for box, _ in found[image.id]])),
-            tuple(name for _, name in found[image.id]),
-        )
-        for image in instances.images
-    }
+        found[one.image_id].append(one)
+    return {splits.plain(one.file_name): (one, found[one.id]) for one in instances.images}
+
+
+@lru_cache(maxsize=65536)
+def _outlined(place: str, changed: int, name: str, number: int) -> Mask | None:
+    image, things = _annotated(place, changed)[name]
+    return mask_of(things[number], image)

@@ -4,7 +4,7 @@ Ren et al. 2015 (arXiv 1506.01497), on EfficientNet-lite0 with a feature pyramid
 arXiv 1612.03144) and with ROI align (He et al. 2017, arXiv 1703.06870, section 3) for ROI pooling.
 
     picture (B, 3, S, S)
-    EfficientNet-lite0     maps at 1/8, 1/16 and 1/32
+    EfficientNet-lite0     maps at 1/8, 1/16 and 1/32 (or those of another encoder)
     Pyramid                the same maps, each of `width` channels
     region proposals       for each of 9 anchors at each position of each map: how likely it is that
                            there is a thing, and by what the anchor becomes its box
@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from opsin import boxes as in_numpy
 from opsin.backbones.efficientnet import Encoder
+from opsin.backbones.picodet import PicoDet
 from opsin.objects.networks.parts import (
     Pyramid,
     best_of,
@@ -62,13 +63,21 @@ class FasterRCNN(nn.Module):
     anchors: Tensor
     """(A, 4), those of the finest map first."""
 
-    def __init__(self, classes: int, *, size: int, width: int = 96, frozen: int = 0) -> None:
+    def __init__(
+        self,
+        classes: int,
+        *,
+        size: int,
+        width: int = 96,
+        frozen: int = 0,
+        encoder: Encoder | PicoDet | None = None,
+    ) -> None:
         """`frozen` is how many blocks of the encoder stay as they are."""
         super().__init__()
         self.size, each = size, len(SIDES) * len(RATIOS)
-        self.encoder = Encoder("lite0", colors=3)
+        self.encoder = encoder or Encoder("lite0", colors=3)
         self.encoder.freeze(frozen)
-        self.pyramid = Pyramid(self.encoder.channels[1:], width)
+        self.pyramid = Pyramid(self.encoder.channels[-len(STRIDES) :], width)
         self.shared = separable(width, width)
         self.likely = nn.Conv2d(width, each, 1)
         self.moves = nn.Conv2d(width, 4 * each, 1)
@@ -82,7 +91,7 @@ class FasterRCNN(nn.Module):
             say_at_first(layer, 0.0)
         self.register_buffer("anchors", anchors_on(size), persistent=False)
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
         """Boxes (1, P * C, 4) in pixels, scores (1, P * C, C) from 0 to 1, and of each row the
         proposal (1, P * C, 4): one has a row for each class, with a score for that class alone."""
         maps = self.maps(picture)
@@ -94,7 +103,8 @@ class FasterRCNN(nn.Module):
 
     def maps(self, picture: Tensor) -> list[Tensor]:
         """Of the pyramid, (B, width, S/8, S/8) and so on."""
-        found: list[Tensor] = self.pyramid(self.encoder(picture.flip(1))[1:])  # red first
+        seen = self.encoder(picture.flip(1))  # red first
+        found: list[Tensor] = self.pyramid(seen[-len(STRIDES) :])
         return found
 
     def proposed(self, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -116,33 +126,43 @@ class FasterRCNN(nn.Module):
     def looked_at(self, maps: list[Tensor], number: int, regions: Tensor) -> tuple[Tensor, Tensor]:
         """Of regions (P, 4) of one picture, by its number: what they are, (P, C + 1) before the
         softmax, and for each class by what each becomes its box, (P, C, 4)."""
-        across = (regions[:, 2:] - regions[:, :2]).clamp(min=0).prod(dim=1).sqrt()
-        level = torch.floor(1 + torch.log2(across / USUAL + 1e-6) + 0.5).clamp(0, len(STRIDES) - 1)
-        cells = torch.zeros((), device=regions.device)
-        for which, (stride, one) in enumerate(zip(STRIDES, maps, strict=True)):
-            pooled = roi_align(
-                one[number : number + 1].float(), regions, scale=1 / stride, side=CELLS
-            )
-            cells = cells + pooled * (level == which).float()[:, None, None, None]
-        seen = self.head(cells.flatten(1))
+        seen = self.head(self.cells(maps, number, regions, CELLS, USUAL).flatten(1))
         return self.classes(seen).float(), self.places(seen).float().reshape(len(regions), -1, 4)
 
-    def losses(self, picture: Tensor, boxes: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def cells(
+        self, maps: list[Tensor], number: int, regions: Tensor, side: int, usual: float
+    ) -> Tensor:
+        """(P, width, side, side): each region's part of the map that fits its size; one of `usual`
+        pixels is looked at on the map at 1/16."""
+        across = (regions[:, 2:] - regions[:, :2]).clamp(min=0).prod(dim=1).sqrt()
+        level = torch.floor(1 + torch.log2(across / usual + 1e-6) + 0.5).clamp(0, len(STRIDES) - 1)
+        own = [(level == which).nonzero()[:, 0] for which in range(len(STRIDES))]
+        parts = [
+            roi_align(one[number : number + 1].float(), regions[which], scale=1 / stride, side=side)
+            for which, stride, one in zip(own, STRIDES, maps, strict=True)
+        ]
+        return torch.cat(parts)[torch.cat(own).argsort()]
+
+    def losses(
+        self, picture: Tensor, boxes: Tensor, labels: Tensor, *more: Tensor
+    ) -> dict[str, Tensor]:
         """What both halves' answers cost, of things with boxes (B, M, 4) and labels (B, M).
 
-        Labels below 0 are none: -1 fills the rows, -2 is not to be judged.
+        Labels below 0 are none: -1 fills the rows, -2 is not to be judged. `more` is what else is
+        known of each thing, (B, M, ...), which `of_proposals` is given.
         """
         maps = self.maps(picture)
         likely, moved = self.proposed(maps)
         sums: dict[str, list[Tensor]] = {}
         for number in range(len(picture)):
-            things, kinds = boxes[number], labels[number]
+            count = max(1, int((labels[number] != -1).sum()))  # what comes after is empty
+            things, kinds, *known = (one[number, :count] for one in (boxes, labels, *more))
             parts = self._of_anchors(likely[number], moved[number], things, kinds)
             with torch.no_grad():
                 proposals = torch.cat(
                     [self.best(likely[number], moved[number]), things[kinds >= 0]]
                 )
-            parts |= self._of_proposals(maps, number, proposals, things, kinds)
+            parts |= self.of_proposals(maps, number, proposals, things, kinds, *known)
             for name, value in parts.items():
                 sums.setdefault(name, []).append(value)
         return {name: torch.stack(values).mean() for name, values in sums.items()}
@@ -165,8 +185,14 @@ class FasterRCNN(nn.Module):
             ),
         }
 
-    def _of_proposals(
-        self, maps: list[Tensor], number: int, proposals: Tensor, things: Tensor, kinds: Tensor
+    def of_proposals(
+        self,
+        maps: list[Tensor],
+        number: int,
+        proposals: Tensor,
+        things: Tensor,
+        kinds: Tensor,
+        *more: Tensor,
     ) -> dict[str, Tensor]:
         """Girshick 2015, section 2.3: a proposal is of a thing if it shares half with one."""
         thing, shared = matched(proposals, things, kinds)
