@@ -30,7 +30,7 @@ def segmented(planes: Any, *, scale: float, least: int) -> Numbers:
     larger the regions. Those of fewer than `least` pixels are joined to a neighbor.
 
     >>> halves = np.repeat([[0.0, 0.0, 0.0, 90.0, 90.0, 90.0]], 4, axis=0)[..., None]
-    >>> segmented(halves, scale=20, least=1)[0].tolist()
+    >>> segmented(halves, scale=20, least=5)[0].tolist()
     [0, 0, 0, 1, 1, 1]
     """
     smooth = blurred(planes, SIGMA)
