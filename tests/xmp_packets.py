@@ -1,5 +1,9 @@
 """Packets of XMP as other programs write them, of a picture of 400 x 200 pixels."""
 
+from xml.etree import ElementTree
+
+from opsin.formats import xmp
+
 SPACES = """xmlns:x="adobe:ns:meta/" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
  xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
  xmlns:stDim="http://ns.adobe.com/xap/1.0/sType/Dimensions#"
@@ -59,3 +63,22 @@ POLYGON = of_iptc(
     )
     + "</rdf:Seq></Iptc4xmpExt:rbVertices>"
 )
+
+
+def normal(data):
+    """A packet whatever its spelling."""
+    root, _ = xmp.parse(data)
+    ElementTree.indent(root, " ")
+    return ElementTree.canonicalize(ElementTree.tostring(root), strip_text=True)
+
+
+def words(data, name):
+    space, key = {
+        "PersonInImage": (xmp.IPTC_EXT, "PersonInImage"),
+        "subject": (xmp.DC, "subject"),
+        "TagsList": (xmp.DIGIKAM, "TagsList"),
+        "hierarchicalSubject": (xmp.LIGHTROOM, "hierarchicalSubject"),
+    }[name]
+    root, _ = xmp.parse(data)
+    found = root.findall(f".//{xmp.qname(space, key)}")
+    return [li.text for one in found for li in one.iter(xmp.qname(xmp.RDF, "li"))]

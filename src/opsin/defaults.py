@@ -49,6 +49,9 @@ PERSON: Final = 0.3
 LEVELS: Final = 1
 """How often a large photograph is halved to look for small things in tiles."""
 
+MOST_LEVELS: Final = 5
+"""The most that can be asked for; each takes four times as long as the one before."""
+
 RECOGNIZER: Final = "face-reid"
 """The model that tells faces apart."""
 

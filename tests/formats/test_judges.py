@@ -13,13 +13,14 @@ import opsin
 from opsin.formats import splice
 from opsin.formats.regions import Frame, read_names
 from opsin.formats.stored import SPLICED, read_stored
-from opsin.formats.tag_writer import PEOPLE
+from opsin.formats.tag_writer import PEOPLE, THINGS
 from opsin.formats.tagging import with_tags, without_tags
 
 with_exiftool = pytest.mark.skipif(not shutil.which("exiftool"), reason="needs exiftool")
 with_exiv2 = pytest.mark.skipif(not shutil.which("exiv2"), reason="needs exiv2")
 MARK = (60, 20, 100, 45)  # a white box on the stored pixels
 WIDTH, HEIGHT = 240, 120
+DOG = ("Dog", (80, 80, 120, 120))
 ANN, ZOE = ("Ann Lee", (80, 80, 120, 120)), ("Zoë <b> & Co", (300, 20, 340, 70))
 
 
@@ -69,6 +70,27 @@ def test_exiftool_sees_the_mark_where_it_is_stored(orientation, tmp_path):
 
 
 @with_exiftool
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exiftool_sees_a_thing_where_it_is_stored(orientation, tmp_path):
+    data, box = marked(orientation)
+    frame = read_stored(data, where="it", limit=1 << 20).frame
+    packet = with_tags(THINGS, None, [("Traffic light", box)], frame).packet
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(splice.with_packet(data, packet, "jpeg"))
+    found = by_exiftool(path)
+    [region] = found["ImageRegion"]
+    assert region["Name"] == "Traffic light"
+    assert region["RCtype"] == [{"Name": "Traffic light"}]
+    boundary, (x1, y1, x2, y2) = region["RegionBoundary"], MARK
+    assert (boundary["RbShape"], boundary["RbUnit"]) == ("rectangle", "relative")
+    seen = [boundary[f"Rb{key}"] for key in "XYWH"]
+    stored = [x1 / WIDTH, y1 / HEIGHT, (x2 - x1) / WIDTH, (y2 - y1) / HEIGHT]
+    assert seen == pytest.approx(stored, abs=1e-5)
+    assert found["HierarchicalSubject"] in ("Objects|Traffic light", ["Objects|Traffic light"])
+    assert not {"RegionInfo", "RegionInfoMP", "PersonInImage", "Warning"} & found.keys()
+
+
+@with_exiftool
 @pytest.mark.parametrize("format", SPLICED)
 def test_exiftool_reads_all_that_is_said(format, tmp_path):
     path = tmp_path / f"photo.{format}"
@@ -100,6 +122,21 @@ def test_exiv2_reads_all_that_is_said(format, tmp_path):
     assert found["Xmp.digiKam.TagsList"] == "People/Ann Lee, People/Zoë <b> & Co"
 
 
+@with_exiv2
+@pytest.mark.parametrize("format", SPLICED)
+def test_exiv2_reads_where_things_are(format, tmp_path):
+    path = tmp_path / f"photo.{format}"
+    packet = with_tags(THINGS, None, [DOG, DOG], Frame(200, 400)).packet
+    path.write_bytes(splice.with_packet(marked(1, format)[0], packet, format))
+    shown = ran("exiv2", "-px", str(path))
+    found = dict(line.split(None, 3)[::3] for line in shown.splitlines() if line.count(" ") > 2)
+    region = "Xmp.iptcExt.ImageRegion[2]/Iptc4xmpExt:"
+    assert found[f"{region}RegionBoundary/Iptc4xmpExt:rbX"] == "0.200000"
+    assert found[f"{region}Name"] == 'lang="x-default" Dog 2'
+    assert found[f"{region}rCtype[1]/Iptc4xmpExt:Name"] == 'lang="x-default" Dog'
+    assert found["Xmp.dc.subject"] == "Dog"
+
+
 def rewritten(program, path):
     """The sidecar once another program has rated the photograph, and how that is spelled."""
     if program == "exiftool":
@@ -129,6 +166,24 @@ def test_names_are_ours_when_another_program_has_written_the_sidecar_anew(progra
     if program == "exiftool":
         assert by_exiftool(path)["Rating"] == 5
         assert len(by_exiftool(path)["RegionInfo"]["RegionList"]) == 2
+
+
+@pytest.mark.parametrize(
+    "program",
+    [pytest.param("exiftool", marks=with_exiftool), pytest.param("exiv2", marks=with_exiv2)],
+)
+def test_things_are_ours_when_another_program_has_written_the_sidecar_anew(program, tmp_path):
+    path, frame = tmp_path / "photo.jpg.xmp", Frame(200, 400)
+    both = with_tags(THINGS, with_tags(PEOPLE, None, [ANN], frame).packet, [DOG, DOG], frame)
+    path.write_bytes(both.packet)
+    data = rewritten(program, path)
+    assert with_tags(THINGS, data, [DOG, DOG], frame).packet == data
+    assert with_tags(PEOPLE, data, [ANN], frame).packet == data
+    left = without_tags(data, THINGS)
+    assert b"Dog" not in left
+    assert b"ImageRegion" not in left
+    assert [one.name for one in read_names(left, frame).regions] == [ANN[0]]
+    assert b"Ann" not in without_tags(left)
 
 
 @pytest.mark.parametrize(

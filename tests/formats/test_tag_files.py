@@ -13,11 +13,12 @@ from opsin.errors import DataError, PhotoError, SaveError
 from opsin.formats import splice
 from opsin.formats.sidecars import sidecar_of
 from opsin.formats.tag_files import Tags, write_copy, write_sidecar
-from opsin.formats.tag_writer import PEOPLE
+from opsin.formats.tag_writer import PEOPLE, THINGS
 from opsin.people.metadata import names_in
 
 ANN, BEN = ("Ann Lee", (80, 80, 120, 120)), ("Ben", (300, 20, 340, 70))
 BOTH, NOBODY = Tags(PEOPLE, [ANN, BEN], 400, 200), Tags(PEOPLE)
+DOG = Tags(THINGS, [("Dog", (200, 80, 260, 150))], 400, 200)
 OF_DIGIKAM = packet(
     mwg(region("Cem", x=0.5)), "<dc:subject><rdf:Bag><rdf:li>beach</rdf:li></rdf:Bag></dc:subject>"
 )
@@ -186,6 +187,41 @@ def test_names_are_taken_out_of_a_copy_of_a_copy(photo, tmp_path, picture):
     write_copy(photo, BOTH, copy)
     assert write_copy(copy, NOBODY, plain).status == "removed"
     assert plain.read_bytes() == picture
+
+
+def test_a_sidecar_has_people_and_things(photo):
+    before = files(photo)
+    assert write_sidecar(photo, BOTH).status == "written"
+    with_people = files(photo)
+    assert write_sidecar(photo, DOG).backup is None  # it is ours
+    assert names(photo, own=True) == ["Ann Lee", "Ben"]
+    assert write_sidecar(photo, DOG).status == "unchanged"
+    assert write_sidecar(photo, BOTH).status == "unchanged"
+    assert write_sidecar(photo, Tags(THINGS)).status == "removed"
+    assert files(photo) == with_people
+    assert write_sidecar(photo, Tags(THINGS)).status == "nothing"
+    write_sidecar(photo, DOG)
+    assert write_sidecar(photo, NOBODY).status == "removed"
+    assert b"Objects|Dog" in photo.with_name("photo.jpg.xmp").read_bytes()
+    assert names(photo, own=True) == []
+    write_sidecar(photo, Tags(THINGS))
+    assert files(photo) == before
+
+
+def test_a_copy_has_people_and_things(photo, tmp_path, picture):
+    target = tmp_path / "out" / "photo.jpg"
+    write_copy(photo, BOTH, target)
+    assert write_copy(photo, DOG, target).status == "written"
+    both = target.read_bytes()
+    assert names(target, own=True) == ["Ann Lee", "Ben"]
+    assert b"Objects|Dog" in both
+    assert write_copy(photo, BOTH, target).status == "unchanged"
+    assert write_copy(photo, DOG, target).status == "unchanged"
+    assert write_copy(photo, NOBODY, target).status == "removed"
+    assert names(target, own=True) == []
+    assert b"Objects|Dog" in target.read_bytes()
+    assert write_copy(photo, Tags(THINGS), target).status == "removed"
+    assert target.read_bytes() == picture
 
 
 def test_a_file_that_is_there_is_not_overwritten(photo, tmp_path):

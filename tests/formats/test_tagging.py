@@ -1,14 +1,12 @@
 """Names put into XMP: nothing that was there is lost, and what was added can be taken out again."""
 
 import re
-from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from xmp_packets import MICROSOFT, mwg, packet, region
+from xmp_packets import MICROSOFT, mwg, normal, packet, region, words
 
-from opsin.formats import xmp
 from opsin.formats.added import added_to
 from opsin.formats.regions import Frame, read_names
 from opsin.formats.tag_writer import PEOPLE
@@ -23,25 +21,6 @@ OF_DIGIKAM = packet(
     "<dc:subject><rdf:Bag><rdf:li>beach</rdf:li></rdf:Bag></dc:subject>",
     '<family:Album xmlns:family="http://example.org/">Summer</family:Album>',
 )
-
-
-def normal(data):
-    """A packet whatever its spelling."""
-    root, _ = xmp.parse(data)
-    ElementTree.indent(root, " ")
-    return ElementTree.canonicalize(ElementTree.tostring(root), strip_text=True)
-
-
-def words(data, name):
-    space, key = {
-        "PersonInImage": (xmp.IPTC_EXT, "PersonInImage"),
-        "subject": (xmp.DC, "subject"),
-        "TagsList": (xmp.DIGIKAM, "TagsList"),
-        "hierarchicalSubject": (xmp.LIGHTROOM, "hierarchicalSubject"),
-    }[name]
-    root, _ = xmp.parse(data)
-    found = root.findall(f".//{xmp.qname(space, key)}")
-    return [li.text for one in found for li in one.iter(xmp.qname(xmp.RDF, "li"))]
 
 
 def test_a_new_packet_names_people_in_all_conventions():

@@ -30,6 +30,7 @@ VERBS = {  # verb: (module:name, what it does)
     ),
     "detect": ("opsin.cli.detect:detect", "Tell what things are on photographs, and where."),
     "track": ("opsin.cli.track:track", "Follow things through videos, or before a camera."),
+    "tag": ("opsin.cli.tag:tag", "Write names of things into photographs' metadata."),
     "segment": ("opsin.cli.segment:segment", "Tell which pixels of photographs are people."),
     "background": (
         "opsin.cli.background:background",

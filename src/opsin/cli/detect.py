@@ -8,18 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from opsin.cli.options import (
+    Classes,
     Damaged,
     Device,
     Json,
+    Levels,
     Overwrite,
     PixelLimit,
     Quality,
+    ThingScore,
     Workers,
 )
 from opsin.cli.things import names_of, tell_or_write
 from opsin.defaults import LEVELS, OBJECTS, PIXEL_LIMIT, QUALITY
 from opsin.files import shown
-from opsin.objects.pipeline import MOST_LEVELS
 from opsin.objects.work import PICTURES, Detecting
 
 
@@ -30,20 +32,9 @@ def detect(
     model: Annotated[
         str, typer.Option(help="See opsin models list: a model whose task is detect.")
     ] = OBJECTS,
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=0.01, max=1, help="The least score. [default: the model's]"),
-    ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(metavar="NAMES", help="Only these, with commas: person,dog."),
-    ] = None,
-    levels: Annotated[
-        int,
-        typer.Option(
-            min=0, max=MOST_LEVELS, help="How often a large photograph is halved into tiles."
-        ),
-    ] = LEVELS,
+    threshold: ThingScore = None,
+    classes: Classes = None,
+    levels: Levels = LEVELS,
     draw: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="Write NAME-objects.jpg there, with frames and names."),

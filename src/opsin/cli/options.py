@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from opsin.cli import FAILED
-from opsin.defaults import SIZES
+from opsin.defaults import MOST_LEVELS, SIZES
 
 Model: TypeAlias = Annotated[
     str, typer.Option(help="See opsin models list; several with commas are an ensemble.")
@@ -86,6 +86,20 @@ FaceThreshold: TypeAlias = Annotated[
     typer.Option(
         "--threshold", min=0.01, max=1, help="The least score of a face. [default: the model's]"
     ),
+]
+ThingScore: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold", min=0.01, max=1, help="The least score of a thing. [default: the model's]"
+    ),
+]
+Classes: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--classes", metavar="NAMES", help="Only these, with commas: person,dog."),
+]
+Levels: TypeAlias = Annotated[
+    int,
+    typer.Option(min=0, max=MOST_LEVELS, help="How often a large photograph is halved into tiles."),
 ]
 PixelLimit: TypeAlias = Annotated[
     int, typer.Option(min=1, help="Photographs with more pixels are not opened.")

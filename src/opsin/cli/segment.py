@@ -14,6 +14,7 @@ from opsin.cli.options import (
     Overwrite,
     PixelLimit,
     Quality,
+    ThingScore,
     Workers,
 )
 from opsin.cli.things import names_of, tell_or_write
@@ -36,10 +37,7 @@ def segment(
         str | None,
         typer.Option(metavar="NAMES", help="Only these of the model's, with commas: person,dog."),
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=0.01, max=1, help="The least score of a thing. [default: the model's]"),
-    ] = None,
+    threshold: ThingScore = None,
     draw: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="Write NAME-segments.jpg there, each in its own color."),

@@ -1,5 +1,5 @@
-"""What `opsin detect` and `opsin segment` share: things are told, drawn into folders, or written as
-COCO's table."""
+"""What `opsin detect`, `opsin segment` and `opsin tag` share: which things are wanted, how they are
+told, drawn into folders, or written as COCO's table."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 import msgspec
 import numpy as np
@@ -68,9 +68,19 @@ def added_to(packet: bytes) -> Added | None:
     return _decoded(xmp.value(packet, xmp.OPSIN, "Added"))
 
 
-def pop_added(tree: Element) -> Added | None:
-    """The same of a tree, from which the list itself is taken out, and nothing else."""
-    return _decoded(xmp.take(tree, xmp.OPSIN, "Added"))
+def pop_added(tree: Element) -> tuple[Added | None, Element]:
+    """The same of a tree, from which the list itself is taken out, and nothing else; and the
+    element that it was in, or a new one, for what is to be added."""
+    name = xmp.qname(xmp.OPSIN, "Added")
+    holders = [
+        one for one in rdf.descriptions(tree) if name in one.attrib or len(one.findall(name))
+    ]
+    added = _decoded(xmp.take(tree, xmp.OPSIN, "Added"))
+    if holders:
+        return added, holders[0]
+    about = xmp.qname(xmp.RDF, "about")
+    subjects = [one.get(about, "") for one in rdf.descriptions(tree)]
+    return added, SubElement(tree, rdf.DESCRIPTION, {about: subjects[0] if subjects else ""})
 
 
 def keep_added(holder: Element, added: Added) -> None:

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from opsin.boxes import iou, scale, stored
 from opsin.formats import rdf, region_items
-from opsin.formats.added import Added, Items, regions_there, words_there
+from opsin.formats.added import Added, pop_added, regions_there, words_there
 from opsin.formats.regions import (
     IMAGE_REGION,
     MP_LIST,
@@ -88,7 +88,7 @@ class Writer:
 
     def __init__(self, tree: Element, own: Element, frame: Frame, now: Added, kind: str) -> None:
         self.tree, self.own, self.frame, self.made = tree, own, frame, now.made
-        self.items = now.of(kind)
+        self.kind, self.items = kind, now.of(kind)
         self.names: list[str] = []
         self.notes: list[str] = []
         self.keys: dict[str, set[str]] = {}
@@ -156,11 +156,12 @@ class Writer:
                 for word in rdf.texts(value):
                     self.add_word(words.name, word)
 
-    def take_over(self, other: Element, items: Items) -> None:
-        """What was added to another packet, as far as it is there still."""
-        for item, kind, name, part in regions_there(other, items):
-            if kind in (*self.faces, IMAGE_REGION):
-                self.put(kind, name, part, content=content_of(item))
+    def take_over(self, other: Element) -> None:
+        """What was added of this kind to another packet, as far as it is there still."""
+        items = (pop_added(other)[0] or Added()).of(self.kind)
+        for item, convention, name, part in regions_there(other, items):
+            if convention in (*self.faces, IMAGE_REGION):
+                self.put(convention, name, part, content=content_of(item))
         for _, words, word in words_there(other, items):
             self.add_word(words, word)
 
@@ -182,7 +183,8 @@ class Writer:
     def _keys(self, kind: str) -> set[str]:
         """The names that regions have in a convention."""
         if kind not in self.keys:
-            self.keys[kind] = {key_of(one) for _, one, _ in named_regions(self.tree, kind)}
+            regions = named_regions(self.tree, kind, self.frame)
+            self.keys[kind] = {key_of(one) for _, one, _ in regions}
         return self.keys[kind]
 
     def _regions(self) -> Element:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 from xml.etree import ElementTree
-from xml.etree.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element
 
 import msgspec
 
@@ -21,7 +21,6 @@ from opsin.formats import rdf, xmp
 from opsin.formats.added import Added, keep_added, pop_added, take_added
 from opsin.formats.regions import Frame
 from opsin.formats.tag_writer import KINDS, Kind, Writer, name_for_xml
-from opsin.formats.xmp import qname
 
 COPIED: Final = "copied"
 """The kind of what a new sidecar repeats of its photograph."""
@@ -61,27 +60,27 @@ def with_tags(
     """
     root, prefixes = xmp.parse(packet) if packet else (xmp.empty(), {})
     tree = rdf.rdf_of(root)
-    before = pop_added(tree) or Added(is_file=packet is None)
+    before, own = pop_added(tree)
+    before = before or Added(is_file=packet is None)
     now = msgspec.convert(msgspec.to_builtins(before), Added)
     is_copied_anew = embedded is not None and now.is_file
     is_whole = take_added(tree, now, [kind.name, COPIED] if is_copied_anew else [kind.name])
-    own = _holder(tree)
     if embedded and is_copied_anew:
         Writer(tree, own, frame, now, COPIED).copy(rdf.rdf_of(xmp.parse(embedded)[0]))
-    if beside:
-        other = rdf.rdf_of(xmp.parse(beside)[0])
-        added = pop_added(other) or Added()
-        for one in KINDS:
-            if one != kind:
-                Writer(tree, own, frame, now, one.name).take_over(other, added.of(one.name))
-    writer = Writer(tree, own, frame, now, kind.name)
-    for name, box in named:
-        writer.add(kind, name_for_xml(name), box)
+    names, notes = [], []
+    for one in KINDS:
+        writer = Writer(tree, own, frame, now, one.name)
+        if one == kind:
+            for name, box in named:
+                writer.add(kind, name_for_xml(name), box)
+            names, notes = writer.names, writer.notes
+        elif beside:
+            writer.take_over(rdf.rdf_of(xmp.parse(beside)[0]))
     if not now.said().keys() - {COPIED}:  # all is said inside the photograph
         take_added(tree, now, [COPIED])
     if is_whole and now.said() == before.said():  # not a byte of it is changed
-        return Tagged(packet, writer.names, writer.notes)
-    return Tagged(_finished(root, prefixes, own, now), writer.names, writer.notes)
+        return Tagged(packet, names, notes)
+    return Tagged(_finished(root, prefixes, own, now), names, notes)
 
 
 def without_tags(packet: bytes, *kinds: Kind) -> bytes | None:
@@ -93,21 +92,14 @@ def without_tags(packet: bytes, *kinds: Kind) -> bytes | None:
     """
     root, prefixes = xmp.parse(packet)
     tree = rdf.rdf_of(root)
-    now = pop_added(tree)
+    now, own = pop_added(tree)
     taken = {kind.name for kind in kinds or KINDS}
     if now is None or not taken & now.said().keys():
         return packet
     take_added(tree, now, taken)
     if not now.said().keys() - {COPIED}:
         take_added(tree, now, [COPIED])
-    return _finished(root, prefixes, _holder(tree), now)
-
-
-def _holder(tree: Element) -> Element:
-    """A new element for properties of what the others are about."""
-    about = qname(xmp.RDF, "about")
-    subjects = [found.get(about, "") for found in rdf.descriptions(tree)]
-    return SubElement(tree, rdf.DESCRIPTION, {about: subjects[0] if subjects else ""})
+    return _finished(root, prefixes, own, now)
 
 
 def _finished(root: Element, prefixes: dict[str, str], own: Element, now: Added) -> bytes | None:

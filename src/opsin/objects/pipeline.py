@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from opsin import boxes
 from opsin.boxes import Floats
-from opsin.defaults import LEVELS, OBJECTS
+from opsin.defaults import LEVELS, MOST_LEVELS, OBJECTS
 from opsin.drawing.boxes import framed
 from opsin.errors import ModelError, WrongCallError
 from opsin.files import shown
@@ -26,8 +26,6 @@ from opsin.models.store import members
 from opsin.objects.search import search, table_of
 from opsin.photo import Photo, copied, part_of
 from opsin.photo import open as open_photo
-
-MOST_LEVELS: Final = 5
 
 
 @dataclass(frozen=True, eq=False)
