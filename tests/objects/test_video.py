@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from films import write_film
 from skimage import data
 
 import opsin
@@ -37,31 +37,9 @@ def pictures(count: int, height: int = 240, width: int = 320) -> list[np.ndarray
     return made
 
 
-def write(
-    path: Path, frames: list[np.ndarray], *, rate: int = 10, sound: bool = False, turned: int = 0
-) -> Path:
-    with av.open(str(path), "w") as out:
-        video = out.add_stream("libx264", rate=rate)
-        video.height, video.width = frames[0].shape[:2]
-        video.pix_fmt, video.gop_size = "yuv420p", 5
-        noise = out.add_stream("aac", rate=8000, layout="mono") if sound else None
-        for index, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts, frame.time_base = index, Fraction(1, rate)
-            out.mux(video.encode(frame))
-        for index in range(len(frames) * 8000 // rate // 1024 if noise else 0):
-            wave = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-            wave.rate, wave.pts, wave.time_base = 8000, index * 1024, Fraction(1, 8000)
-            out.mux(noise.encode(wave))
-        out.mux(video.encode(None))
-        if noise:
-            out.mux(noise.encode(None))
-    return path
-
-
 @pytest.fixture(scope="module")
 def film(tmp_path_factory) -> Path:
-    return write(tmp_path_factory.mktemp("films") / "käfer 1.mp4", pictures(14), sound=True)
+    return write_film(tmp_path_factory.mktemp("films") / "käfer 1.mp4", pictures(14), sound=True)
 
 
 def test_things_keep_their_numbers(film: Path) -> None:
@@ -115,7 +93,7 @@ def test_what_is_drawn_already_is_passed_over(film: Path, tmp_path: Path, capsys
 
 
 def test_a_video_that_is_cut_off_is_followed_as_far_as_it_goes(tmp_path: Path, capsys) -> None:
-    whole = write(tmp_path / "whole.mkv", pictures(60), rate=20)
+    whole = write_film(tmp_path / "whole.mkv", pictures(60), rate=20)
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.5)])
     with Video(cut, pixel_limit=10**6) as video:
@@ -131,7 +109,7 @@ def test_a_video_that_is_cut_off_is_followed_as_far_as_it_goes(tmp_path: Path, c
 
 def test_films_of_telephones_are_upright(tmp_path: Path) -> None:
     [page] = pictures(1)
-    path = write(tmp_path / "a.mp4", [page] * 2)
+    path = write_film(tmp_path / "a.mp4", [page] * 2)
     turned = path.read_bytes()
     matrix = np.array([65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30], ">i4").tobytes()
     quarter = np.array([0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30], ">i4").tobytes()
@@ -222,7 +200,7 @@ def test_pictures_larger_than_the_limit_are_refused(film: Path, capsys) -> None:
 
 
 def test_ctrl_c_keeps_what_was_done(tmp_path: Path) -> None:
-    path = write(tmp_path / "long.mp4", pictures(14) * 20)
+    path = write_film(tmp_path / "long.mp4", pictures(14) * 20)
     words = [sys.executable, "-m", "opsin", "track", str(path), "--json", "--draw", str(tmp_path)]
     running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert running.stdout is not None

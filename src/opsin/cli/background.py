@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Final
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from opsin.archive.jobs import format_of, plan
 from opsin.cli.batch import Words, over
+from opsin.cli.films import each_film, films_of, is_film, run_through, targets_in
 from opsin.cli.options import (
     Damaged,
     Device,
@@ -25,8 +28,12 @@ from opsin.defaults import MASKS, OBJECTS, PERSON, PIXEL_LIMIT, QUALITY
 from opsin.errors import WrongCallError
 from opsin.files import shown
 from opsin.formats.suffixes import KEPT, SUFFIX
+from opsin.machine import cores
 from opsin.objects.background import BLUR, color_of
 from opsin.objects.replacing import CLEAR, GRAY, NOBODY, PICTURES, Replacing
+
+if TYPE_CHECKING:
+    from opsin.objects.background import Cutout
 
 WORDS: Final = Words(
     doing="cutting out",
@@ -41,7 +48,8 @@ WORDS: Final = Words(
 
 def background(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
+        list[str],
+        typer.Argument(metavar="PATH", help="Files, folders, globs, videos, or - for a pipe."),
     ],
     replace: Annotated[
         str | None,
@@ -131,13 +139,16 @@ def background(
     keeps = CLEAR if transparent else KEPT
     if transparent:
         _check_clear(output, format)
+    [picture] = [PICTURES[role] for role, is_asked in asked.items() if is_asked]
+    if any(map(is_film, paths)):
+        _films(paths, output, work, picture, overwrite=overwrite)
+        return
     if "-" in (*paths, output):
         refuse_in_a_pipe(
             {"--json": as_json, "--dry-run": dry_run, "--workers": workers is not None}
         )
         pipe(work, paths, output, format, overwrite=overwrite)
         return
-    [picture] = [PICTURES[role] for role, is_asked in asked.items() if is_asked]
     reads = [replace] if replace is not None and os.path.isfile(replace) else []
     planned = plan(paths, output=output, format=format, picture=picture, keeps=keeps, reads=reads)
     over(
@@ -150,6 +161,41 @@ def background(
         dry_run=dry_run,
         as_json=as_json,
     )
+
+
+def _films(
+    paths: list[str], output: str | None, work: Replacing, picture: str, *, overwrite: bool
+) -> None:
+    """The same for videos: as NAME-new-background.mp4 beside each, or in the folder `output`."""
+    from opsin.drawing.pixels import as_rgb
+    from opsin.formats.video import Video
+    from opsin.objects.films import Films
+
+    if work.transparent:
+        raise WrongCallError("--transparent: not for videos, for MP4 has no transparency.")
+    if not all(map(is_film, paths)):
+        raise WrongCallError("give photographs and videos one after the other.")
+    if is_film(output or ""):
+        raise WrongCallError(f"-o {shown(str(output))}: for videos, name a folder.")
+
+    def one(film: str, target: Path | None) -> None:
+        video = Video(film, pixel_limit=work.pixel_limit, threads=cores())
+        cut = Films(
+            video,
+            model=work.model,
+            detector=work.detector,
+            threshold=work.threshold,
+            classes=work.classes,
+            device=work.device,
+        )
+        run_through(video, ((one, partial(drawn, found)) for one, found in cut), target)
+
+    def drawn(found: Cutout) -> Any:
+        return as_rgb(work.made(found).pixels)
+
+    films = list(films_of(paths, without=f"-{picture}.mp4"))
+    targets = targets_in(output, films, f"-{picture}.mp4")
+    each_film(films, targets, one, overwrite=overwrite)
 
 
 def _check_clear(output: str | None, format: str | None) -> None:

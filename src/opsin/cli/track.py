@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from opsin.cli.films import each_film, films_of, run_through, targets_in
 from opsin.cli.options import Device, Overwrite, PixelLimit
 from opsin.cli.things import names_of
 from opsin.defaults import OBJECTS, PIXEL_LIMIT
-from opsin.errors import OpsinError, WrongCallError
-from opsin.files import check_writable, shown
-from opsin.formats.video import SUFFIXES
-from opsin.interrupt import as_interrupts
+from opsin.files import shown
+from opsin.machine import cores
 from opsin.objects.tracking import LEAST, PATIENCE
 
 if TYPE_CHECKING:
+    from opsin.formats.video import Picture
     from opsin.objects.video import Frame
+
+SUFFIX: Final = "-tracked.mp4"
+"""What the name of a drawn video ends with."""
 
 
 @dataclass
@@ -79,63 +78,36 @@ def track(
         "threshold": threshold,
         "classes": None if classes is None else names_of(classes),
         "patience": patience,
-        "pixel_limit": pixel_limit,
         "device": device,
     }
-    videos = list(_videos(paths))
-    targets = _targets(videos, draw)
-    failed = False
-    for video, target in zip(videos, targets, strict=True):
-        if target is not None and os.path.lexists(target) and not overwrite:
-            print(f"{shown(target)} exists, skipped (--overwrite does it again).", file=sys.stderr)
-            continue
-        try:
-            _one(video, how, target, as_json=as_json)
-        except (OpsinError, OSError) as error:
-            if isinstance(error, WrongCallError | BrokenPipeError):
-                raise
-            failed = True
-            print(f"opsin: {_words(video, error)}", file=sys.stderr)
-    if failed:
-        raise typer.Exit(1)
+    films = list(films_of(paths, without=SUFFIX))
+    targets = [None] * len(films) if draw is None else targets_in(draw, films, SUFFIX)
+
+    def one(film: str, target: Path | None) -> None:
+        _track(film, target, how, pixel_limit=pixel_limit, as_json=as_json)
+
+    each_film(films, targets, one, overwrite=overwrite)
 
 
-def _one(video: str, how: dict[str, Any], target: Path | None, *, as_json: bool) -> None:
+def _track(
+    film: str, target: Path | None, how: dict[str, Any], *, pixel_limit: int, as_json: bool
+) -> None:
     """Follows the things of one video, and tells of them."""
-    from opsin.formats.video import Video, Writing
-    from opsin.machine import cores
+    from opsin.formats.video import Video
     from opsin.objects.video import track as frames_of
 
-    how = dict(how)
-    source = Video(video, pixel_limit=how.pop("pixel_limit"), threads=cores())
     seen: dict[int, Seen] = {}
-    count, began, stopped = 0, time.perf_counter(), False
-    with ExitStack() as stack:
-        frames = frames_of(source, **how)
-        writing = stack.enter_context(Writing(target, source)) if target else None
-        try:
-            with as_interrupts():
-                for frame in frames:
-                    _note(frame, seen)
-                    if as_json:
-                        print(json.dumps({"input": video, **frame.document()}), flush=True)
-                    if writing:
-                        writing.write(frame.picture, frame.draw())
-                    count += 1
-        except KeyboardInterrupt:
-            stopped = True  # what was done so far is kept
-            source.notes.append("stopped")
-    seconds = time.perf_counter() - began
-    notes = [*source.notes, *(writing.notes if writing else ())]
-    if not as_json:
-        _tell(video, seen)
-    rate = f"{count} pictures in {seconds:.1f} s, {count / max(seconds, 1e-9):.1f} a second"
-    made = f" -> {shown(str(target))}" if target and count else ""
-    print(f"{shown(video)}{made}: {rate}.", file=sys.stderr)
-    for note in notes:
-        print(f"  {note}", file=sys.stderr)
-    if stopped and not video.startswith("camera"):
-        raise KeyboardInterrupt
+
+    def pictures(frames: Iterator[Frame]) -> Iterator[tuple[Picture, Callable[[], Any]]]:
+        for frame in frames:
+            _note(frame, seen)
+            if as_json:
+                print(json.dumps({"input": film, **frame.document()}), flush=True)
+            yield frame.picture, frame.draw
+
+    video = Video(film, pixel_limit=pixel_limit, threads=cores())
+    followed = pictures(frames_of(video, **how))
+    run_through(video, followed, target, at_end=lambda: None if as_json else _tell(film, seen))
 
 
 def _note(frame: Frame, seen: dict[int, Seen]) -> None:
@@ -155,59 +127,3 @@ def _tell(video: str, seen: dict[int, Seen]) -> None:
         print(
             f"  {one.name + f' {number}':18}  {when:18}  {one.pictures:5} pictures  {one.score:.2f}"
         )
-
-
-def _videos(paths: Sequence[str]) -> Iterator[str]:
-    """The videos that names of files and folders mean."""
-    for text in paths:
-        path = Path(text)
-        if text.partition(":")[0] == "camera" and not os.path.exists(text):
-            yield text
-        elif os.path.isdir(text):
-            found = sorted(one for one in path.rglob("*") if _is_video(one, path))
-            if not found:
-                raise WrongCallError(f"no video in {shown(text)}.")
-            yield from map(str, found)
-        elif os.path.exists(text):
-            yield text
-        else:
-            raise WrongCallError(f"{shown(text)}: no such file or folder.")
-
-
-def _is_video(path: Path, folder: Path) -> bool:
-    from opsin.objects.video import SUFFIX
-
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    is_own = path.name.endswith(SUFFIX)
-    return path.suffix.lower() in SUFFIXES and path.is_file() and not hidden and not is_own
-
-
-def _targets(videos: Sequence[str], draw: str | None) -> list[Path | None]:
-    """Where each drawn video goes; two of one name are a `WrongCallError`."""
-    from opsin.objects.video import SUFFIX
-
-    if draw is None:
-        return [None] * len(videos)
-    if not draw:
-        raise WrongCallError("--draw: an empty name of a folder. For the current one, type a dot.")
-    Path(draw).mkdir(parents=True, exist_ok=True)
-    check_writable(Path(draw))
-    made = [Path(draw, Path(video.replace(":", "-")).stem + SUFFIX) for video in videos]
-    for index, path in enumerate(made):
-        if path in made[:index]:
-            both = videos[made.index(path)], videos[index]
-            raise WrongCallError(
-                f"{shown(both[0])} and {shown(both[1])} would both be {shown(path)}. "
-                "Give them one after the other, with two folders."
-            )
-        if os.path.lexists(path) and any(
-            os.path.realpath(path) == os.path.realpath(one) for one in videos
-        ):
-            raise WrongCallError(f"{shown(path)} is one of the videos; it would be overwritten.")
-    return list(made)
-
-
-def _words(video: str, error: OpsinError | OSError) -> str:
-    if isinstance(error, OSError):
-        return f"{shown(error.filename or video)}: {error.strerror}."
-    return str(error)

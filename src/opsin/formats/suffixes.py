@@ -21,3 +21,9 @@ SUFFIX: Final = {format: suffix for suffix, format in WRITTEN.items()}
 
 KEPT: Final = tuple(one for one in SUFFIX if one != "bmp")  # it cannot tell who made its colors
 """The formats that a photograph keeps; of the others it becomes PNG."""
+
+VIDEOS: Final = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts"),
+    *(".3gp", ".wmv", ".flv", ".ogv", ".dv", ".vob"),
+)
+"""What the names of videos end with."""

@@ -20,10 +20,6 @@ from numpy.typing import NDArray
 from opsin.errors import NotAPhotoError, PhotoTooLargeError, SaveError, needs_extra
 from opsin.files import shown, whole_file
 
-SUFFIXES: Final = (
-    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts"),
-    *(".3gp", ".wmv", ".flv", ".ogv", ".dv", ".vob"),
-)
 FORMATS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,asf,flv,dv"
 """FFmpeg's names of what may be opened."""
 SAFE: Final = {"format_whitelist": FORMATS, "protocol_whitelist": "crypto"}

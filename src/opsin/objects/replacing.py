@@ -82,13 +82,14 @@ class Replacing:
         )
         if not found.people:
             return Made(skipped=NOBODY, part=found.document())
-        result = self._made(found)
+        result = self.made(found)
         format, notes = self._format(wanted["output"], photo.metadata.format)
         notes = (*result.notes, *notes, *result.losses(format))
         data = result.encode(format, quality=self.quality)
         return Made({"output": data}, notes, found.document())
 
-    def _made(self, found: Cutout) -> Photo:
+    def made(self, found: Cutout) -> Photo:
+        """What is asked for, of people who were cut out."""
         if self.replace is not None:
             return found.replaced(behind_of(self.replace, self.pixel_limit))
         if self.blur is not None:

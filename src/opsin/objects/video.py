@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,6 @@ from opsin.models.engine import MOST_THREADS
 from opsin.objects.pipeline import Thing, engine_of, numbers_of
 from opsin.objects.search import search, table_of
 from opsin.objects.tracking import LEAST, PATIENCE, Tracker
-
-SUFFIX: Final = "-tracked.mp4"
-"""What the name of a drawn video ends with."""
 
 
 @dataclass(frozen=True, eq=False)
