@@ -7,7 +7,7 @@ request to its last byte, on this machine: the median of several, the quickest, 
 the server's threads together had a core (Linux), which depends less on what else the machine does.
 "Network" is what the colorizer's network alone takes of it, measured in this process.
 Then 50 such photographs are opened one after the other, each with a point; the server's memory is
-read after each ten (Linux).
+read after each ten (Linux). All of them are colored at full size by a job, and their ZIP is taken.
 """
 
 from __future__ import annotations
@@ -52,6 +52,12 @@ class Client:
         data = answer.read()
         assert answer.status < 300, data
         return answer.getheader("set-cookie", ""), data
+
+    def count(self, path: str) -> int:
+        """The bytes of an answer, which are not kept."""
+        self.connection.request("GET", path, headers=self.headers)
+        answer = self.connection.getresponse()
+        return sum(len(part) for part in iter(lambda: answer.read(1 << 20), b""))
 
     def upload(self, data: bytes) -> str:
         """The address of the new photograph."""
@@ -116,11 +122,21 @@ def tell_memory(client: Client, data: bytes, pid: int) -> None:
         at = client.upload(data)
         client.change(at, points=[[number * 50, 1500, "#a03020"]])
         if number % 10 == 0:
-            status = Path(f"/proc/{pid}/status").read_text()
-            now, most = (
-                int(re.search(rf"{key}:\s+(\d+)", status)[1]) for key in ("VmRSS", "VmHWM")
-            )
-            print(f"{number} photographs: {now / 1024:.0f} MB, at most {most / 1024:.0f} MB")
+            print(f"{number} photographs: {memory(pid)}")
+    start = time.perf_counter()
+    client.ask("POST", "/api/job", b"{}")
+    while json.loads(client.ask("GET", "/api/job")[1])["state"] == "running":
+        time.sleep(0.1)
+    print(f"all at full size: {time.perf_counter() - start:.0f} s; {memory(pid)}")
+    taken = client.count("/api/job/download")
+    print(f"their ZIP of {taken / 1e6:.0f} MB: {memory(pid)}")
+
+
+def memory(pid: int) -> str:
+    """What a process takes, and took at most."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    now, most = (int(re.search(rf"{key}:\s+(\d+)", status)[1]) for key in ("VmRSS", "VmHWM"))
+    return f"{now / 1024:.0f} MB, at most {most / 1024:.0f} MB"
 
 
 def enlarged(path: Path) -> bytes:
