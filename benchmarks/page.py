@@ -96,8 +96,8 @@ def tell_times(client: Client, data: bytes, pid: int) -> None:
     tell("first color", lambda: client.upload(data), pid, times=7)
     tell("vividness", lambda: client.change(at, vividness=next(count) % 100 / 100), pid)
     tell("a point", lambda: client.change(at, points=points()), pid)
-    tell("its network alone", lambda: work.change(points=points()), os.getpid())
     tell("likely colors", lambda: client.ask("GET", f"{at}/suggest?x=9&y=9"), pid)
+    tell("its network alone", lambda: work.change(points=points()), os.getpid())
 
 
 def tell(what: str, act: Callable[[], object], pid: int, times: int = TIMES) -> None:
@@ -118,6 +118,7 @@ def processor(pid: int) -> float:
 
 
 def tell_memory(client: Client, data: bytes, pid: int) -> None:
+    client.connection.close()  # it has rested, and the server may have closed it
     for number in range(1, PHOTOGRAPHS + 1):
         at = client.upload(data)
         client.change(at, points=[[number * 50, 1500, "#a03020"]])
