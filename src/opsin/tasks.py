@@ -37,6 +37,8 @@ class Room(NamedTuple):
     """What is not trained by the loop of `opsin.training` has its own way: from a recipe, sets, the
     run's folder, and the keywords `on_message` and `on_step`, to the path of what it has learned.
     Imports no torch."""
+    own_kinds: tuple[str, ...] = ()
+    """The kinds of network that go that way; empty: all."""
 
 
 ROOMS: Final[dict[str, Room]] = {
@@ -49,7 +51,13 @@ ROOMS: Final[dict[str, Room]] = {
     "faces": Room(
         "", "opsin.evaluate.faces.measure:evaluate", RECOGNIZER, "opsin.faces.learned:train"
     ),
-    "detect": Room("opsin.objects.task:TASK", "opsin.evaluate.detect:evaluate", OBJECTS),
+    "detect": Room(
+        "opsin.objects.task:TASK",
+        "opsin.evaluate.detect:evaluate",
+        OBJECTS,
+        "opsin.objects.rcnn_learned:train",
+        ("rcnn",),
+    ),
     "segment": Room("opsin.objects.task:SEGMENT", "opsin.evaluate.segment:evaluate", MASKS),
 }
 
@@ -71,10 +79,13 @@ def room_of(name: str) -> Room:
     raise WrongCallError(f"unknown task '{shown(name)}'. Known: {', '.join(names())}.")
 
 
-def own_way(name: str) -> Any:
-    """How a task is trained that has its own way; None if it has none, or there is no such task."""
+def own_way(name: str, kind: Any) -> Any:
+    """How networks of that kind are trained if they have their own way; None if they have none, or
+    there is no such task."""
     room = room_of(name) if name in names() else None
-    return load(room.own) if room and room.own else None
+    if not room or not room.own or (room.own_kinds and kind not in room.own_kinds):
+        return None
+    return load(room.own)
 
 
 def task_of(name: str) -> Task:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from opsin.models.card import Card
 from opsin.models.store import find
-from opsin.objects.search import SHARED, Found, picture_of, search, sides, spans
+from opsin.objects.search import SHARED, Found, inputs_of, search, sides, spans
 
 
 @given(st.integers(1, 30_000), st.integers(1, 30_000), st.integers(0, 5))
@@ -49,7 +49,10 @@ def card(request) -> Card:
 def test_a_network_sees_blue_first_and_the_whole(card: Card) -> None:
     tile = np.zeros((50, 100, 3), np.uint8)
     tile[:, 50:] = (10, 20, 250)
-    picture, by = picture_of(tile, card)
+    assert card.detect is not None
+    inputs, by = inputs_of(tile, card.size, card.detect)
+    assert inputs.keys() == {"picture"}
+    picture = inputs["picture"]
     assert picture.shape == (1, 3, 416, 416)
     assert picture[0, :, 100, 400].tolist() == [250, 20, 10]
     assert picture[0, :, 100, 10].tolist() == [0, 0, 0]

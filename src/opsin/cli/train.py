@@ -54,7 +54,7 @@ def train(
 
     settings = read_recipe(recipe, tuple(changes or ()))
     run: Callable[..., Path]
-    if (own := own_way(settings.task)) is not None:
+    if (own := own_way(settings.task, settings.network.get("kind"))) is not None:
         if validation or workers is not None:
             raise WrongCallError(
                 "--validation and --workers are not for this recipe. Leave them out."

@@ -63,6 +63,13 @@ The code that runs a model reads the card; nothing is guessed from a file name.
                                         # how many pairs of strangers pass for one person, of 1, if
                                         # that similarity is asked for; the most first
 
+    [detect]                            # what only this task needs; `size` is the side of a tile
+    threshold = 0.4                     # the least score of what is told, from 0 to 1
+    overlap = 0.5                       # of two boxes with one label that share more, one is told
+    fit = "pad"                         # gray beside what is no square, or "stretch"
+    proposals = 200                     # how many regions it is told to look at; 0: it takes none.
+                                        # Inputs: `picture` and `regions` of it, or `crops` of those
+
     [segment]                           # what only this task needs; `size` is the side of a crop,
                                         # or, with a table [detect] too, of the whole photograph
     classes = ["person"]                # the things whose pixels it tells, by a detector's labels
@@ -213,6 +220,9 @@ class Detect(_Table, frozen=True, kw_only=True):
     """Of two boxes with one label that share more than this, the better is told."""
     fit: Literal["stretch", "pad"]
     """How a photograph becomes a square: stretched to it, or with gray beside or below."""
+    proposals: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    """How many regions it is told to look at, as its input `regions`: the first ones of
+    `opsin.objects.proposals`. 0: it takes none."""
 
 
 class Segment(_Table, frozen=True, kw_only=True):
@@ -550,17 +560,35 @@ def _no_recognizer(card: Card, table: RecognizeTable) -> str:
 
 def _no_object_detector(card: Card) -> str:
     """Why a network is none that detects things, if so."""
-    side = card.size
-    if len(card.inputs) != 1 or card.inputs[0].name != "picture":
-        return "`inputs` must be one, `picture`"
-    if card.inputs[0].shape != (1, 3, side, side) or card.multiple != 1:
-        return f"`picture` must have the shape [1, 3, {side}, {side}], as `size` says"
+    if wrong := _no_detector_inputs(card):
+        return wrong
     if not card.labels or len(set(map(str.casefold, card.labels))) < len(card.labels):
         return "`labels` must be names, each another"
     widths = {entry.name: (len(entry.shape), entry.shape[-1]) for entry in card.outputs}
     for name, width in (("boxes", 4), ("scores", len(card.labels))):
         if widths.get(name) != (3, width):
             return f'`outputs` must have `{name}` of the shape [1, "N", {width}]'
+    return ""
+
+
+def _no_detector_inputs(card: Card) -> str:
+    """Why nothing that is detected by can be given such inputs, if so."""
+    assert card.detect is not None
+    side, shapes = card.size, {entry.name: entry.shape for entry in card.inputs}
+    regions, crops = shapes.pop("regions", None), shapes.get("crops", ())
+    if (regions is not None) != bool(card.detect.proposals):
+        return "`inputs` must have `regions` if `proposals` in [detect] is not 0, and none if it is"
+    if regions is not None and not (len(regions) == 2 and regions[1] == 4):
+        return '`regions` must have the shape ["R", 4]'
+    if regions is not None and list(shapes) == ["crops"]:
+        square = crops[2:]
+        if crops[:2] == (regions[0], 3) and len(square) == 2 and square[0] == square[1]:
+            return "" if isinstance(square[0], int) else "`crops` must have sides of some pixels"
+        return '`crops` must have the shape ["R", 3, S, S]'
+    if list(shapes) != ["picture"]:
+        return "`inputs` must be `picture`, with `regions` or without, or `regions` and `crops`"
+    if shapes["picture"] != (1, 3, side, side) or card.multiple != 1:
+        return f"`picture` must have the shape [1, 3, {side}, {side}], as `size` says"
     return ""
 
 

@@ -13,7 +13,8 @@ from opsin import boxes
 from opsin.boxes import Floats
 from opsin.formats import small
 from opsin.masks import Mask
-from opsin.objects.search import PAD
+from opsin.objects.crops import cut
+from opsin.objects.proposals import kept_proposals
 from opsin.sets.labeled import Labeled, outlines_on, things_on
 from opsin.sets.sources import Picture, read
 from opsin.training.augment import film_gray, wear
@@ -67,10 +68,13 @@ def window_of(
     rng: np.random.Generator,
     *,
     shaped: bool = False,
+    proposals: int = 0,
 ) -> Example:
     """A window on a picture: `picture` (3, S, S) as a detector sees it, blue first, from 0 to 255;
-    `boxes` (M, 4) in its pixels and `labels` (M,), filled with `NOTHING`; and, if they are to be
-    `shaped`, `shapes` (M, GRID, GRID): 1 where a cell of a box is of the thing, else 0."""
+    `boxes` (M, 4) in its pixels and `labels` (M,), filled with `NOTHING`; if they are to be
+    `shaped`, `shapes` (M, GRID, GRID): 1 where a cell of a box is of the thing, else 0; and, if any
+    `proposals` are wanted, `regions` (proposals, 4): the first that lie in it, filled with empty
+    ones."""
     image = small.whole(read(picture)).copy_memory()
     told = things_on(picture)
     things = told if told is not None else Labeled(np.zeros((0, 4), np.float32), ())
@@ -80,16 +84,25 @@ def window_of(
     sides = np.array([side * ratio, side / ratio])
     room = np.array([image.width, image.height]) - sides  # below 0: the window is the larger
     corner = np.minimum(room, 0) + rng.random(2) * np.abs(room)
-    rgb = _cut(image, corner, sides, size)
+    rgb = cut(image, corner, sides, size)
     placed, labels, numbers = placed_in(things, corner, sides, size, data.seen, classes)
     outlines = outlines_on(picture, numbers) if shaped else []
     shapes = shapes_of(outlines, placed * np.tile(sides / size, 2) + np.tile(corner, 2))
+    regions = np.zeros((0, 4), np.float32)
+    if proposals:
+        every = kept_proposals(picture, image.numpy)
+        regions = _inside(every, corner, sides, size)[:proposals]
     if rng.random() < 0.5:
         rgb, shapes = rgb[:, ::-1], shapes[..., ::-1]
-        placed[:, [0, 2]] = size - placed[:, [2, 0]]
+        for found in (placed, regions):
+            found[:, [0, 2]] = size - found[:, [2, 0]]
     rgb = _changed(rgb, data, rng)
     planes = np.ascontiguousarray(rgb[..., ::-1].transpose(2, 0, 1) * 255, np.float32)
-    return {"picture": planes, **filled(placed, labels, shapes if shaped else None)}
+    window: Example = {"picture": planes, **filled(placed, labels, shapes if shaped else None)}
+    if proposals:
+        empty = np.zeros((proposals - len(regions), 4), np.float32)
+        window["regions"] = np.concatenate([regions, empty])
+    return window
 
 
 def placed_in(
@@ -134,6 +147,15 @@ def shapes_of(outlines: Sequence[Mask | None], placed: NDArray[Any]) -> NDArray[
     return found
 
 
+def _inside(
+    regions: Floats, corner: NDArray[np.float64], sides: NDArray[np.float64], size: int
+) -> Floats:
+    """Boxes of a picture as a window shows them; those that it hardly shows are left out."""
+    moved = (regions - np.tile(corner, 2)) * np.tile(size / sides, 2)
+    shown = boxes.clip(moved, size, size)
+    return shown[(shown[:, 2:] - shown[:, :2] >= LEAST_SIDE).all(axis=1)]
+
+
 def filled(placed: Floats, labels: Integers, shapes: NDArray[np.int8] | None = None) -> Example:
     """The same as arrays of `MOST` rows, by name; the largest things first."""
     order = np.argsort(-boxes.area(placed), kind="stable")[:MOST]
@@ -146,24 +168,6 @@ def filled(placed: Floats, labels: Integers, shapes: NDArray[np.int8] | None = N
         found["shapes"] = np.full((MOST, GRID, GRID), UNKNOWN, np.int8)
         found["shapes"][: len(order)] = shapes[order]
     return found
-
-
-def _cut(
-    image: object, corner: NDArray[np.float64], sides: NDArray[np.float64], size: int
-) -> Floats:
-    """(S, S, 3) in 0..1: what a window shows of a libvips image; gray where it shows nothing."""
-    whole = np.array([image.width, image.height])  # type: ignore[attr-defined]
-    first = np.clip(np.floor(corner), 0, whole - 1).astype(int)
-    last = np.clip(np.ceil(corner + sides), first + 1, whole).astype(int)
-    scale = size / sides
-    start = np.clip(np.rint((first - corner) * scale), 0, size - 1).astype(int)
-    end = np.clip(np.rint((last - corner) * scale), start + 1, size).astype(int)
-    part = image.crop(*first.tolist(), *(last - first).tolist())  # type: ignore[attr-defined]
-    width, height = (end - start).tolist()
-    part = part.thumbnail_image(width, height=height, size="force")
-    rgb = np.full((size, size, 3), PAD / 255, np.float32)
-    rgb[start[1] : end[1], start[0] : end[0]] = part.numpy() / np.float32(255)
-    return rgb
 
 
 def _changed(rgb: Floats, data: BoxData, rng: np.random.Generator) -> Floats:

@@ -21,7 +21,7 @@ from opsin.formats.vips import vips
 from opsin.models.card import Detect
 from opsin.objects.data import NOTHING, filled, placed_in, shapes_of
 from opsin.objects.precision import Truth, mean_average_precision
-from opsin.objects.search import MOST, Found, fitted
+from opsin.objects.search import MOST, Found, inputs_of
 from opsin.sets.labeled import outlines_on, things_on
 from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture, read
@@ -63,7 +63,8 @@ class Detecting(Objective):
         labels = batch["labels"]
         most = max(1, int((labels != NOTHING).sum(dim=1).max()))  # what comes after is empty
         told = [batch[key][:, :most] for key in ("boxes", "labels", "shapes") if key in batch]
-        parts = network.losses(batch["picture"], *told)
+        regions = {key: batch[key] for key in ("regions",) if key in batch}
+        parts = network.losses(batch["picture"], *told, **regions)
         loss = sum(
             value * (self.settings.box_weight if name.endswith("box") else 1.0)
             for name, value in parts.items()
@@ -89,7 +90,7 @@ class Held:
         shown = [one for one in map(_Shown.of, held.pictures) if one is not None]
         if not shown:
             raise DataError("none of the pictures to validate on can be read.")
-        self.examples = [one.placed(size, table.fit, classes, shaped=shaped) for one in shown]
+        self.examples = [one.placed(size, table, classes, shaped=shaped) for one in shown]
         self.truth: list[Truth] = [
             (one["boxes"][one["labels"] != NOTHING], one["labels"][one["labels"] != NOTHING])
             for one in self.examples
@@ -103,7 +104,7 @@ class Held:
         for example in self.examples:
             for name, value in self._losses(network, example).items():
                 sums[name] = sums.get(name, 0.0) + value
-            found, origins = self.found(network, example["picture"])
+            found, origins = self.found(network, example)
             told.append(found)
             if len(rows) < SHOWN:
                 rows.append(self._row(example["picture"], found, origins))
@@ -111,12 +112,15 @@ class Held:
         figures = {name: value / len(self.truth) for name, value in sums.items()}
         return figures | {"ap50": mean_average_precision(told, self.truth, len(self.classes))}
 
-    def found(self, network: nn.Module, picture: Floats) -> tuple[Found, Floats]:
-        """The things that a network tells on a picture (3, S, S), and where each answer is from."""
+    def found(self, network: nn.Module, example: Example) -> tuple[Found, Floats]:
+        """The things that a network tells of a picture, and where each answer is from."""
         stepper = self.objective.stepper
-        batch = stepper.to_device({"picture": torch.from_numpy(picture[None])})
+        inputs = {"picture": torch.from_numpy(example["picture"][None])}
+        if "regions" in example:
+            inputs["regions"] = torch.from_numpy(example["regions"])
+        given = stepper.to_device(inputs)
         with stepper.autocast():
-            answer = network(batch["picture"])
+            answer = network(**given)
         places, scores, origins = (one[0].float().cpu() for one in answer[:3])
         cells, kinds = np.nonzero(scores.numpy() >= LEAST)
         found = places.numpy()[cells], scores.numpy()[cells, kinds], kinds
@@ -156,9 +160,9 @@ class _Shown(msgspec.Struct):
         except (vips().Error, OSError):
             return None
 
-    def placed(self, size: int, fit: str, classes: Sequence[str], *, shaped: bool) -> Example:
+    def placed(self, size: int, table: Detect, classes: Sequence[str], *, shaped: bool) -> Example:
         """The picture as the network is given it, with its things there, as `window_of` has it."""
-        picture, by = fitted(self.rgb, size, fit)
+        inputs, by = inputs_of(self.rgb, size, table)
         corner: NDArray[np.float64] = np.zeros(2)
         things = things_on(self.picture)
         assert things is not None  # `check_named` has looked
@@ -166,4 +170,5 @@ class _Shown(msgspec.Struct):
         shapes = None
         if shaped:
             shapes = shapes_of(outlines_on(self.picture, numbers), placed / np.tile(by, 2))
-        return {"picture": picture[0], **filled(placed, labels, shapes)}
+        inputs["picture"] = inputs["picture"][0]
+        return {**inputs, **filled(placed, labels, shapes)}

@@ -7,7 +7,9 @@ R-CNN and Fast R-CNN look at them. There are two makers: `selective-search`, whi
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -17,12 +19,15 @@ from opsin import boxes
 from opsin.boxes import Floats
 from opsin.drawing.pixels import as_rgb, fitted
 from opsin.errors import needs_extra
+from opsin.files import cache_folder, plain_text, write_atomically
 from opsin.objects.selective_search import selective_search
+from opsin.sets.sources import Picture
 
 Maker: TypeAlias = Literal["selective-search", "opencv"]
 
 SIDE: Final = 200
 """Pixels of the longer side of what is searched; a larger picture is made smaller."""
+VERSION: Final = 1  # of what is kept; another one when the proposals are others
 LEAST: Final = 8.0  # pixels of a proposal's sides there; smaller ones are of no use to a network
 MOST: Final = 2000
 
@@ -50,6 +55,30 @@ def propose(
     large = ((found[:, 2:] - found[:, :2]) >= LEAST).all(axis=1)
     height, width = pixels.shape[:2]
     return boxes.scale(found[large][:most], width / small.shape[1], height / small.shape[0])
+
+
+def regions_of(pixels: Any, most: int) -> Floats:
+    """(N, 4), at most `most`: where a network looks on pixels (H, W, 1 or 3); the first is all."""
+    height, width = pixels.shape[:2]
+    every = [boxes.as_boxes([[0, 0, width, height]]), propose(pixels, most=most)]
+    return np.concatenate(every)[:most]
+
+
+def kept_proposals(picture: Picture, pixels: Callable[[], Any]) -> Floats:
+    """As `propose`, of a picture of a set; kept in the user's cache, for training asks often.
+
+    `pixels` is called if nothing is kept. A picture that has changed is searched again.
+    """
+    key = plain_text("\n".join(map(str, (VERSION, SIDE, *picture))))
+    path = cache_folder("proposals") / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.f32"
+    try:
+        return np.frombuffer(path.read_bytes(), np.float32).reshape(-1, 4)
+    except (OSError, ValueError):
+        found = propose(pixels())
+    with suppress(OSError):  # a full or forbidden disk keeps none
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, found.tobytes())
+    return found
 
 
 def _by_opencv(rgb: NDArray[np.uint8]) -> Floats:

@@ -21,13 +21,16 @@ from opsin.drawing.pixels import as_rgb, resized
 from opsin.errors import ModelError
 from opsin.models.card import Card, Detect
 from opsin.models.engine import Engine
+from opsin.objects.crops import PAD, warped
+from opsin.objects.proposals import regions_of
 
 Pixels: TypeAlias = NDArray[Any]
 Span: TypeAlias = tuple[int, int]
 
 SHARED: Final = 0.25  # of a tile's side: what two neighbors both show
 EDGE: Final = 2.0  # pixels of the network's picture: so near to a cut a box is that of a part
-PAD: Final = 114.0  # gray, beside a photograph that does not fill the square, as YOLOX learned it
+CROPS: Final = "crops"  # the input of a network that is shown each region on its own
+AT_ONCE: Final = 64  # of those
 MOST: Final = 300
 """Things that are told of one photograph at most; the surest."""
 
@@ -137,8 +140,7 @@ def _in_tile(
     """The things in a part of a photograph, in the photograph's pixels."""
     card = engine.card
     tile = pixels[slice(*rows), slice(*columns)]
-    picture, by = picture_of(tile, card)
-    answer = engine.run({"picture": picture})
+    answer, by = answer_of(tile, engine)
     scores = answer["scores"][0]
     if labels is not None:
         unwanted = np.ones(scores.shape[1], bool)
@@ -154,14 +156,39 @@ def _in_tile(
     return found.only(boxes.uncut(found.boxes, pixels.shape, rows, columns, EDGE / by))
 
 
-def picture_of(tile: Pixels, card: Card) -> tuple[Floats, Floats]:
-    """(1, 3, S, S): what the network is given of a tile (h, w, 1 or 3); and by how much it is
-    larger than that, in x and y."""
-    return fitted(tile, card.size, table_of(card).fit)
+def answer_of(tile: Pixels, engine: Engine) -> tuple[dict[str, Floats], Floats]:
+    """What a network answers for a tile (h, w, 1 or 3): boxes (1, N, 4) in pixels of what it sees,
+    scores (1, N, labels) and, if it tells, origins (1, N, 4); and by how much what it sees is
+    larger than the tile, in x and y."""
+    card = engine.card
+    inputs, by = inputs_of(tile, card.size, table_of(card))
+    if CROPS not in card.input_names():
+        return engine.run(inputs), by
+    side = int(next(one for one in card.inputs if one.name == CROPS).shape[-1])
+    parts = []
+    for start in range(0, len(inputs["regions"]), AT_ONCE):
+        some = inputs["regions"][start : start + AT_ONCE]
+        crops = warped(inputs["picture"], some, side)
+        parts.append(engine.run({CROPS: crops, "regions": some}))
+    return {name: np.concatenate([one[name] for one in parts], axis=1) for name in parts[0]}, by
+
+
+def inputs_of(tile: Pixels, size: int, table: Detect) -> tuple[dict[str, Floats], Floats]:
+    """What a network that sees squares of `size` pixels is given of a tile (h, w, 1 or 3), and by
+    how much that is larger than the tile, in x and y.
+
+    Its inputs are `picture` (1, 3, S, S) and, if it is told where to look, `regions` (N, 4).
+    """
+    picture, by = fitted(tile, size, table.fit)
+    inputs = {"picture": picture}
+    if table.proposals:
+        inputs["regions"] = boxes.scale(regions_of(tile, table.proposals), *by)
+    return inputs, by
 
 
 def fitted(tile: Pixels, size: int, fit: str) -> tuple[Floats, Floats]:
-    """As `picture_of`, for a network that sees squares of `size` pixels; `fit` as on a card."""
+    """(1, 3, S, S): a tile as a square of `size` pixels, blue first, from 0 to 255; and by how much
+    it is larger than the tile. `fit` is as on a card."""
     height, width = tile.shape[:2]
     if fit == "stretch":
         down, across = size, size

@@ -26,7 +26,7 @@ from opsin.backbones.efficientnet import Encoder, folded_encoder, imagenet_weigh
 from opsin.errors import DataError, RecipeError
 from opsin.models.card import Card, Detect, Input, Output, Segment, Text
 from opsin.objects.data import BoxData, window_of
-from opsin.objects.networks.fast_rcnn import FastRCNN
+from opsin.objects.networks.fast_rcnn import FastRCNN, windows_on
 from opsin.objects.networks.faster_rcnn import FasterRCNN
 from opsin.objects.networks.mask_rcnn import MaskRCNN
 from opsin.objects.networks.yolo import STRIDES, Yolo
@@ -41,6 +41,9 @@ from opsin.training.task import Graph, Labels, Pairs, System, Task, card_for, gr
 
 COARSEST: Final = STRIDES[-1]
 UNIT: Final = "blue, green, red of sRGB, 0 to 255"
+CORNERS: Final = "x1, y1, x2, y2 in pixels of the picture"
+REGIONS: Final = "R"
+ROWS: Final = "N"
 TURNING: Final = ("rotate", "shear", "zoom")
 Side = Annotated[int, Meta(ge=64, le=1024, multiple_of=COARSEST)]
 
@@ -120,6 +123,19 @@ class DetectSystem(System, frozen=True, kw_only=True):
         shaped = self.task == "segment"
         return window_of(picture, size, settings, self.classes, rng, shaped=shaped)
 
+    @property
+    def rows(self) -> str:
+        """The name of the axis of its answers if there are more or fewer by what it is given."""
+        return ""
+
+    def inputs(self) -> tuple[Input, ...]:
+        """What the network takes, as the card says it."""
+        return (Input(name="picture", shape=(1, 3, self.size, self.size), unit=UNIT),)
+
+    def example(self, seed: int) -> dict[str, Tensor]:
+        """Inputs to try the network on, made of noise."""
+        return {"picture": _noise(self.size, seed)}
+
     def objective(
         self, network: nn.Module, settings: Settings, stepper: Stepper, cache: None
     ) -> Detecting:
@@ -139,23 +155,26 @@ class DetectSystem(System, frozen=True, kw_only=True):
         )
 
     def card(self, network: nn.Module, labels: Labels, decode: Mapping[str, Any]) -> Card:
-        shape = (1, 3, self.size, self.size)
         with torch.no_grad():
-            answers = network.eval()(_noise(self.size))
+            answers = network.eval()(**self.example(0))
         ports = zip(self.outputs, answers, strict=True)
         card = card_for(
             self.task,
             self,
             msgspec.structs.replace(labels, size=self.size),
-            inputs=(Input(name="picture", shape=shape, unit=UNIT),),
-            outputs=tuple(Output(name=name, shape=tuple(one.shape)) for name, one in ports),
+            inputs=self.inputs(),
+            outputs=tuple(
+                Output(name=name, shape=(1, self.rows or one.shape[1], *one.shape[2:]))
+                for name, one in ports
+            ),
         )
         return msgspec.structs.replace(card, labels=self.classes, detect=self.table)
 
     def graph(self, network: nn.Module, card: Card) -> Graph:
         """Tried on noise: on an even picture many cells answer alike, and their order is chance."""
-        examples = [{"picture": _noise(self.size, seed)} for seed in (1, 2)]
-        made = graph_for(network, card, examples, difference=_pixels_apart)
+        made = graph_for(
+            network, card, [self.example(seed) for seed in (1, 2)], difference=_pixels_apart
+        )
         return made._replace(ranked=self.ranked)
 
 
@@ -163,6 +182,39 @@ class FastRCNNSystem(DetectSystem, frozen=True, kw_only=True):
     """`fast_rcnn` (D3)."""
 
     paper: ClassVar[str] = "https://arxiv.org/abs/1504.08083"
+
+    proposals: Annotated[int, Meta(ge=0, le=2000)] = 0
+    """How many regions of selective search it looks at; 0: windows all over the picture."""
+
+    @property
+    def table(self) -> Detect:
+        return msgspec.structs.replace(super().table, proposals=self.proposals)
+
+    @property
+    def rows(self) -> str:
+        return ROWS if self.proposals else ""
+
+    def inputs(self) -> tuple[Input, ...]:
+        where = Input(name="regions", shape=(REGIONS, 4), unit=CORNERS)
+        return (*super().inputs(), where) if self.proposals else super().inputs()
+
+    def example(self, seed: int) -> dict[str, Tensor]:
+        made = super().example(seed)
+        if self.proposals:
+            some = windows_on(self.size)[seed :: 7 + seed]
+            made["regions"] = some.clone()
+        return made
+
+    def crop(
+        self,
+        picture: Picture,
+        size: int,
+        rng: np.random.Generator,
+        *,
+        settings: BoxData,
+        whole: bool,
+    ) -> Example:
+        return window_of(picture, size, settings, self.classes, rng, proposals=self.proposals)
 
     def build(self) -> FastRCNN:
         return FastRCNN(len(self.classes), size=self.size, width=self.width, frozen=self.frozen)

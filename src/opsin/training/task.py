@@ -103,7 +103,7 @@ def graph_for(
     difference: Callable[[Pairs], float] = mean_difference,
 ) -> Graph:
     """The graph that a card promises."""
-    ports: list[Port] = [*card.inputs, card.outputs[0]]
+    ports: list[Port] = [*card.inputs, *card.outputs]
     axes = {port.name: port.free_axes() for port in ports}
     others = [port.name for port in card.outputs[1:]]
     return Graph(network, examples, card.outputs[0].name, axes, others, difference)

@@ -11,9 +11,10 @@ teaches the classes and the boxes together.
     head                   two layers; then which class it is, or none, and for each class by what
                            the region becomes its box
 
-**Where the regions come from is not its business**: the paper takes those of selective search, some
-2,000 a picture. Here they are windows of five sizes and three shapes all over the picture, always
-the same ones, which need no search; `forward` and `losses` take any others instead.
+**Where the regions come from is not its business**: `forward` and `losses` are told them. The paper
+takes those of selective search (`opsin.objects.proposals`), some 2,000 a picture; with
+`network.proposals` in its recipe they are these here, too. Else they are windows of five sizes and
+three shapes all over the picture, always the same ones, which need no search.
 
 Letters: B pictures, S the side of one, R regions, C classes, M things on a picture.
 """
@@ -57,7 +58,7 @@ class FastRCNN(nn.Module):
     """Pictures (1, 3, S, S), blue first, from 0 to 255, to boxes, scores and regions."""
 
     windows: Tensor
-    """(R, 4): the regions that are looked at where none are given."""
+    """(R, 4): the regions that are looked at where none are told."""
 
     def __init__(self, classes: int, *, size: int, width: int = 96, frozen: int = 0) -> None:
         """`frozen` is how many blocks of the encoder stay as they are."""

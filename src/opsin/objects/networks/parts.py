@@ -290,9 +290,14 @@ def rows_by_class(logits: Tensor, deltas: Tensor, regions: Tensor) -> tuple[Tens
     Of regions (P, 4): logits (P, C + 1), the last of which is none, and deltas (P, C, 4). What has
     no area scores 0.
     """
+    return rows_of(logits.softmax(dim=1)[:, :-1], deltas, regions)
+
+
+def rows_of(shares: Tensor, deltas: Tensor, regions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """As `rows_by_class`, of scores (P, C)."""
     there = (regions[:, 2:] > regions[:, :2]).all(dim=1, keepdim=True)
-    shares = logits.softmax(dim=1)[:, :-1] * there
-    own = torch.eye(shares.shape[1], device=logits.device)
+    shares = shares * there
+    own = torch.eye(shares.shape[1], device=shares.device)
     every = regions[:, None].expand_as(deltas)
     scores = (shares[:, :, None] * own).flatten(0, 1)
     return decode(deltas, every).flatten(0, 1), scores, every.flatten(0, 1)
