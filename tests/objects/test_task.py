@@ -20,6 +20,9 @@ from opsin.cli import main  # noqa: E402
 from opsin.errors import DataError, RecipeError, WrongCallError  # noqa: E402
 from opsin.interrupt import Stopped  # noqa: E402
 from opsin.models.store import find  # noqa: E402
+from opsin.objects import proposals  # noqa: E402
+from opsin.objects.pipeline import engine_of  # noqa: E402
+from opsin.objects.search import answer_of  # noqa: E402
 from opsin.objects.task import SEGMENT, TASK  # noqa: E402
 from opsin.training import run  # noqa: E402
 from opsin.training.recipe import Optimizer, Recipe  # noqa: E402
@@ -88,6 +91,24 @@ def learned_by_heart(name: str, steps: int, things: Path, out: Path, **network: 
     train(wanted, Path(f"{things}:train"), out / "run", validation=[same])
     assert len(list((out / "run" / "sheets").glob("*.jpg"))) == 2
     assert main(["export", str(out / "run"), "-o", str(out)]) == 0
+
+
+def test_a_network_is_told_where_to_look(
+    things: Path, tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = np.float32([[10, 10, 120, 100], [100, 60, 250, 190], [150, 0, 260, 90]])
+    monkeypatch.setattr(proposals, "propose", lambda pixels, **_: places)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    learned_by_heart("fast_rcnn", 2, things, tmp_path, proposals=6)
+    card = find(str(tmp_path / "mine.toml")).card
+    assert card.detect is not None
+    assert card.detect.proposals == 6
+    engine = engine_of(str(tmp_path / "mine.toml"), threads=1, device="cpu")
+    answer, by = answer_of(np.zeros((200, 260, 3), np.uint8), engine)
+    looked_at = answer["origins"][0, ::2] / np.tile(by, 2)  # a row for each class
+    assert looked_at[0] == pytest.approx([0, 0, 260, 200], abs=1e-3)
+    assert looked_at[1:] == pytest.approx(places, abs=1e-3)
+    assert len(opsin.detect(things / "1.png", model=str(tmp_path / "mine.toml"), threshold=0.01))
 
 
 @pytest.mark.parametrize("name", ["fast_rcnn", "faster_rcnn"])
