@@ -98,7 +98,7 @@ class FastRCNN(nn.Module):
         softmax, and for each class by what each becomes its box, (R, C, 4)."""
         cells = roi_pool(one.float(), regions, scale=1 / STRIDE, side=CELLS)
         seen = self.head(cells.flatten(1))
-        deltas = self.places(seen).float().unflatten(1, (-1, 4))  # type: ignore[no-untyped-call]
+        deltas = self.places(seen).float().unflatten(1, (-1, 4))
         return self.classes(seen).float(), deltas
 
     def losses(
