@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from opsin.cli import FAILED
-from opsin.cli.options import PaletteColors, Point, Points, Quality, Reference
+from opsin.cli.options import InWords, PaletteColors, Point, Points, Quality, Reference
 from opsin.defaults import QUALITY, SIZES
 from opsin.errors import OpsinError, SaveError, WrongCallError
 from opsin.files import find_in_file, shown
@@ -43,23 +43,26 @@ def again(
     strength: Annotated[
         float | None, typer.Option(min=0, max=1, help="Another one. [default: as it was]")
     ] = None,
+    words: InWords = None,
     quality: Quality = QUALITY,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Also replace what exists, even the copy itself.")
     ] = False,
 ) -> None:
-    """A colored copy says in its XMP with which model, vividness, points and palette it was made.
-    The photograph beside it is used if it is still the same file, else the copy's own lightness.
+    """A colored copy says in its XMP with which model, vividness, points, palette and words it was
+    made. The photograph beside it is used if it is still the same file, else the copy's own
+    lightness.
 
     Points that are given take the place of those it was made with.
 
     Example: opsin again scan-color.jpg --vividness 0.8
     """
     from opsin.colorization.again import again as make
-    from opsin.colorization.request import all_points, palette_of
+    from opsin.colorization.request import all_points, palette_of, words_of
 
     known = all_points(point, points) or None
     shares = palette_of(reference, palette)
+    said = None if words is None else words_of(words)
     if len(copies) > 1 and (output or original or known):
         raise WrongCallError("-o, --original, --point and --points are for one picture. Give one.")
     failed = False
@@ -76,6 +79,7 @@ def again(
                 points=known,
                 palette=shares,
                 strength=strength,
+                words=said,
             )
             done.save(target, quality=quality)
         except (OpsinError, ValueError) as error:

@@ -20,6 +20,7 @@ from opsin.cli.options import (
     Damaged,
     Device,
     DryRun,
+    InWords,
     Json,
     Model,
     Overwrite,
@@ -75,6 +76,7 @@ def colorize(
     reference: Reference = None,
     palette: PaletteColors = None,
     strength: Strength = STRENGTH,
+    words: InWords = None,
     touchup: TouchupFile = None,
     format: Annotated[
         str | None, typer.Option(help=f"{', '.join(SUFFIX)}. [default: the photograph's]")
@@ -123,7 +125,7 @@ def colorize(
     how = {"model": model, "vividness": vividness, "size": size, "strength": strength}
     if touchup is not None:
         _refuse_beside_touchup(context)
-    request = _request(how, point, points, reference, palette, touchup)
+    request = _request(how, point, points, reference, palette, words, touchup)
     known = request.points
     work = Colorizing(
         model=request.model,
@@ -132,6 +134,7 @@ def colorize(
         points=known,
         palette=request.palette or None,
         strength=request.strength,
+        words=request.words,
         quality=quality,
         mark=mark,
         skip_color=skip_color,
@@ -204,12 +207,22 @@ def _check_touchup(touchup: str | None, sources: list[Path]) -> None:
 
 def _refuse_beside_touchup(context: typer.Context) -> None:
     """What a touchup says itself is not said beside it."""
-    names = ("model", "vividness", "size", "strength", "point", "points", "reference", "palette")
+    names = (
+        "model",
+        "vividness",
+        "size",
+        "strength",
+        "point",
+        "points",
+        "reference",
+        "palette",
+        "words",
+    )
     for name in names:
         if _is_typed(context, name):
             raise WrongCallError(
-                f"--touchup says itself which model, vividness, size, points and palette to take. "
-                f"Give it without --{name}."
+                "--touchup says itself which model, vividness, size, points, palette and words to "
+                f"take. Give it without --{name}."
             )
 
 
@@ -224,13 +237,21 @@ def _request(
     points: str | None,
     reference: str | None,
     palette: str | None,
+    words: str | None,
     touchup: str | None,
 ) -> Request:
     """What is asked for, in words or by the file of a touchup."""
-    from opsin.colorization.request import Request, all_points, palette_of, plain_points
+    from opsin.colorization.request import (
+        Request,
+        all_points,
+        palette_of,
+        plain_points,
+        words_of,
+    )
     from opsin.colorization.touchup import read_saved  # --help needs no NumPy
 
     if touchup is None:
         given = plain_points(all_points(point, points))
-        return Request(**how, points=given, palette=palette_of(reference, palette) or ())
+        colors = palette_of(reference, palette) or ()
+        return Request(**how, points=given, palette=colors, words=words_of(words))
     return read_saved(touchup).request

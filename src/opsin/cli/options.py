@@ -51,12 +51,18 @@ Strength: TypeAlias = Annotated[
     float,
     typer.Option(min=0, max=1, help="How much --reference or --palette counts, from 0 to 1."),
 ]
+InWords: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--words", metavar="TEXT", help='Colors of things: "red dress, blue sky, brown horse".'
+    ),
+]
 TouchupFile: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--touchup",
         metavar="NAME.opsin.json",
-        help="As it was touched up: model, vividness, size, points and palette are in this file.",
+        help="As it was touched up: model, vividness, points, palette, words are in this file.",
     ),
 ]
 Device: TypeAlias = Annotated[

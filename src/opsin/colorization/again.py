@@ -41,6 +41,7 @@ def again(
     points: Sequence[Point] | None = None,
     palette: Palette | None = None,
     strength: float | None = None,
+    words: str | None = None,
     threads: int | None = None,
     pixel_limit: int = PIXEL_LIMIT,
 ) -> Photo:
@@ -65,6 +66,7 @@ def again(
         "vividness": vividness,
         "size": size,
         "strength": strength,
+        "words": words,
     }
     if palette is not None:
         changes["palette"] = tuple(map(float, shares_of(palette)))
@@ -101,6 +103,7 @@ def _painted(
         points=request.points,
         palette=request.palette or None,
         strength=request.strength,
+        words=request.words,
         threads=threads,
     )
     done = paint(photo, colors, threads=threads)

@@ -39,6 +39,8 @@ from opsin.colorization.ensemble import Grid, mean, table_of
 from opsin.colorization.palette import Palette, shares_of
 from opsin.colorization.points import Point, hint_map, settle, within
 from opsin.colorization.request import Request, plain_points
+from opsin.colorization.sight import Region, Sight, colored
+from opsin.colorization.words import Wish, wishes_of
 from opsin.defaults import SIZES, STRENGTH, VIVIDNESS
 from opsin.drawing.pixels import resized
 from opsin.errors import ModelError
@@ -77,6 +79,8 @@ class NetworkOutput:
     tone: str  # what the photograph was: "gray", "toned" or "color"
     card: Card
     points: Floats | None = None  # (3, H, W) a*, b* and a mask: what colors were asked for
+    regions: tuple[Region, ...] = ()  # where a color was asked for in words
+    missing: tuple[Wish, ...] = ()  # what was, and is not on the photograph
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +97,7 @@ class Colors:
     tone: str  # as in `NetworkOutput`
     cards: tuple[Card, ...]
     request: Request | None = None  # what was asked for, if it was by `predict`
+    missing: tuple[Wish, ...] = ()  # as in `NetworkOutput`
 
 
 def colorize(
@@ -104,6 +109,7 @@ def colorize(
     points: Sequence[Point] = (),
     palette: Palette | None = None,
     strength: float = STRENGTH,
+    words: str = "",
     threads: int | None = None,
     device: str = "cpu",
 ) -> Photo:
@@ -115,7 +121,9 @@ def colorize(
     model's own. `points` are colors that you know: x and y in pixels of the photograph, and
     "#rrggbb" or (r, g, b) in 0..255. `palette` is how often each color is wanted: a photograph
     (anything that `opsin.open` takes) whose colors are taken, a list of colors, or its
-    `palette.shares_of`; `strength`, from 0 to 1, is how much it counts.
+    `palette.shares_of`; `strength`, from 0 to 1, is how much it counts. `words` are colors of
+    things by their names, "red dress, blue sky", see `opsin.colorization.words`; what is not on the
+    photograph is told in its `notes`.
     `threads` is how many cores one photograph may take. `device` is where the network is run:
     "cpu", "cuda", "coreml", "directml" or "openvino", see `opsin.models.engine.DEVICES`.
 
@@ -133,6 +141,7 @@ def colorize(
         points=points,
         palette=palette,
         strength=strength,
+        words=words,
         threads=threads,
         device=device,
     )
@@ -165,6 +174,7 @@ def predict(
     points: Sequence[Point] = (),
     palette: Palette | None = None,
     strength: float = STRENGTH,
+    words: str = "",
     threads: int | None = None,
     device: str = "cpu",
 ) -> Colors:
@@ -178,6 +188,7 @@ def predict(
         points=points,
         palette=shares,
         strength=strength,
+        words=words,
         threads=threads,
         device=device,
     )
@@ -189,6 +200,7 @@ def predict(
         points=plain_points(points),
         palette=() if shares is None else tuple(map(float, shares)),
         strength=strength if shares is not None else STRENGTH,
+        words=words,
         networks=tuple(card.sha256[:16] for card in colors.cards),
     )
     return replace(colors, request=request)
@@ -203,17 +215,19 @@ def run_model(
     points: Sequence[Point] = (),
     palette: Palette | None = None,
     strength: float = STRENGTH,
+    words: str = "",
     threads: int | None = None,
     device: str = "cpu",
 ) -> tuple[NetworkOutput, ...]:
     """What each network of `model` gives for `photo`.
 
-    `points` and `palette` go to those that take them. `vividness` is that at which the points are
-    to have their colors; what it gives without points does not depend on it.
+    `points` and `palette` go to those that take them, `words` need no network that does.
+    `vividness` is that at which the points are to have their colors; what it gives without points
+    does not depend on it.
     """
     threads = threads or min(cores(), MOST_THREADS)
     engines = [load_engine(name, threads=threads, device=device) for name in members(model)]
-    return run_engines(
+    outputs = run_engines(
         engines,
         photo,
         vividness=vividness,
@@ -222,6 +236,13 @@ def run_model(
         palette=palette,
         strength=strength,
     )
+    return told(outputs, words, Sight(photo, threads=threads, device=device)) if words else outputs
+
+
+def told(outputs: Sequence[NetworkOutput], words: str, sight: Sight) -> tuple[NetworkOutput, ...]:
+    """What networks gave, with what is said of it in words; `sight` is of the same photograph."""
+    regions, missing = sight.regions(wishes_of(words)) if words else ((), ())
+    return tuple(replace(one, regions=regions, missing=missing) for one in outputs)
 
 
 def run_engines(
@@ -354,6 +375,7 @@ def _notes(colors: Colors) -> tuple[str, ...]:
     notes = [NOTES[colors.tone]] if colors.tone in NOTES else []
     if np.abs(colors.ab).max() < LEAST_CHROMA:  # as for an empty page, or one of text
         notes.append("got no color: the model finds none in it")
+    notes += [f"{wish.text}: no {wish.thing} was found" for wish in colors.missing]
     return tuple(notes)
 
 
@@ -422,6 +444,12 @@ def _decoded(output: NetworkOutput, vividness: float, own: float | None) -> Colo
         ab = emphasized(np.ascontiguousarray(output.raw.transpose(1, 2, 0)), how.gain, how.contrast)
     if output.points is None and output.light.std() < PLAIN:
         ab = np.zeros_like(ab)
+    if output.regions:
+        cells = upsample.cell_means(output.light[None], output.view.stride)[0]
+        logits = output.raw if table_of(card).answer == "bins" else None
+        ab = colored(ab, cells, output.view.cells, output.regions, logits)
     if output.points is not None:
         ab = settle(ab, output.light, output.points, stride=output.view.stride)
-    return Colors(ab, output.light, output.view, entropy, output.tone, (card,))
+    return Colors(
+        ab, output.light, output.view, entropy, output.tone, (card,), missing=output.missing
+    )

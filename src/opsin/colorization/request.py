@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from opsin.colorization.bins import BINS
 from opsin.colorization.points import Point, rgb_of
+from opsin.colorization.words import wishes_of
 from opsin.defaults import SIZES, STRENGTH
 from opsin.errors import PhotoError, WrongCallError
 from opsin.files import read_regular, shown
@@ -56,6 +57,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """The share of each of the 313 colors that was asked for, if any."""
     strength: Annotated[float, Meta(ge=0, le=1)] = STRENGTH
     """How much the palette counts."""
+    words: Annotated[str, Meta(max_length=1000)] = ""
+    """Colors of things by their names, see `opsin.colorization.words`; "" is none."""
     networks: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
     """The first 16 hexadecimal digits of each network's SHA-256."""
 
@@ -142,6 +145,16 @@ def palette_of(reference: str | None, colors: str | None) -> tuple[float, ...] |
         return tuple(map(float, shares_of(reference)))
     except ValueError as error:
         raise WrongCallError(f"--reference {shown(reference)}: {error}") from None
+
+
+def words_of(text: str | None) -> str:
+    """What was said in words, "" if nothing was; a `WrongCallError` where it is not understood."""
+    if text is None:
+        return ""
+    try:
+        return ", ".join(wish.text for wish in wishes_of(text))
+    except ValueError as error:
+        raise WrongCallError(str(error)) from None
 
 
 def points_in(path: str | os.PathLike[str]) -> list[Point]:

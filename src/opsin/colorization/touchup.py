@@ -34,9 +34,11 @@ from opsin.colorization.pipeline import (
     paint,
     run_engines,
     shrinker,
+    told,
 )
 from opsin.colorization.points import Point
 from opsin.colorization.request import Request, checked, plain_points
+from opsin.colorization.sight import Sight
 from opsin.colorization.suggest import COUNT, Suggestion, check_place, suggested
 from opsin.defaults import SIZES
 from opsin.drawing.pixels import resized
@@ -97,6 +99,7 @@ class Touchup:
         self._outputs: tuple[Any, tuple[NetworkOutput, ...]] | None = None
         self._shrunk = shrinker(self.photo)
         self._kept: Kept = {}
+        self._sight = Sight(self.photo, threads=self._threads, device=device)
         self._small: Photo | None = None
 
     def change(
@@ -108,15 +111,17 @@ class Touchup:
         points: Sequence[Point] | None = None,
         palette: Palette | None = None,
         strength: float | None = None,
+        words: str | None = None,
     ) -> None:
         """Asks for something else; what is not given stays. The words are those of
-        `opsin.colorize`; no points are `points=()`, no palette is `palette=()`.
+        `opsin.colorize`; no points are `points=()`, no palette is `palette=()`, and no words
+        are `words=""`.
 
         What cannot be changes nothing: it is a `ValueError`, a `ModelError` for a model that is
         not there or cannot do what is asked, a `PhotoError` for a palette's photograph.
         """
         given: dict[str, Any] = {"model": model, "vividness": vividness, "size": size}
-        given["strength"] = strength
+        given |= {"strength": strength, "words": words}
         if points is not None:
             given["points"] = plain_points(points)
         if palette is not None:
@@ -162,7 +167,7 @@ class Touchup:
                 kept=self._kept,
             )
             self._outputs = key, found
-        return self._outputs[1]
+        return told(self._outputs[1], asked.words, self._sight)
 
     def colors(self) -> Colors:
         """The colors on the network's grid."""

@@ -37,6 +37,7 @@ class Colorizing:
     palette: Sequence[float] | None = None
     """313 shares, see `opsin.colorization.palette`."""
     strength: float = STRENGTH
+    words: str = ""
     quality: int = QUALITY
     mark: bool = False
     skip_color: bool = False
@@ -100,6 +101,7 @@ class Colorizing:
                 points=self.points,
                 palette=palette,
                 strength=self.strength,
+                words=self.words,
                 threads=threads,
                 device=self.device,
             )
