@@ -21,6 +21,7 @@ from opsin.errors import DataError, RecipeError, WrongCallError  # noqa: E402
 from opsin.interrupt import Stopped  # noqa: E402
 from opsin.models.store import find  # noqa: E402
 from opsin.objects import proposals  # noqa: E402
+from opsin.objects.explain import explain  # noqa: E402
 from opsin.objects.pipeline import engine_of  # noqa: E402
 from opsin.objects.search import answer_of  # noqa: E402
 from opsin.objects.task import SEGMENT, TASK  # noqa: E402
@@ -108,6 +109,10 @@ def test_a_network_is_told_where_to_look(
     looked_at = answer["origins"][0, ::2] / np.tile(by, 2)  # a row for each class
     assert looked_at[0] == pytest.approx([0, 0, 260, 200], abs=1e-3)
     assert looked_at[1:] == pytest.approx(places, abs=1e-3)
+    told = explain(things / "1.png", model=str(tmp_path / "mine.toml"), threshold=0.01)
+    assert np.sort(told.regions, axis=0) == pytest.approx(np.sort(looked_at, axis=0), abs=1e-3)
+    assert set(told.seconds) == {"proposals", "network", "suppression"}
+    assert len(told.survived) >= len(told.things) > 0
     assert len(opsin.detect(things / "1.png", model=str(tmp_path / "mine.toml"), threshold=0.01))
 
 

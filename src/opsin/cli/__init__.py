@@ -29,6 +29,7 @@ VERBS = {  # verb: (module:name, what it does)
         "Tell who is on photographs, of people you introduced.",
     ),
     "detect": ("opsin.cli.detect:detect", "Tell what things are on photographs, and where."),
+    "explain": ("opsin.cli.explain:explain", "Draw how detectors come to their answers."),
     "track": ("opsin.cli.track:track", "Follow things through videos, or before a camera."),
     "tag": ("opsin.cli.tag:tag", "Write names of things into photographs' metadata."),
     "segment": ("opsin.cli.segment:segment", "Tell which pixels of photographs are people."),

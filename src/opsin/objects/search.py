@@ -9,7 +9,7 @@ has seen whole. Only a tile is in memory at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -21,6 +21,7 @@ from opsin.drawing.pixels import as_rgb, resized
 from opsin.errors import ModelError
 from opsin.models.card import Card, Detect
 from opsin.models.engine import Engine
+from opsin.objects.clock import Clock
 from opsin.objects.crops import PAD, warped
 from opsin.objects.proposals import regions_of
 
@@ -141,35 +142,51 @@ def _in_tile(
     card = engine.card
     tile = pixels[slice(*rows), slice(*columns)]
     answer, by = answer_of(tile, engine)
+    found, _ = scored(answer, by, threshold, labels)
+    corner = np.array([columns[0], rows[0]] * 2, np.float32)
+    found = found._replace(boxes=found.boxes + corner).best(table_of(card).overlap)
+    return found.only(boxes.uncut(found.boxes, pixels.shape, rows, columns, EDGE / by))
+
+
+def scored(
+    answer: Mapping[str, Floats],
+    by: Floats,
+    threshold: float,
+    labels: NDArray[np.intp] | None = None,
+) -> tuple[Found, NDArray[np.intp]]:
+    """All that an answer tells with a score of at least `threshold`, in the tile's pixels, and (N,)
+    the row of the answer that each is of; arguments as of `search`."""
     scores = answer["scores"][0]
     if labels is not None:
         unwanted = np.ones(scores.shape[1], bool)
         unwanted[labels] = False
         scores = np.where(unwanted, 0, scores)
-    cells, kinds = np.nonzero(scores >= threshold)
-    corner = np.array([columns[0], rows[0]] * 2, np.float32)
-    placed = answer["boxes"][0][cells] / np.tile(by, 2) + corner
-    masks = answer["masks"][0][cells] if "masks" in answer else UNTOLD
-    found = Found(placed.astype(np.float32), scores[cells, kinds].astype(np.float32), kinds, masks)
-    found = found.only(np.asarray(np.isfinite(found.boxes).all(axis=1)))
-    found = found.best(table_of(card).overlap)
-    return found.only(boxes.uncut(found.boxes, pixels.shape, rows, columns, EDGE / by))
+    there = np.isfinite(answer["boxes"][0]).all(axis=1, keepdims=True)
+    cells, kinds = np.nonzero((scores >= threshold) & there)
+    placed = answer["boxes"][0][cells] / np.tile(by, 2)
+    return Found(placed.astype(np.float32), scores[cells, kinds].astype(np.float32), kinds), cells
 
 
-def answer_of(tile: Pixels, engine: Engine) -> tuple[dict[str, Floats], Floats]:
+def answer_of(
+    tile: Pixels, engine: Engine, clock: Clock | None = None
+) -> tuple[dict[str, Floats], Floats]:
     """What a network answers for a tile (h, w, 1 or 3): boxes (1, N, 4) in pixels of what it sees,
     scores (1, N, labels) and, if it tells, origins (1, N, 4); and by how much what it sees is
-    larger than the tile, in x and y."""
-    card = engine.card
-    inputs, by = inputs_of(tile, card.size, table_of(card))
+    larger than the tile, in x and y. `clock` is told how long its steps take."""
+    card, clock = engine.card, clock or Clock()
+    with clock.step("proposals" if table_of(card).proposals else "picture"):
+        inputs, by = inputs_of(tile, card.size, table_of(card))
     if CROPS not in card.input_names():
-        return engine.run(inputs), by
+        with clock.step("network"):
+            return engine.run(inputs), by
     side = int(next(one for one in card.inputs if one.name == CROPS).shape[-1])
     parts = []
     for start in range(0, len(inputs["regions"]), AT_ONCE):
         some = inputs["regions"][start : start + AT_ONCE]
-        crops = warped(inputs["picture"], some, side)
-        parts.append(engine.run({CROPS: crops, "regions": some}))
+        with clock.step("crops"):
+            crops = warped(inputs["picture"], some, side)
+        with clock.step("network"):
+            parts.append(engine.run({CROPS: crops, "regions": some}))
     return {name: np.concatenate([one[name] for one in parts], axis=1) for name in parts[0]}, by
 
 
