@@ -54,6 +54,7 @@ def test_a_color_and_a_thing_are_understood(text: str, color: str, thing: str) -
         ("red dress blue sky", "one color and one thing is all that is understood"),
         ("dress", "write a color and a thing"),
         ("#12345 sky", "'#12345' is no color that is known"),
+        ("the", "write a color and a thing"),
         ("red dress,", "write COLOR THING"),
         ("", "write COLOR THING"),
         (", ".join(["red sky"] * 21), "at most 20"),

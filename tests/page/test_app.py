@@ -127,6 +127,24 @@ def test_a_reference_is_another_photographs_palette(browser: Browser) -> None:
     assert np.array_equal(pixels(jpeg), as_shown(work))
 
 
+def test_colors_in_words(browser: Browser) -> None:
+    at = browser.opened("photographer.jpg")
+    said = "brown coat, red umbrella"
+    document, jpeg = parted(browser.change(at, words=said))
+    work = opsin.Touchup(SAMPLES / "photographer.jpg")
+    work.change(words=said)
+    assert np.array_equal(pixels(jpeg), as_shown(work))
+    assert document["words"] == said
+    assert document["notes"] == ["red umbrella: no umbrella was found"]
+    answer = browser.change(at, words="red frobnicate")
+    assert answer.status_code == 422
+    assert "'frobnicate' is no thing" in answer.json()["error"]
+    document, _ = parted(browser.change(at, words=""))
+    assert (document["words"], document["notes"], document["undo"]) == ("", [], 2)
+    document, _ = parted(browser.client.post(f"{at}/undo"))
+    assert document["words"] == said
+
+
 def test_several_answers_to_take_one_of(browser: Browser) -> None:
     at = browser.opened("coffee.jpg")
     browser.change(at, points=[[300, 50, "#804020"]])

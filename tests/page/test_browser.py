@@ -160,6 +160,24 @@ def test_many_files_are_colored_into_one_zip(window: Chromium, tmp_path: Path) -
     assert all("422" in line for line in window.log())
 
 
+def test_colors_in_words(window: Chromium) -> None:
+    window.upload("#files", SAMPLES / "photographer.jpg")
+    window.until(f"{PHOTO} > 0 && {QUIET}")
+    before = color_at(window, 0.2, 0.45)
+    said = "document.getElementById('said')"
+    window.run(f"{said}.focus()")
+    window.keys(*"red coat, blue umbrella", ENTER)
+    window.until(f"document.querySelectorAll('#notes li').length === 1 && {QUIET}")
+    now = color_at(window, 0.2, 0.45)
+    assert now[0] - now[2] > before[0] - before[2] + 10
+    window.run(f"{said}.value = 'red frobnicate'; {said}.dispatchEvent(new Event('change'))")
+    window.until("document.querySelector('#message span').textContent.includes('frobnicate')")
+    assert window.run(f"return {said}.value") == "red frobnicate"  # to be mended
+    window.run("document.getElementById('undo').click()")
+    window.until(f"{said}.value === '' && {QUIET}")
+    assert any("422" in line for line in window.log())
+
+
 def test_one_of_several_answers_is_taken(window: Chromium) -> None:
     window.upload("#files", SAMPLES / "coffee.jpg")
     window.until(f"{PHOTO} > 0 && {QUIET}")

@@ -93,6 +93,9 @@ def refusals(browser: Browser) -> Iterator[object]:
     saved = f'{{"opsin": 1, "request": {{"model": "default", "points": [{many}]}}}}'
     yield browser.client.post(f"{at}/touchup", **upload, content=saved.encode())
     yield browser.change(at, model="nobody")
+    for words in ("red", "a dress,", "red frobnicate", "red dog cat", "purpley sky"):
+        yield browser.change(at, words=words)
+    yield browser.change(at, words=",".join(["red dress"] * 21))
     browser.change(at, model="classifier-decoder")
     yield browser.change(at, points=[[1, 1, "#ff0000"]])
     yield browser.change(at, palette=["#ff0000"])
@@ -104,7 +107,7 @@ def test_what_cannot_be_asked_for(browser: Browser) -> None:
     for answer in refusals(browser):
         assert answer.status_code == 422
         said.append(in_german(answer.json()["error"]))
-    assert len(set(said)) == 7
+    assert len(set(said)) == 13
 
 
 @pytest.mark.parametrize(
@@ -129,6 +132,8 @@ def test_notes_of_colors(browser: Browser) -> None:
     colors = opsin.colorize(SAMPLES / "coffee.jpg", vividness=1).encode("png")
     page = opsin.open(np.full((64, 64), 250, np.uint8)).encode("png")
     toned = opsin.open(sepia.astype(np.uint8)).encode("png")
+    document, _ = parted(browser.change(browser.opened("cat.jpg"), words="red umbrella"))
+    assert "nicht gefunden" in in_german(document["notes"][0])
     told = ("getönt", "war in Farbe", "bekam keine Farbe")
     for data, word in zip((toned, colors, page), told, strict=True):
         document, _ = parted(browser.open("scan.png", data))

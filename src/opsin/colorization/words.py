@@ -164,7 +164,7 @@ def thing_of(word: str) -> str | None:
 
 def _what_is_wrong(words: list[str]) -> str:
     """What of a wish is not understood, and what could be said."""
-    *color, thing = words
+    *color, thing = words or [""]
     if not color:
         return "write a color and a thing, as in red dress."
     if not thing_of(thing):

@@ -48,6 +48,8 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     palette: Annotated[tuple[Color, ...], Meta(max_length=32)] | None = None
     """Colors; none of them for no palette."""
     strength: Share | None = None
+    words: Annotated[str, Meta(max_length=1000)] | None = None
+    """Colors of things by their names; "" for none."""
     answer: Annotated[int, Meta(ge=1, le=ANSWERS)] | None = None
     """The number of one of `Opened.answers`, whose palette is taken at `ANSWER_STRENGTH`."""
     gesture: Annotated[str, Meta(max_length=50)] = ""
@@ -138,7 +140,7 @@ class Opened:
         """Asks for something else, as one more step; what cannot be changes nothing."""
         if change.model is not None:
             _check_model(change.model)
-        words = ("model", "vividness", "points", "palette", "strength")
+        words = ("model", "vividness", "points", "palette", "strength", "words")
         given = {word: getattr(change, word) for word in words}
         palette = self._steps[self._at].palette
         if change.palette is not None:
@@ -179,7 +181,7 @@ class Opened:
         picture = self.work.picture(side)
         if not self.thumbnail:
             self.thumbnail = _jpeg(Photo(fitted(picture.pixels, THUMBNAIL)))
-        self._facts["notes"] = list(dict.fromkeys([*self._facts["notes"], *picture.notes]))
+        self._facts["notes"] = list(dict.fromkeys([*self.work.photo.notes, *picture.notes]))
         return _jpeg(picture)
 
     def answers(self) -> list[dict[str, Any]]:
@@ -242,6 +244,7 @@ class Opened:
             "vividness": request.vividness,
             "points": request.points,
             "strength": request.strength,
+            "words": request.words,
             "palette": palette,
             "undo": self._at,
             "redo": len(self._steps) - 1 - self._at,

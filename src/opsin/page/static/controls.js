@@ -28,6 +28,7 @@ export function wire(does) {
   click("dismiss", does.dismiss);
   click("allthesame", does.again);
   click("language", does.language);
+  get("said").addEventListener("change", () => does.change({ words: get("said").value.trim() }));
   get("confidence").addEventListener("change", does.confidence);
   get("model").addEventListener("change", () => does.change({ model: get("model").value }));
   get("color").addEventListener("input", () => does.color(get("color").value, does.pointName()));

@@ -46,7 +46,7 @@ wire({
   forget: () => { forget(); draw(); },
   pointName: () => `color-${selected}`,
 });
-start();
+const begun = start();
 
 async function start() {
   choose([localStorage.getItem("language"), ...navigator.languages].filter(Boolean));
@@ -67,6 +67,7 @@ async function start() {
 // Photographs ------------------------------------------------------------------------------------
 
 async function open(files, damaged = false) {
+  await begun; // what is dropped at once waits for its session
   const failures = [], torn = [];
   let over = false; // what has failed would fail for the others, too
   for (const [index, file] of files.entries()) {

@@ -10,6 +10,7 @@ export function show(photo, models, selected, on) {
   const set = (id, value) => { if (document.activeElement !== get(id)) get(id).value = value; };
   set("vividness", photo.vividness);
   set("strength", photo.strength);
+  showWords(photo);
   get("amount").textContent = percent(photo.vividness);
   get("much").textContent = percent(photo.strength);
   get("undo").disabled = !photo.undo;
@@ -72,6 +73,13 @@ function showModels(model, models) {
     one.selected = name === named;
     return one;
   }));
+}
+
+// What was asked for; what is typed and was not understood stays to be mended.
+function showWords({ id, words }) {
+  const said = get("said"), now = `${id} ${words}`;
+  if (said.dataset.now !== now) said.value = words;
+  said.dataset.now = now;
 }
 
 function showPoints(points, selected, on) {
