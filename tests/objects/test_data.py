@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import tarfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -79,6 +82,22 @@ def test_the_box_of_a_thing_goes_where_the_thing_goes(red: Path, seed: int) -> N
         np.testing.assert_allclose([x1, y1, x2, y2], seen, atol=2.5)
     else:
         assert (x2 - x1) * (y2 - y1) < 60
+
+
+@settings(max_examples=12)
+@given(st.integers(0, 2**20))
+def test_the_proposals_of_a_thing_go_where_the_thing_goes(red: Path, seed: int) -> None:
+    table = BoxData(size=96, least_area=0.6, stretch=1.5, margin=0.5)
+    rng = np.random.default_rng(seed)
+    with mock.patch("opsin.objects.proposals.propose", return_value=np.float32([RED])) as made:
+        with TemporaryDirectory() as cache, mock.patch.dict(os.environ, XDG_CACHE_HOME=cache):
+            shown = window_of(picture_of(red), 96, table, ["brick"], rng, proposals=3)
+            window_of(picture_of(red), 96, table, ["brick"], rng, proposals=3)
+        assert made.call_count == 1  # kept for the second window
+    assert shown["regions"].shape == (3, 4)
+    if (shown["labels"] == 0).any():
+        np.testing.assert_allclose(shown["regions"][0], shown["boxes"][shown["labels"] == 0][0])
+    assert (shown["regions"][1:] == 0).all()
 
 
 @settings(max_examples=12)

@@ -14,6 +14,8 @@ from opsin.objects import proposals
 from opsin.objects.proposals import propose
 from opsin.objects.selective_search import (
     MEASURES,
+    Regions,
+    _join,
     described,
     in_space,
     joined,
@@ -73,11 +75,13 @@ def test_what_two_regions_become_is_what_it_would_be_described_as() -> None:
     labels = segmented(planes, scale=100, least=100)
     one, other = neighbors(labels)[0]
     together = np.where(labels == other, one, labels - (labels > other))
-    regions, whole = described(planes, labels), described(planes, together)
-    shares = regions.sizes[[one, other]] / regions.sizes[[one, other]].sum()
-    for parts, made in ((regions.colors, whole.colors), (regions.textures, whole.textures)):
-        assert shares @ parts[[one, other]] == pytest.approx(made[one], abs=1e-5)
-        assert made[one].sum() == pytest.approx(1, abs=1e-4)
+    whole = described(planes, together)
+    regions = Regions(*(np.concatenate([row, row[:1]]) for row in described(planes, labels)))
+    _join(regions, one, other, len(regions.sizes) - 1)
+    for made, wanted in zip(regions, whole, strict=True):
+        assert made[-1] == pytest.approx(wanted[one], abs=1e-5)
+    assert whole.colors[one].sum() == pytest.approx(1, abs=1e-4)
+    assert whole.textures[one].sum() == pytest.approx(1, abs=1e-4)
     assert whole.sizes[one] == (together == one).sum()
     rows, columns = np.nonzero(together == one)
     box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]

@@ -74,11 +74,15 @@ class Explained:
         by = small.shape[1] / self.photo.width, small.shape[0] / self.photo.height
         names = [self.card.labels[kind] for kind in self.things.labels]
         drawn = [framed(small, boxes.scale(one, *by)) for one in (self.regions, self.survived)]
+        drawn[0] = small // 2 + drawn[0] // 2  # hundreds of frames would hide what is under them
         drawn.append(framed(small, boxes.scale(self.things.boxes, *by), names=names))
         spent = ", ".join(f"{name} {value:.2f} s" for name, value in self.seconds.items())
+        looks = (
+            f"looks at {len(self.regions)}" if len(self.regions) else "does not say where it looks"
+        )
         captions = (
-            f"{self.card.name}: looks at {len(self.regions) or 'what it does not say'}",
-            f"{len(self.survived)} score enough",
+            f"{self.card.name}: {looks}",
+            f"{len(self.survived)} survive",
             f"{len(names)} told in {sum(self.seconds.values()):.2f} s",
         )
         first = Cell(drawn[0], f"{captions[0]}\n{spent}")
