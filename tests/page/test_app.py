@@ -153,8 +153,8 @@ def test_several_answers_to_take_one_of(browser: Browser) -> None:
     known = opsin.samples(SAMPLES / "coffee.jpg", 6)
     assert [one["number"] for one in found] == [1, 2, 3, 4, 5, 6]
     assert [one["share"] for one in found] == [one.share for one in known]
-    shown = browser.client.get(f"{at}/answers/3", params={"side": 240}).content
     assert browser.client.get(f"{at}/answers/1", params={"side": 240}).content == plain[1]
+    shown = browser.client.get(f"{at}/answers/3", params={"side": 240}).content
     assert parted(browser.client.get(at, params={"side": 240})) == plain  # nothing was changed
     document, _ = parted(browser.change(at, answer=3))
     assert (document["palette"], document["strength"]) == ({"answer": 3}, 0.5)
