@@ -102,6 +102,18 @@ def test_a_broken_photograph_is_told_and_the_others_are_written(album, capsys):
     assert "1 failed" in err
 
 
+def test_a_damaged_photograph_is_taken_as_far_as_it_goes(album, capsys):
+    whole = (album / "a.jpg").read_bytes()
+    (album / "a.jpg").write_bytes(whole[: len(whole) * 4 // 5])
+    assert main(["tag", str(album / "a.jpg")]) == 1
+    assert "--damaged" in capsys.readouterr().err
+    assert main(["tag", str(album / "a.jpg"), "--damaged"]) == 0
+    out, err = capsys.readouterr()
+    assert "Person" in out
+    assert "damaged" in err
+    assert (album / "a.jpg.xmp").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

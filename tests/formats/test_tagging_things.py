@@ -119,6 +119,13 @@ def test_a_name_that_somebody_has_taken_out_does_not_come_back():
     assert words(things(gone, BICYCLE), "subject") == ["Bicycle"]
 
 
+def test_a_keyword_that_somebody_has_taken_out_is_written_again():
+    done = things(None, DOG)
+    gone = re.sub(rb"\s*<rdf:li>Dog</rdf:li>", b"", done)
+    assert words(gone, "subject") == []
+    assert words(things(gone, DOG), "subject") == ["Dog"]
+
+
 def test_what_stands_beside_is_taken_over():
     copy = people(None, ANN, BEN)
     both = things(None, DOG, beside=copy)

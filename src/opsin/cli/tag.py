@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from opsin.cli.batch import Words
-from opsin.cli.options import Classes, Device, DryRun, Json, Levels, PixelLimit, ThingScore
+from opsin.cli.options import Classes, Damaged, Device, DryRun, Json, Levels, PixelLimit, ThingScore
 from opsin.cli.tags import CopiesTo, Embed, Remove, write_tags
 from opsin.cli.things import names_of
 from opsin.defaults import LEVELS, OBJECTS, PIXEL_LIMIT
@@ -42,6 +42,7 @@ def tag(
     output: CopiesTo = None,
     remove: Remove = False,
     pixel_limit: PixelLimit = PIXEL_LIMIT,
+    damaged: Damaged = False,
     device: Device = "cpu",
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -58,6 +59,7 @@ def tag(
         classes=None if classes is None else names_of(classes),
         levels=levels,
         pixel_limit=pixel_limit,
+        damaged=damaged,
         device=device,
     )
     threads = min(cores(), MOST_THREADS)
@@ -67,9 +69,9 @@ def tag(
     def things_on(photo: Path) -> Tags:
         if remove:
             return Tags(THINGS)
-        part = work.do(photo, wanted={}, there={}, threads=threads).part
-        things = [(as_keyword(thing["name"]), thing["box"]) for thing in part["objects"]]
-        return Tags(THINGS, things, part["width"], part["height"])
+        made = work.do(photo, wanted={}, there={}, threads=threads)
+        things = [(as_keyword(thing["name"]), thing["box"]) for thing in made.part["objects"]]
+        return Tags(THINGS, things, made.part["width"], made.part["height"], made.notes)
 
     write_tags(
         paths,

@@ -65,10 +65,11 @@ def write_tags(
             done = write_copy(job.source, tags, target, dry_run=dry_run, pixel_limit=pixel_limit)
         outputs = {} if done.file is None else {"output": str(done.file)}
         if done.status in ("unchanged", "nothing"):
-            notes = (done.status, *done.notes)
+            notes = (done.status, *tags.notes, *done.notes)
             return Result(str(job.source), "skipped", outputs, notes=notes, part=done.document())
         status: Literal["planned", "done"] = "planned" if dry_run else "done"
-        return Result(str(job.source), status, outputs, notes=done.notes, part=done.document())
+        notes = (*tags.notes, *done.notes)
+        return Result(str(job.source), status, outputs, notes=notes, part=done.document())
 
     def show(result: Result) -> None:
         names = ", ".join(result.part["names"]) or "no names any more"

@@ -39,6 +39,8 @@ class Tags:
     width: int = 0
     """Of the upright photograph, in pixels."""
     height: int = 0
+    notes: tuple[str, ...] = ()
+    """What is to be told of the photograph."""
 
 
 @dataclass(frozen=True)
