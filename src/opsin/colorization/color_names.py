@@ -37,9 +37,9 @@ GERMAN: Final = {
     "rot": "red", "blau": "blue", "gruen": "green", "gelb": "yellow", "braun": "brown",
     "grau": "gray", "schwarz": "black", "weiss": "white", "orange": "orange", "rosa": "pink",
     "lila": "purple", "violett": "violet", "tuerkis": "turquoise", "beige": "beige",
-    "blond": "wheat", "hell": "light", "dunkel": "dark",
+    "blond": "tan", "hell": "light", "dunkel": "dark",
 }  # fmt: skip
-OTHERS: Final = {"blond": "wheat", "blonde": "wheat", "golden": "gold", "brunette": "brown"}
+OTHERS: Final = {"blond": "tan", "blonde": "tan", "brunette": "brown"}
 """What people say of hair and of a few things more."""
 
 

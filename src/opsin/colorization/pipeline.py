@@ -375,7 +375,7 @@ def _notes(colors: Colors) -> tuple[str, ...]:
     notes = [NOTES[colors.tone]] if colors.tone in NOTES else []
     if np.abs(colors.ab).max() < LEAST_CHROMA:  # as for an empty page, or one of text
         notes.append("got no color: the model finds none in it")
-    notes += [f"{wish.text}: no {wish.thing} was found" for wish in colors.missing]
+    notes += [f"{wish.text}: no {wish.thing} found" for wish in colors.missing]
     return tuple(notes)
 
 
