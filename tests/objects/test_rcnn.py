@@ -222,3 +222,9 @@ def test_the_strides_are_those_of_the_maps() -> None:
     assert faster_rcnn.STRIDES == (8, 16, 32)
     network = FastRCNN(1, size=96, width=8)
     assert network.map(torch.zeros(1, 3, 96, 96)).shape == (1, 8, 6, 6)
+
+
+def test_a_picture_on_which_nothing_may_be_judged_costs_nothing() -> None:
+    crowd = torch.tensor([[[-500.0, -500, 600, 600]]]), torch.tensor([[-2]])
+    found = FasterRCNN(2, size=96, width=8).losses(torch.zeros(1, 3, 96, 96), *crowd)
+    assert all(float(one.detach()) == 0 for one in found.values())

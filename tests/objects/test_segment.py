@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +16,7 @@ from skimage import data
 import opsin
 from opsin.errors import ModelError, WrongCallError
 from opsin.masks import iou, mask_of, rle_to_mask
+from opsin.models.store import find
 from opsin.objects.matte import Part, mask_engine, part_of
 from opsin.objects.pipeline import Thing
 from opsin.objects.segment import Segments, shared_out
@@ -110,6 +114,44 @@ def test_a_told_mask_lies_in_its_box(
     [[shared]] = iou([mask_of(found >= 0.5)], [mask_of(true)])
     assert shared > 0.9
     assert found[~disk(200, (x, y), radius + 6)].max() < 0.5
+
+
+def engine(*, margins: tuple[float, ...] = (0.0,), mirror: bool = False, most: float = 1.0) -> Any:
+    """A mask network that answers with the red that it sees, at most so much."""
+    card = find("selfie").card
+    table = msgspec.structs.replace(card.segment, margins=margins, mirror=mirror)
+    return SimpleNamespace(
+        card=msgspec.structs.replace(card, segment=table),
+        run=lambda given: {"mask": given["picture"][:, :1] * np.float32(most)},
+    )
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"mirror": True}, {"margins": (0.0, 0.4)}, {"margins": (0.8,)}, {"most": 0.2}]
+)
+@pytest.mark.parametrize("center", [(100, 90), (20, 185)])
+def test_an_answer_lies_where_the_network_has_seen_it(
+    how: dict[str, Any], center: tuple[int, int]
+) -> None:
+    """However much it sees around the box, and though it is never sure."""
+    true = disk(200, center, 40)
+    pixels = np.zeros((200, 200, 3), np.uint8)
+    pixels[true] = (255, 0, 0)
+    box = np.clip([center[0] - 40, center[1] - 40, center[0] + 40, center[1] + 40], 0, 200)
+    found = np.zeros((200, 200), np.float32)
+    part_of(pixels, Thing("disk", box.astype(np.float32), 1.0), engine(**how)).lay(found)
+    [[shared]] = iou([mask_of(found >= 0.5)], [mask_of(true)])
+    assert shared > 0.95
+
+
+def test_where_the_network_sees_nothing_there_is_nothing() -> None:
+    black = np.zeros((100, 100, 3), np.uint8)
+    found = part_of(black, Thing("disk", np.float32([20, 20, 80, 80]), 1.0), engine())
+    assert found.alpha.max() == 0
+    faint = part_of(
+        black + 255, Thing("disk", np.float32([20, 20, 80, 80]), 1.0), engine(most=0.04)
+    )
+    assert faint.alpha.max() < 0.5  # it is raised, but not from next to nothing
 
 
 def test_nobody_has_no_mask() -> None:

@@ -73,7 +73,8 @@ The code that runs a model reads the card; nothing is guessed from a file name.
     [segment]                           # what only this task needs; `size` is the side of a crop,
                                         # or, with a table [detect] too, of the whole photograph
     classes = ["person"]                # the things whose pixels it tells, by a detector's labels
-    margin = 0.15                       # what it sees around a thing's box, as a share of its sides
+    margins = [0.0, 0.4]                # what it sees around a box, as a share of its sides;
+                                        # of several looks the mean counts
     threshold = 0.5                     # from this share on a pixel belongs to the thing
     mirror = false                      # true: the mean with the answer to the mirror image
 
@@ -228,8 +229,9 @@ class Detect(_Table, frozen=True, kw_only=True):
 class Segment(_Table, frozen=True, kw_only=True):
     classes: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=1000)]
     """The things whose pixels it tells, as a detector's labels call them."""
-    margin: Share = 0.0
-    """What it sees around a thing's box on each side, as a share of the box's sides."""
+    margins: Annotated[tuple[Share, ...], Meta(min_length=1, max_length=8)] = (0.0,)
+    """What it sees around a thing's box on each side, as a share of the box's sides; of several
+    looks the mean counts."""
     threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     """The least share of a pixel that belongs to the thing."""
     mirror: bool = False
@@ -611,8 +613,8 @@ def _no_masks_of_things(card: Card, table: Segment) -> str:
     shape = {entry.name: entry.shape for entry in card.outputs}.get("masks", ())
     if len(shape) != 4 or shape[0] != 1 or not isinstance(shape[2], int) or shape[2] != shape[3]:
         return '`outputs` must have `masks` of the shape [1, "N", 28, 28], or of other sides'
-    if table.classes != card.labels or table.margin or table.mirror:
-        return "the `classes` of [segment] must be `labels`, and `margin` and `mirror` left out"
+    if table.classes != card.labels or table.margins != (0.0,) or table.mirror:
+        return "the `classes` of [segment] must be `labels`, and `margins` and `mirror` left out"
     return ""
 
 

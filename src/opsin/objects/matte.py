@@ -35,7 +35,9 @@ FINE: Final = 512  # pixels of the longer side at which edges are followed
 RADIUS: Final = 1 / 128  # of a filter's window, as a share of that side
 PENALTY: Final = 1e-3  # variance of the guide, from 0 to 1
 BEYOND: Final = 0.12  # of a box's sides: the alpha fades from the box to as far beyond it
-CELL: Final = 4  # pixels that a cell of a told mask becomes, before edges are followed
+CELL: Final = 4  # places that a cell of a told mask becomes, before edges are followed
+SURE: Final = 0.1  # of a box at least is surely of the thing
+FAINT: Final = 0.1  # an answer is raised from no less than this
 STEEP: Final = 2.0  # what the network is unsure of becomes surer, for it would be a ghost
 NEARLY: Final = 0.06  # what is so near to nothing or to all becomes it
 
@@ -105,19 +107,39 @@ def wanted_of(classes: Sequence[str] | None, card: Card) -> Sequence[str]:
 
 def part_of(pixels: NDArray[Any], thing: Thing, engine: Engine) -> Part:
     """The alpha of a thing on pixels (H, W, 1 or 3) of 8 or 16 bits: from its mask, if its detector
-    has told one, else from the network."""
-    table = table_of(engine.card)
+    has told one, else from what the network says of it."""
+    rows, columns = _around(thing.box, pixels.shape, BEYOND)
     if thing.mask is None:
-        rows, columns = _around(thing.box, pixels.shape, table.margin)
-        share = _answer(pixels[rows, columns], engine)
-        reach = RADIUS
+        share, reach = _looked_at(pixels, thing.box, engine, rows, columns), RADIUS
     else:
-        rows, columns = _around(thing.box, pixels.shape, BEYOND)
-        share = _laid(thing.mask, thing.box, rows, columns)
-        reach = 1 / len(thing.mask)
+        cells = len(thing.mask)
+        share, reach = _laid(thing.mask, thing.box, rows, columns, CELL * cells), 1 / cells
     alpha = _followed(pixels[rows, columns], np.clip((share - 0.5) * STEEP + 0.5, 0, 1), reach)
     alpha *= _fading(thing.box, rows, columns)
     return Part(alpha, rows.start, columns.start)
+
+
+def _looked_at(
+    pixels: NDArray[Any], box: Any, engine: Engine, rows: slice, columns: slice
+) -> Floats:
+    """(S, S): a network's share of each place of a part of the picture, the mean of looks at the
+    thing with more and less around it. There is a thing in the box: where the network is sure of
+    no pixel in it, the surest become so."""
+    side = engine.card.size
+    share = np.zeros((side, side), np.float32)
+    for margin in (margins := table_of(engine.card).margins):
+        around = _around(box, pixels.shape, margin)
+        seen = around[1].start, around[0].start, around[1].stop, around[0].stop
+        answer = _answer(pixels[around], engine)
+        share += _laid(answer, seen, rows, columns, side) / np.float32(len(margins))
+    x1, y1, x2, y2 = box
+    down, across = (
+        (np.arange(side) + 0.5) / side * (one.stop - one.start) + one.start
+        for one in (rows, columns)
+    )
+    inside = share[(down >= y1) & (down < y2)][:, (across >= x1) & (across < x2)]
+    sure = float(np.quantile(inside[::2, ::2], 1 - SURE)) if inside.size else 1.0
+    return share / np.float32(max(sure, FAINT)) if sure < 1 else share
 
 
 def _followed(seen: NDArray[Any], share: Floats, reach: float) -> Floats:
@@ -134,20 +156,19 @@ def _followed(seen: NDArray[Any], share: Floats, reach: float) -> Floats:
     return np.asarray(np.clip((alpha - NEARLY) / (1 - 2 * NEARLY), 0, 1), np.float32)
 
 
-def _laid(mask: Floats, box: Any, rows: slice, columns: slice) -> Floats:
-    """(s, t): a mask (m, m) of a box as it lies in a part of the picture, which is made no larger
-    than the mask's cells ask for; between their centers it goes in straight lines, and beyond the
-    box it is 0."""
-    box, cells = np.asarray(box, np.float64), len(mask)
+def _laid(mask: Floats, box: Any, rows: slice, columns: slice, side: int) -> Floats:
+    """(side, side): a mask (m, m) across a box, as it lies in a part of the picture; between the
+    centers of its cells it goes in straight lines, and beyond the box it is 0."""
+    cells = len(mask)
     weights = []
     for first, last, place in ((box[1], box[3], rows), (box[0], box[2], columns)):
-        length = place.stop - place.start
-        count = max(1, min(length, round(CELL * cells * length / (last - first))))
-        at = place.start + (np.arange(count) + 0.5) * length / count
-        at = (at - first) / (last - first) * cells + 0.5  # in cells of the mask with a rim of 0
-        weights.append(np.maximum(1 - np.abs(at[:, None] - np.arange(cells + 2)), 0))
+        at = place.start + (np.arange(side) + 0.5) * (place.stop - place.start) / side
+        at = (at - first) / max(1e-6, last - first) * cells  # in cells of the mask
+        near = np.clip(at - 0.5, 0, cells - 1)[:, None] - np.arange(cells)
+        is_inside = (at >= 0) & (at <= cells)
+        weights.append(np.maximum(1 - np.abs(near), 0, dtype=np.float32) * is_inside[:, None])
     down, across = weights
-    return np.asarray(down @ np.pad(mask, 1) @ across.T, np.float32)
+    return np.asarray(down @ mask @ across.T, np.float32)
 
 
 def _answer(seen: NDArray[Any], engine: Engine) -> Floats:

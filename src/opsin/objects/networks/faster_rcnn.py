@@ -127,7 +127,7 @@ class FasterRCNN(nn.Module):
         """Of regions (P, 4) of one picture, by its number: what they are, (P, C + 1) before the
         softmax, and for each class by what each becomes its box, (P, C, 4)."""
         seen = self.head(self.cells(maps, number, regions, CELLS, USUAL).flatten(1))
-        return self.classes(seen).float(), self.places(seen).float().reshape(len(regions), -1, 4)
+        return self.classes(seen).float(), self.places(seen).float().unflatten(1, (-1, 4))
 
     def cells(
         self, maps: list[Tensor], number: int, regions: Tensor, side: int, usual: float
@@ -177,7 +177,8 @@ class FasterRCNN(nn.Module):
         chosen = torch.cat([on, off])
         wanted = torch.cat([torch.ones(len(on)), torch.zeros(len(off))]).to(likely)
         return {
-            "proposal": F.binary_cross_entropy_with_logits(likely[chosen], wanted),
+            "proposal": F.binary_cross_entropy_with_logits(likely[chosen], wanted, reduction="sum")
+            / max(1, len(chosen)),  # where nothing may be judged, none is chosen
             "proposal box": box_loss(
                 encode(moved[on], self.anchors[on]),
                 encode(things[thing[on]], self.anchors[on]),
@@ -203,7 +204,8 @@ class FasterRCNN(nn.Module):
         kind = kinds[thing[on]]
         own = deltas[torch.arange(len(on), device=logits.device), kind]
         return {
-            "class": F.cross_entropy(logits, torch.cat([kind, none])),
+            "class": F.cross_entropy(logits, torch.cat([kind, none]), reduction="sum")
+            / max(1, len(chosen)),
             "box": box_loss(own, encode(things[thing[on]], proposals[on]), len(chosen)),
         }
 

@@ -45,7 +45,7 @@ TOLD: Final = 50
 SHARED: Final = 0.5  # of two boxes of one class that share more, the better is kept
 CELLS: Final = 14  # across a box, as the mask head sees it
 USUAL: Final = 16.0 * CELLS  # pixels across a box that is looked at on the map at 1/16
-MASKS_DRAWN: Final = 8  # proposals upon things on a picture that a step learns masks from
+MASKS_DRAWN: Final = 16  # proposals upon things on a picture that a step learns masks from
 
 
 class MaskRCNN(FasterRCNN):
