@@ -76,7 +76,7 @@ class Explained:
         drawn = [framed(small, boxes.scale(one, *by)) for one in (self.regions, self.survived)]
         drawn[0] = small // 2 + drawn[0] // 2  # hundreds of frames would hide what is under them
         drawn.append(framed(small, boxes.scale(self.things.boxes, *by), names=names))
-        spent = ", ".join(f"{name} {value:.2f} s" for name, value in self.seconds.items())
+        spent = "\n".join(f"{name} {value:.2f} s" for name, value in self.seconds.items())
         looks = (
             f"looks at {len(self.regions)}" if len(self.regions) else "does not say where it looks"
         )
