@@ -67,7 +67,7 @@ def test_what_exists_is_skipped_and_counted(folder, scan, capsys):
     old = Path("a-color.png").stat().st_mtime_ns
     assert colorize(".") == 0
     assert "1 colorized in" in (said := capsys.readouterr().err)
-    assert "1 skipped, colored already (--overwrite does it again)" in said
+    assert "1 skipped, colored already (--overwrite does it again, also with" in said
     assert Path("a-color.png").stat().st_mtime_ns == old
     assert colorize(".", "--overwrite") == 0
     assert Path("a-color.png").stat().st_mtime_ns != old

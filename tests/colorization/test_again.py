@@ -103,7 +103,7 @@ def test_the_verb(cat, capsys):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1,2", "1,2,red", "-1,2,#ffffff", "1,2,#fffff", "1,2,#ffffff,3", "nan,1,#ffffff"]
+    "text", ["", "1,2", "1,2,red", "1,2,#fffff", "1,2,#ffffff,3", "nan,1,#ffffff"]
 )
 def test_points_that_are_none(text):
     with pytest.raises(WrongCallError, match="write X,Y,#RRGGBB"):

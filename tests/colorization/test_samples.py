@@ -130,3 +130,13 @@ def test_answers_and_a_palette_do_not_go_together(capsys) -> None:
     assert "--samples: not with a palette" in capsys.readouterr().err
     assert main(["colorize", "-", "--samples", "3"]) == 2
     assert "--samples" in capsys.readouterr().err
+
+
+def test_a_foreign_file_is_not_taken_for_an_answer(tmp_path: Path, capsys) -> None:
+    scan = tmp_path / "scan.jpg"
+    scan.write_bytes((SAMPLES / "cat.jpg").read_bytes())
+    foreign = tmp_path / "scan-color-2.jpg"
+    foreign.write_text("my notes")
+    assert main(["colorize", str(scan), "--samples", "3"]) == 1
+    assert "scan-color-2.jpg exists and was not made from this" in capsys.readouterr().err
+    assert foreign.read_text() == "my notes"

@@ -305,3 +305,22 @@ def test_a_palette_or_a_reference_on_the_command_line(scan, summer, tmp_path, ca
     assert "none.jpg: no such file" in capsys.readouterr().err
     assert main([*words, "--reference", ""]) == 2
     assert "--reference: an empty name" in capsys.readouterr().err
+
+
+def test_a_file_that_an_editor_has_marked_is_read(scan: Path, tmp_path: Path) -> None:
+    path = Touchup(scan).save(tmp_path / "scan.opsin.json")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_saved(path).photograph == "scan.jpg"
+
+
+def test_a_palette_of_too_few_shares_is_the_files_fault(scan: Path, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "scan.opsin.json"
+    path.write_text('{"opsin": 1, "request": {"model": "default", "palette": [0.1, 0.2]}}')
+    assert main(["colorize", str(scan), "--touchup", str(path)]) == 1
+    told = capsys.readouterr().err
+    assert told == f"opsin: {path}: its palette must be 313 shares, and has 2.\n"
+
+
+def test_a_point_left_of_the_photograph_is_told_to_be_outside(scan: Path, capsys) -> None:
+    assert main(["colorize", str(scan), "--point", "-1,5,#a03020"]) == 1
+    assert "outside" in capsys.readouterr().err

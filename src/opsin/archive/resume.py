@@ -11,6 +11,7 @@ from typing import BinaryIO
 from opsin.archive.attempt import failed, result_of
 from opsin.archive.jobs import Job
 from opsin.archive.result import Result
+from opsin.colorization.work import ANSWER
 from opsin.errors import SaveError
 from opsin.files import check_writable, clean, find_in_file, fingerprint_of, shown
 
@@ -88,7 +89,8 @@ def _of_another(source: Path, picture: Path, role: str) -> str | None:
     from opsin.formats.xmp import ORIGIN
 
     origin = find_in_file(picture, ORIGIN)
-    if role == "output" and origin is None and not may_be_of(source, picture):
+    is_whole = role == "output" or role.startswith(ANSWER)  # as large as the photograph
+    if is_whole and origin is None and not may_be_of(source, picture):
         return (
             f"{shown(picture)} exists and was not made from this photograph. "
             "Choose another folder, or replace it with --overwrite."

@@ -50,7 +50,10 @@ if TYPE_CHECKING:
 WORDS: Final = Words(
     doing="colorizing",
     done="colorized",
-    skipped={"exists": "colored already (--overwrite does it again)", "in color": "in color"},
+    skipped={
+        "exists": "colored already (--overwrite does it again, also with other settings)",
+        "in color": "in color",
+    },
 )
 
 

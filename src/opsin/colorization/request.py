@@ -115,7 +115,7 @@ def point_of(text: str) -> Point:
     >>> point_of("120, 300, #a03020")
     (120.0, 300.0, '#a03020')
     """
-    number = r"\s*(\d+(?:\.\d*)?)\s*"
+    number = r"\s*(-?\d+(?:\.\d*)?)\s*"  # that one is outside is told when the photograph is known
     found = re.fullmatch(number + "," + number + r",\s*(#?[0-9a-fA-F]{6})\s*", text)
     if not found:
         raise WrongCallError(f"point '{shown(text)}': write {WANTED}.")

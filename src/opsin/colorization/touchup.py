@@ -24,6 +24,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from opsin.colorization.bins import BINS
 from opsin.colorization.palette import Palette, shares_of
 from opsin.colorization.pipeline import (
     Colors,
@@ -57,6 +58,7 @@ OTHER: Final = "touched up for another file, or for this one before it changed: 
 SUFFIX: Final = ".opsin.json"
 MOST_BYTES: Final = 1 << 22  # of such a file
 VERSION: Final = 1
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"  # some editors write one
 
 
 class Saved(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -288,9 +290,13 @@ def read_saved(path: str | os.PathLike[str]) -> Saved:
 def saved_in(data: bytes, *, where: str) -> Saved:
     """The same of the file's bytes; `where` names it in errors."""
     try:
-        return msgspec.json.decode(data, type=Saved)
+        found = msgspec.json.decode(data.removeprefix(BYTE_ORDER_MARK), type=Saved)
     except (ValueError, RecursionError) as error:  # msgspec's errors are such
         raise _not_saved(where, error) from error
+    if len(found.request.palette) not in (0, len(BINS)):
+        count = len(found.request.palette)
+        raise DataError(f"{where}: its palette must be {len(BINS)} shares, and has {count}.")
+    return found
 
 
 def _not_saved(where: str, error: Exception) -> DataError:
