@@ -14,7 +14,7 @@ from page.driver import CHROMIUM, DRIVER, Chromium
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no Chromium")
 SAMPLES = Path(__file__).parents[2] / "samples"
-CONTROL, DELETE, RIGHT, ENTER = "\ue009", "\ue017", "\ue014", "\ue007"
+CONTROL, DELETE, LEFT, RIGHT, ENTER = "\ue009", "\ue017", "\ue012", "\ue014", "\ue007"
 PHOTO = "document.getElementById('after').naturalWidth"
 POINTS = "document.querySelectorAll('#points li').length"
 SWATCHES = "document.querySelectorAll('#swatches button').length"
@@ -121,6 +121,41 @@ def test_a_slider_never_queues_and_the_newest_wins(window: Chromium) -> None:
     assert window.run("return document.getElementById('amount').textContent") == "78 %"
     window.run("document.getElementById('undo').click()")
     window.until("document.getElementById('amount').textContent === '50 %'")
+
+
+def test_a_slider_says_what_its_photograph_has(window: Chromium) -> None:
+    window.upload("#files", SAMPLES / "cat.jpg", SAMPLES / "coffee.jpg")
+    window.until(f"document.querySelectorAll('#tabs img').length === 2 && {QUIET}")
+    shown = "(s => [+s.value, document.getElementById('{}').textContent])"
+    shown = f"{shown}(document.getElementById('{{}}'))"
+    vividness, strength = shown.format("amount", "vividness"), shown.format("much", "strength")
+    at = "const b = document.getElementById('{}').getBoundingClientRect();"
+    at += "return [b.x + 0.75 * b.width, b.y + b.height / 2]"
+    window.pointer(window.run(at.format("vividness")))  # it gets the focus by this
+    window.until(f"!document.getElementById('undo').disabled && {QUIET}")
+    value, said = window.run(f"return {vividness}")
+    assert value == pytest.approx(0.75, abs=0.03)
+    assert said == f"{round(100 * value)} %"
+    window.keys("z", held=CONTROL)
+    window.until(f"document.getElementById('undo').disabled && {QUIET}")
+    assert window.run(f"return {vividness}") == [0.5, "50 %"]
+    window.keys(*[LEFT] * 20)
+    window.until(f"!document.getElementById('undo').disabled && {QUIET}")
+    assert window.run(f"return {vividness}") == [0.3, "30 %"]
+    window.run("document.querySelector('#tabs button').click()")
+    window.until(f"document.getElementById('after').alt === 'cat.jpg' && {QUIET}")
+    assert window.run(f"return {vividness}") == [0.5, "50 %"]
+    window.run("const c = document.getElementById('wanted'); c.value = '#a04020';"
+               "c.dispatchEvent(new Event('change'))")  # fmt: skip
+    window.until(f"!document.getElementById('counts').hidden && {QUIET}")
+    window.run("document.getElementById('strength').focus()")
+    window.keys(*[LEFT] * 5)
+    window.until(f"{strength}[1] === '95 %' && {QUIET}")
+    window.keys("z", held=CONTROL)
+    window.until(f"{QUIET} && !document.getElementById('redo').disabled")
+    value, said = window.run(f"return {strength}")
+    assert value > 0.95
+    assert said == f"{round(100 * value)} %"
 
 
 def test_many_files_are_colored_into_one_zip(window: Chromium, tmp_path: Path) -> None:

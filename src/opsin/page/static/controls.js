@@ -7,8 +7,8 @@ const get = (id) => document.getElementById(id);
 // `does` has what the page can do; see `main.js`.
 export function wire(does) {
   const { photo, stage } = does;
-  slider("vividness", "amount", does.change);
-  slider("strength", "much", does.change);
+  slider("vividness", does.change);
+  slider("strength", does.change);
   chosen("files", (files) => does.open(files));
   chosen("referencefile", ([file]) => does.load("reference", file));
   chosen("savedfile", ([file]) => does.load("touchup", file));
@@ -71,11 +71,10 @@ function dropped(files, target, does) {
 }
 
 // What is dragged is one gesture until it is let go.
-function slider(id, output, change) {
+function slider(id, change) {
   let gesture = "";
   get(id).addEventListener("input", () => {
     gesture = gesture || `${id}-${performance.now()}`;
-    get(output).textContent = `${Math.round(get(id).value * 100)} %`;
     change({ [id]: Number(get(id).value), gesture });
   });
   get(id).addEventListener("change", () => { gesture = ""; });

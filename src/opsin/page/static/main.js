@@ -14,6 +14,7 @@ const LIVE = 1400; // pixels of the longer side while something changes,
 const SHARP = 4000; // and once it rests, where the photograph is looked at closely
 const REST = 400; // milliseconds
 const ENDING = ["network", "session", "many", "full"];
+const AT_ONCE = ["points", "vividness", "strength"];
 const SIGN = 4 * 60_000; // between signs that the page is open
 const get = (id) => document.getElementById(id);
 
@@ -152,10 +153,15 @@ async function thumbnail(id) {
 // Asks for what is new; of changes that come while one is under way the newest of each kind counts.
 function change(what) {
   if (!photo()) return;
-  Object.assign(photo(), what.points && { points: what.points });
+  Object.assign(photo(), atOnce(what));
   const instead = what.palette ? { answer: null } : what.answer ? { palette: null, strength: null } : {};
   tried(() => changes.ask({ act: "change", gesture: "", ...instead, ...what }));
   draw();
+}
+
+// Of what is asked for, that which is seen before it is answered.
+function atOnce(what) {
+  return Object.fromEntries(AT_ONCE.filter((key) => what && what[key] != null).map((key) => [key, what[key]]));
 }
 
 async function send({ act, file, ...what }) {
@@ -180,8 +186,7 @@ async function load(act, file) {
 // The picture that was asked for, and what its photograph now is.
 function got({ document, url }, wanted) {
   const at = page.photographs.findIndex((one) => one.id === document.id);
-  const waiting = changes.waiting && changes.waiting.points; // newer than the answer
-  page.photographs[at] = waiting ? { ...document, points: waiting } : document;
+  page.photographs[at] = { ...document, ...atOnce(changes.waiting) }; // what waits is newer than the answer
   side = wanted;
   stage.measure(document);
   stage.put(stage.after, url);

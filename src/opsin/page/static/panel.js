@@ -7,9 +7,8 @@ const get = (id) => document.getElementById(id);
 
 // All that the document of a photograph says; `on` has select(index), remove(index), unpick(color).
 export function show(photo, models, selected, on) {
-  const set = (id, value) => { if (document.activeElement !== get(id)) get(id).value = value; };
-  set("vividness", photo.vividness);
-  set("strength", photo.strength);
+  get("vividness").value = photo.vividness;
+  get("strength").value = photo.strength;
   showWords(photo);
   get("amount").textContent = percent(photo.vividness);
   get("much").textContent = percent(photo.strength);
