@@ -5,7 +5,7 @@ import pytest
 from conftest import write_tiny_model
 
 from opsin.errors import ModelError
-from opsin.models.card import Output, Segment, card_to_toml, read_card, write_card
+from opsin.models.card import Input, Output, Segment, card_to_toml, read_card, write_card
 from opsin.models.store import find
 
 EXTRA = '[[inputs]]\nname = "extra"\nshape = [1]\nunit = "m"\n[[outputs]]'
@@ -134,6 +134,47 @@ def test_a_wrong_card_of_a_detector_with_masks_is_an_error(tmp_path, old, new, m
     with pytest.raises(ModelError) as caught:
         read_card(path)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("inputs", ["picture", "crops"])
+def test_a_detector_may_be_told_where_to_look(tmp_path, inputs):
+    card = looking(inputs)
+    write_card(card, tmp_path / "told.toml")
+    assert read_card(tmp_path / "told.toml") == card
+
+
+@pytest.mark.parametrize(
+    ("inputs", "old", "new", "message"),
+    [
+        ("picture", "proposals = 60", "proposals = 0", "must have `regions` if `proposals` in"),
+        ("picture", 'name = "regions"', 'name = "places"', "must have `regions` if `proposals`"),
+        ("picture", '["R", 4]', '["R", 5]', '`regions` must have the shape ["R", 4]'),
+        ("picture", "3, 416, 416", "3, 416, 400", "[1, 3, 416, 416], as `size` says"),
+        ("crops", '["R", 3, 96, 96]', '["R", 3, 96, 64]', '`crops` must have the shape ["R", 3'),
+        ("crops", '["R", 3, 96, 96]', '["N", 3, 96, 96]', '`crops` must have the shape ["R", 3'),
+        ("crops", '["R", 3, 96, 96]', '["R", 3, "S", "S"]', "must have sides of some pixels"),
+        ("crops", 'name = "crops"', 'name = "parts"', "or `regions` and `crops`"),
+    ],
+)
+def test_a_wrong_card_of_a_detector_that_is_told_where_to_look_is_an_error(
+    tmp_path, inputs, old, new, message
+):
+    path = tmp_path / "told.toml"
+    write_card(looking(inputs), path)
+    changed(path, old, new)
+    with pytest.raises(ModelError) as caught:
+        read_card(path)
+    assert message in str(caught.value)
+
+
+def looking(inputs):
+    """The card of a detector that is told regions of a picture, or shown each on its own."""
+    card = find("picodet-s").card
+    crops = Input(name="crops", shape=("R", 3, 96, 96), unit="sRGB")
+    first = crops if inputs == "crops" else card.inputs[0]
+    regions = Input(name="regions", shape=("R", 4), unit="pixels")
+    table = msgspec.structs.replace(card.detect, proposals=60)
+    return msgspec.structs.replace(card, inputs=(first, regions), detect=table)
 
 
 def masking():
