@@ -36,12 +36,11 @@ THINGS = (
     "other sky leaves grass flowers water wood wall building ground floor snow mountain "
     f"{PERSON} animal vehicle furniture"
 ).split()
-SIZES = (192, 224, 256)
-LOOKS = {"coco": 3, "boxes": 4}  # at each picture; once at those of other sets
+SIZES = (224, 288)
 CELLS = 40  # of one label that a look gives
 PURE = 0.75  # of a cell that must have one label
 HIDDEN, DROPPED = 160, 0.3
-STEPS, BATCH, RATE, DECAY = 1500, 2048, 3e-3, 1e-2
+STEPS, BATCH, RATE, DECAY = 2000, 1024, 3e-3, 1e-2
 SEED = 0
 SHOWN = "turquoise sky, red skin, green leaves, yellow hair, purple wood"
 SIDES = ("left", "top", "right", "bottom")
@@ -56,7 +55,9 @@ COCO = {
     "64": "leaves flowers other",
     "67 156 188 189": "wood furniture",
     "10-14 27-61 70-90 92 93 100 109 122 130 133 138 141 166 168 176 180 195 196": "other",
+    "95": "building wood",
     "107": "wood furniture other",
+    "112": "wood building other",
     "118 177": "wood",
     "119": "flowers",
     "125 144 147 149 154 191 194": "ground",
@@ -64,9 +65,11 @@ COCO = {
     "145": "grass ground",
     "148 155 178": "water",
     "159": "snow",
+    "161": "floor wood ground building",
     "171 175": "wall building",
     "181": "other building wall",
     "184": "leaves",
+    "185": "wood other",
     "186 199": "wall",
     "187": "sky",
     "190": "floor",
@@ -263,7 +266,7 @@ def gather(sources: Iterator[Labelled]):
         if one.held or near_evaluation(rgb):
             held.append(one)
             continue
-        found += [look(one, rgb, rng) for _ in range(LOOKS.get(one.name, 1))]
+        found.append(look(one, rgb, rng))
         counts[one.name] = counts.get(one.name, 0) + 1
         if len(found) % 50 == 0:
             print(counts, flush=True)
