@@ -56,6 +56,11 @@ def test_nothing_to_show_is_told_and_nothing_is_started(tmp_path: Path, capsys) 
     (tmp_path / "letter.jpg").write_bytes(b"Dear Ada")
     assert main(["page", str(tmp_path / "letter.jpg")]) == 1
     assert "letter.jpg: not a photograph" in capsys.readouterr().err
+    (tmp_path / "torn.jpg").write_bytes((SAMPLES / "cat.jpg").read_bytes()[:9000])
+    assert main(["page", str(tmp_path / "torn.jpg")]) == 1
+    told = capsys.readouterr().err
+    assert "drop it on the page, which opens it as far as it goes" in told
+    assert "--damaged" not in told
     assert main(["page", str(tmp_path / "none.jpg")]) in (1, 2)
     for number in range(101):
         shutil.copy(SAMPLES / "cat.jpg", tmp_path / f"{number}.jpg")

@@ -91,6 +91,9 @@ assert.equal(told("first of 3 pages"), "das erste von 3 Bildern");
 assert.equal(told("nobody knows this"), "nobody knows this");
 assert.equal(failure({ code: "large", message: "too much" }, "a.jpg"), "a.jpg ist zu groß.");
 assert.equal(failure({ code: "error", message: "The disk is full." }, "a.jpg"), "Die Festplatte ist voll.");
+const torn = { code: "damaged", message: "take it as far as it goes: --damaged" };
+assert.match(failure(torn, "a.jpg"), /^a.jpg: [^-]+ beschädigt .+ von seiner Quelle\.$/); // a button says the rest
+assert.equal(failure({ code: "settings", message: "JSON is malformed" }, "a.json"), "a.json: keine Datei mit Einstellungen, wie es NAME.opsin.json ist.");
 assert.equal(choose(["fr"]), "en");
 assert.equal(told("first of 3 pages"), "first of 3 pages");
 assert.equal(word("error.nobody-knows"), "");

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import opsin
+from opsin.colorization.touchup import OTHER
 from opsin.page import limits
 from opsin.page.app import Application
 from page.asking import SAMPLES, Browser, parted
@@ -243,6 +244,25 @@ def test_settings_are_kept_and_loaded(browser: Browser, tmp_path) -> None:
     assert jpeg == wanted
     assert document["points"] == POINTS
     assert document["palette"] == {"file": path.name}
+
+
+def test_settings_of_another_photograph_are_told(browser: Browser) -> None:
+    at = browser.opened()
+    browser.change(at, points=POINTS)
+    saved = browser.client.get(f"{at}/touchup").content
+    assert parted(browser.client.post(f"{at}/touchup", content=saved))[0]["notes"] == []
+    other = browser.opened("coffee.jpg")
+    document, _ = parted(browser.client.post(f"{other}/touchup", content=saved))
+    assert (document["points"], document["notes"]) == (POINTS, [OTHER])
+    document, _ = parted(browser.change(other, vividness=0.8))
+    assert document["notes"] == [OTHER]
+    document, _ = parted(browser.change(other, points=[[9, 9, "#ff0000"]]))
+    assert document["notes"] == []
+    for step in ("undo", "undo"):
+        document, _ = parted(browser.client.post(f"{other}/{step}"))
+        assert document["notes"] == [OTHER]
+    document, _ = parted(browser.client.post(f"{other}/undo"))
+    assert (document["points"], document["notes"]) == ([], [])
 
 
 def test_reloading_the_page_loses_nothing(browser: Browser) -> None:

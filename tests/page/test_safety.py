@@ -255,7 +255,7 @@ def test_only_so_many_sessions(monkeypatch) -> None:
     monkeypatch.setattr(sessions, "_is_over", lambda session: False)
     third = sessions.begin()  # in the place of the second, which has nothing open
     assert sessions.find(first.id) is first
-    with pytest.raises(RefusedError, match="idle"):
+    with pytest.raises(RefusedError, match="earlier run, or was idle"):
         sessions.find(second.id)
     third.photographs["x"] = object()  # type: ignore[assignment]
     with pytest.raises(RefusedError, match="Too many people"):

@@ -46,7 +46,7 @@ def _found(paths: list[str], pixel_limit: int) -> list[Path]:
         return []
     from opsin.archive.jobs import plan
     from opsin.cli.options import tell
-    from opsin.errors import OpsinError, WrongCallError
+    from opsin.errors import OpsinError, TruncatedPhotoError, WrongCallError
     from opsin.files import shown
     from opsin.page.limits import MOST_PHOTOGRAPHS
     from opsin.photo import open as open_photo
@@ -61,6 +61,11 @@ def _found(paths: list[str], pixel_limit: int) -> list[Path]:
     for job in jobs:
         try:
             open_photo(job.source, pixel_limit=pixel_limit)
+        except TruncatedPhotoError:
+            failures.append(
+                f"{shown(job.source)}: the picture is damaged or cut off. Copy it again from where "
+                "it came from, or drop it on the page, which opens it as far as it goes."
+            )
         except OpsinError as error:
             failures.append(str(error))
         else:

@@ -19,16 +19,16 @@ from msgspec.structs import replace
 from opsin.colorization.palette import shares_of
 from opsin.colorization.request import Color, PlainPoint, Request
 from opsin.colorization.samples import Sample, samples
+from opsin.colorization.touchup import OTHER, Touchup, saved_in
 from opsin.colorization.touchup import SUFFIX as SAVED
-from opsin.colorization.touchup import Touchup, saved_in
 from opsin.defaults import STRENGTH
 from opsin.drawing.pixels import fitted
-from opsin.errors import ModelError, WrongCallError
+from opsin.errors import DataError, ModelError, WrongCallError
 from opsin.files import shown
 from opsin.formats.suffixes import KEPT, SUFFIX, WRITTEN
 from opsin.models import store
 from opsin.page.limits import MOST_PIXELS, MOST_POINTS, MOST_SIZE, MOST_STEPS
-from opsin.page.refusal import gone
+from opsin.page.refusal import RefusedError, gone
 from opsin.photo import Photo
 from opsin.photo import open as open_photo
 
@@ -62,6 +62,8 @@ class Step(NamedTuple):
     request: Request
     palette: dict[str, Any] | None = None
     """Where the request's palette is from, for people: colors, a reference, a file, an answer."""
+    notes: tuple[str, ...] = ()
+    """What is odd about it."""
     gesture: str = ""
 
 
@@ -159,8 +161,13 @@ class Opened:
         self._step({"reference": shown(name)}, "")
 
     def take_saved(self, data: bytes, name: str) -> None:
-        """All that a NAME.opsin.json asks for."""
-        request = saved_in(data, where=shown(name)).request
+        """All that a NAME.opsin.json asks for; a note where it is another photograph's, until its
+        points are changed."""
+        try:
+            saved = saved_in(data, where=shown(name))
+        except DataError as error:
+            raise RefusedError(422, "settings", str(error)) from error
+        request = saved.request
         _check_model(request.model)
         if len(request.points) > MOST_POINTS or (request.size or 0) > MOST_SIZE:
             raise WrongCallError(
@@ -168,7 +175,8 @@ class Opened:
                 "not for the page. Use opsin colorize --touchup."
             )
         self.work.ask(request)
-        self._step({"file": shown(name)} if request.palette else None, "")
+        notes = () if saved.is_of(self.work.photo, None) else (OTHER,)
+        self._step({"file": shown(name)} if request.palette else None, "", notes)
 
     def undo(self, by: int) -> None:
         """Back by a step (-1), or forth again (1); nothing where there is none."""
@@ -234,12 +242,13 @@ class Opened:
     def document(self) -> dict[str, Any]:
         """What it is and what is asked for, as plain values; its sides are 0 before it was
         decoded once."""
-        request, palette, _ = self._steps[self._at]
+        request, palette, notes, _ = self._steps[self._at]
         return {
             "id": self.id,
             "name": shown(self.name),
-            **{"width": 0, "height": 0, "notes": []},
+            **{"width": 0, "height": 0},
             **self._facts,
+            "notes": [*notes, *self._facts.get("notes", ())],
             "model": request.model,
             "vividness": request.vividness,
             "points": request.points,
@@ -261,10 +270,15 @@ class Opened:
         palette = self._samples()[number - 1].palette
         return {"palette": palette, "strength": ANSWER_STRENGTH if palette else STRENGTH}
 
-    def _step(self, palette: dict[str, Any] | None, gesture: str) -> None:
-        step = Step(self.work.request, palette, gesture)
-        now = self._steps[self._at]
-        if step[:2] == now[:2]:
+    def _step(
+        self, palette: dict[str, Any] | None, gesture: str, notes: tuple[str, ...] | None = None
+    ) -> None:
+        """One more step; without `notes`, those of the step before stay as long as its points."""
+        request, now = self.work.request, self._steps[self._at]
+        if notes is None:
+            notes = now.notes if request.points == now.request.points else ()
+        step = Step(request, palette, notes, gesture)
+        if step[:3] == now[:3]:
             return
         same = gesture and gesture == now.gesture
         kept = self._steps[: self._at + (0 if same else 1)]

@@ -21,7 +21,9 @@ def code_of(error: OpsinError) -> str:
 
 
 def no_session() -> RefusedError:
-    return RefusedError(403, "session", "This page was idle for too long. Load it again.")
+    return RefusedError(
+        403, "session", "This page is of an earlier run, or was idle for too long. Load it again."
+    )
 
 
 def gone() -> RefusedError:

@@ -19,7 +19,6 @@ export const GERMAN = [
   [/^This photograph is not open\.$/, "Dieses Foto ist nicht offen."],
   // What cannot be asked for.
   [/^it is black and white: there are no colors to take from it\.$/, "Es ist schwarzweiß: Von ihm sind keine Farben zu nehmen."],
-  [/^(.+): is no touched-up photograph's file \((.+)\)\.$/, "$1: keine Datei mit Einstellungen ($2)."],
   [/^(.+): more than (\d+) points, or a size over (\d+), are not for the page\. Use opsin colorize --touchup\.$/, "$1: mehr als $2 Punkte oder eine Größe über $3 sind nichts für diese Seite. Nehmen Sie opsin colorize --touchup."],
   [/^model '(.+)' takes no points\.$/, "Das Modell „$1“ nimmt keine Punkte."],
   [/^model '(.+)' takes no palette\.$/, "Das Modell „$1“ nimmt keine Farben des ganzen Bildes."],
@@ -36,6 +35,7 @@ export const GERMAN = [
   [/^words '(.+)': '(.+)' is no color that is known\. .+$/, "„$1“: „$2“ ist keine bekannte Farbe. Schreiben Sie rot, dunkelgrün, hellblau und dergleichen, oder #RRGGBB."],
   [/^words: at most (\d+) wishes, got (\d+)\.$/, "Höchstens $1 Wünsche gehen auf einmal, es sind $2."],
   // Notes.
+  [/^touched up for another file, or for this one before it changed: look at its points$/, "die Einstellungen sind von einem anderen Foto, oder von diesem, bevor es sich geändert hat: Prüfen Sie die Punkte"],
   [/^(.+): no (.+) was found$/, "$1: wurde nicht gefunden ($2)"],
   [/^was in color: its own colors were left aside$/, "war in Farbe: Seine eigenen Farben wurden nicht verwendet"],
   [/^was toned \(sepia or the like\): colorized from its lightness$/, "war getönt (Sepia oder dergleichen): nach seiner Helligkeit eingefärbt"],
