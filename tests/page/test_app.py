@@ -136,7 +136,7 @@ def test_colors_in_words(browser: Browser) -> None:
     work.change(words=said)
     assert np.array_equal(pixels(jpeg), as_shown(work))
     assert document["words"] == said
-    assert document["notes"] == ["red umbrella: no umbrella was found"]
+    assert document["notes"] == ["red umbrella: no umbrella found"]
     answer = browser.change(at, words="red frobnicate")
     assert answer.status_code == 422
     assert "'frobnicate' is no thing" in answer.json()["error"]

@@ -36,7 +36,7 @@ export const GERMAN = [
   [/^words: at most (\d+) wishes, got (\d+)\.$/, "Höchstens $1 Wünsche gehen auf einmal, es sind $2."],
   // Notes.
   [/^touched up for another file, or for this one before it changed: look at its points$/, "die Einstellungen sind von einem anderen Foto, oder von diesem, bevor es sich geändert hat: Prüfen Sie die Punkte"],
-  [/^(.+): no (.+) was found$/, "$1: wurde nicht gefunden ($2)"],
+  [/^(.+): no (.+) found$/, "$1: wurde nicht gefunden ($2)"],
   [/^was in color: its own colors were left aside$/, "war in Farbe: Seine eigenen Farben wurden nicht verwendet"],
   [/^was toned \(sepia or the like\): colorized from its lightness$/, "war getönt (Sepia oder dergleichen): nach seiner Helligkeit eingefärbt"],
   [/^got no color: the model finds none in it$/, "bekam keine Farbe: Das Modell findet keine darin"],
