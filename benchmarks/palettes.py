@@ -18,6 +18,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from touchup import gray_of
 
 import opsin
 from opsin.appearance import delta_e_2000
@@ -114,7 +115,7 @@ def judge(path: Path, limit: int | None, sheet: Path | None) -> None:
     for _, rgb in read([path], limit=limit):
         rgb = fitted(rgb, 256)
         truth = rgb_to_lab(rgb.astype(np.float32) / 255)
-        gray = Photo((truth[..., :1] * 2.55 + 0.5).clip(0, 255).astype(np.uint8))
+        gray = Photo(gray_of(truth[..., 0]))
         answers = [
             opsin.colorize(gray, palette=one.palette or None).pixels for one in samples(gray, 16)
         ]

@@ -39,7 +39,7 @@ def main() -> None:
     for number, (_, rgb) in enumerate(read(arguments.sets, limit=arguments.limit)):
         rgb = fitted(rgb, SIDE)
         truth = rgb_to_lab(rgb.astype(np.float32) / 255)
-        gray = Photo((truth[..., :1] * 2.55 + 0.5).clip(0, 255).astype(np.uint8))
+        gray = Photo(gray_of(truth[..., 0]))
         places = np.random.default_rng(number).permutation(truth[..., 0].size)[: COUNTS[-1]]
         points = [point(truth, *divmod(int(place), truth.shape[1])) for place in places]
         row = []
@@ -69,6 +69,12 @@ def main() -> None:
     print(f"at 10 points: CIEDE2000 {np.median(at_points):.2f} in the median")
     for strength, value in zip(STRENGTHS, np.mean(own, axis=0), strict=True):
         print(f"its own palette, strength {strength:g}: {value:+.2f} dB")
+
+
+def gray_of(light: np.ndarray) -> np.ndarray:
+    """(H, W, 1): the gray pixels that are as light."""
+    gray = lab_to_rgb(np.stack([light, *[np.zeros_like(light)] * 2], axis=-1))[..., :1]
+    return (gray * 255 + 0.5).clip(0, 255).astype(np.uint8)
 
 
 def point(truth: np.ndarray, y: int, x: int) -> tuple[int, int, str]:

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from opsin.errors import DataError  # noqa: E402
 from opsin.interrupt import Stopped  # noqa: E402
 from opsin.training import loop  # noqa: E402
 from opsin.training.recipe import Optimizer, Recipe  # noqa: E402
@@ -297,3 +298,20 @@ def test_enough_is_found_after_a_stop_just_before_its_validation(tmp_path: Path)
         run(tmp_path, 9, told=Listener(stop_at=4), **options)
     rest, told, _ = run(tmp_path, 9, told=Listener(enough_at=4), **options)
     assert (rest.path, told.validated) == ([], [4])
+
+
+def test_batches_that_never_come_end_the_run_with_a_sentence(tmp_path: Path) -> None:
+    def batches(error: Exception):
+        yield {"light": torch.zeros(1)}
+        raise error
+
+    recipe = Recipe(task="colorize", name="toy", steps=9, optimizer=Optimizer())
+    for error, told in (
+        (RuntimeError("DataLoader timed out after 900 seconds"), "no pictures came for 15 minutes"),
+        (RuntimeError("another one"), "another one"),
+    ):
+        toy = Toy()
+        state = loop.State(loop.start_average(toy.network))
+        with pytest.raises((DataError, RuntimeError), match=told):
+            loop.train(recipe, toy, batches(error), state, out=tmp_path, log=None)
+        assert len(toy.path) == 1

@@ -24,7 +24,7 @@ from opsin.formats.vips import vips
 from opsin.interrupt import leave_to_parent
 from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture, read
-from opsin.training.loop import Batch
+from opsin.training.loop import LONGEST_WAIT, Batch
 from opsin.training.recipe import Batch as BatchSize
 from opsin.training.recipe import PartialShare, Pixels, Share
 
@@ -182,6 +182,7 @@ def loader(crops: Crops, *, workers: int, pin: bool) -> DataLoader[Any]:
         prefetch_factor=6 if workers else None,
         multiprocessing_context="spawn" if workers else None,
         worker_init_fn=_begin if workers else None,
+        timeout=LONGEST_WAIT if workers else 0,
     )
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from copy import deepcopy
 from dataclasses import dataclass, field
 from math import cos, pi
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ from opsin.training.recipe import Optimizer as Schedule
 from opsin.training.recipe import Recipe
 
 Batch = dict[str, Tensor]
+
+LONGEST_WAIT: Final = 900  # seconds for a batch
 
 
 class Objective(Protocol):
@@ -182,7 +184,7 @@ def train(
     with uninterrupted(SIGNALS):
         batches = iter(batches)  # its processes start here
     with asked_to_stop(on_message) as asked, closing(_Workers(batches)):
-        for batch in batches:
+        for batch in _in_time(batches):
             state.step += 1
             losses = _one_step(recipe, objective, state, batch)
             due = _is_due(state.step, recipe)
@@ -200,6 +202,20 @@ def train(
             enough = bool(log and due and log.validation(state.step, state.average))
             if state.step >= recipe.steps or (recipe.patience and due and _anybody(enough)):
                 break
+
+
+def _in_time(batches: Iterator[Any]) -> Iterator[Any]:
+    """The same batches; if none comes for `LONGEST_WAIT` seconds, a `DataError`: a disk that does not
+    answer, or a reader that hangs, would let a run wait for ever."""
+    try:
+        yield from batches
+    except RuntimeError as error:
+        if "timed out" not in str(error):
+            raise
+        raise DataError(
+            f"no pictures came for {LONGEST_WAIT / 60:.0f} minutes: a disk does not answer, or reading "
+            "hangs. What the last checkpoint holds is saved; the same command again goes on there."
+        ) from error
 
 
 class _Workers:
