@@ -205,16 +205,17 @@ def train(
 
 
 def _in_time(batches: Iterator[Any]) -> Iterator[Any]:
-    """The same batches; if none comes for `LONGEST_WAIT` seconds, a `DataError`: a disk that does not
-    answer, or a reader that hangs, would let a run wait for ever."""
+    """The same batches; if none comes for `LONGEST_WAIT` seconds, a `DataError`: a disk that does
+    not answer, or a reader that hangs, would let a run wait for ever."""
     try:
         yield from batches
     except RuntimeError as error:
         if "timed out" not in str(error):
             raise
         raise DataError(
-            f"no pictures came for {LONGEST_WAIT / 60:.0f} minutes: a disk does not answer, or reading "
-            "hangs. What the last checkpoint holds is saved; the same command again goes on there."
+            f"no pictures came for {LONGEST_WAIT / 60:.0f} minutes: a disk does not answer, or "
+            "reading hangs. What the last checkpoint holds is saved; the same command again goes "
+            "on there."
         ) from error
 
 
