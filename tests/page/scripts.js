@@ -1,7 +1,7 @@
 // Run by test_scripts.py: what goes wrong is an exception.
 
 import assert from "node:assert/strict";
-import { fitted, kept, moved, sideFor, toPhoto, within, zoomed } from "./geometry.js";
+import { fitted, kept, moved, resized, sideFor, toPhoto, within, zoomed } from "./geometry.js";
 import { meaning } from "./keys.js";
 import { Newest } from "./newest.js";
 import { parted } from "./server.js";
@@ -32,6 +32,13 @@ assert.deepEqual([other.x, other.y], [800 - 3200, 800 - 2400]);
 close(moved(near, 7, -9, photo, stage).x, near.x + 7);
 close(kept({ x: 5, y: 5, scale: 0.1 }, photo, stage).x, 200);
 assert.deepEqual(within({ x: -3, y: 99999 }, photo), { x: 0, y: 2999 });
+
+// A stage of another size.
+const less = { width: 800, height: 300 }, more = { width: 1600, height: 1600 };
+assert.deepEqual(resized(whole, photo, stage, less), fitted(photo, less));
+assert.deepEqual(resized(whole, photo, stage, more), fitted(photo, more));
+close(resized(near, photo, stage, less).scale, near.scale);
+assert.deepEqual(resized(zoomed(whole, 1.5, at, photo, stage), photo, stage, more), fitted(photo, more));
 
 // No more pixels than are seen, nor than there are.
 assert.equal(sideFor(whole, photo, 1, 1400), 800);
@@ -90,7 +97,8 @@ assert.equal(word("point", { number: 2, color: "#ff0000" }), "Punkt 2: #ff0000")
 assert.equal(told("first of 3 pages"), "das erste von 3 Bildern");
 assert.equal(told("nobody knows this"), "nobody knows this");
 assert.equal(failure({ code: "large", message: "too much" }, "a.jpg"), "a.jpg ist zu groß.");
-assert.equal(failure({ code: "error", message: "The disk is full." }, "a.jpg"), "Die Festplatte ist voll.");
+assert.equal(failure({ code: "error", message: "The disk is full." }, "a.jpg"), "a.jpg: Die Festplatte ist voll.");
+assert.equal(failure({ code: "error", message: "The disk is full." }, ""), "Die Festplatte ist voll.");
 const torn = { code: "damaged", message: "take it as far as it goes: --damaged" };
 assert.match(failure(torn, "a.jpg"), /^a.jpg: [^-]+ beschädigt .+ von seiner Quelle\.$/); // a button says the rest
 assert.equal(failure({ code: "settings", message: "JSON is malformed" }, "a.json"), "a.json: keine Datei mit Einstellungen, wie es NAME.opsin.json ist.");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -189,6 +190,10 @@ def test_many_files_are_colored_into_one_zip(window: Chromium, tmp_path: Path) -
         "s.dispatchEvent(new Event('input'))"
     )
     window.until(f"!{hidden.format('missing')} && {QUIET}")
+    missing = window.run("return document.getElementById('missing').textContent")
+    assert missing.split("“")[1].split("”")[0] == window.run(
+        "return document.getElementById('run').textContent"
+    )
     window.run("location.reload()")
     window.until(f"{PHOTO} > 0 && {QUIET} && !{hidden.format('missing')}")
     assert not window.run(f"return {hidden.format('all')}")
@@ -253,6 +258,39 @@ def test_what_is_dropped_is_known_by_what_and_where_it_is(window: Chromium) -> N
     window.until(f"document.querySelectorAll('#tabs button').length === 2 && {QUIET}")
     assert window.run("return document.getElementById('after').alt") == "third.jpg"
     assert window.run(f"return {POINTS}") == 0
+
+
+def test_those_that_cannot_be_open_are_named(window: Chromium, tmp_path: Path) -> None:
+    window.upload("#files", SAMPLES / "cat.jpg")
+    window.until(f"{PHOTO} > 0 && {QUIET} && document.querySelectorAll('#tabs img').length")
+    window.run(  # as the server answers once a hundred are open
+        "document.getElementById('tabs').style.maxWidth = '120px'; const plain = window.fetch;"
+        "const full = { code: 'many', error: '100 photographs are open. Close one first.' };"
+        "window.fetch = (path, how) => path.includes('=3.jpg')"
+        "  ? Promise.resolve(new Response(JSON.stringify(full), { status: 413 }))"
+        "  : plain(path, how)"
+    )
+    tall = sheet(window)[3]
+    names = [f"{number}.jpg" for number in range(1, 6)]
+    for name in names:
+        shutil.copy(SAMPLES / "cat.jpg", tmp_path / name)
+    window.upload("#files", *(tmp_path / name for name in names))
+    message = "document.querySelector('#message span').textContent"
+    said = window.until(f"{QUIET} && {message}.includes('Close one') && {message}")
+    assert said.split("\n") == [
+        "3.jpg: 100 photographs are open. Close one first.",
+        "Not opened either: 4.jpg, 5.jpg.",
+    ]
+    assert window.run(
+        "const a = document.getElementById('tabs').getBoundingClientRect();"
+        "const b = document.querySelector('#tabs [aria-current=true]').getBoundingClientRect();"
+        "return b.left >= a.left - 1 && b.right <= a.right + 1"
+    )
+    room = window.run("return document.getElementById('stage').clientHeight")
+    assert sheet(window)[3] <= room + 1  # the message takes room; all is still seen
+    assert sheet(window)[3] < tall
+    if folder := os.environ.get("OPSIN_SCREENSHOTS"):
+        window.screenshot(Path(folder) / "many.png")
 
 
 def test_a_broken_file_is_a_message(window: Chromium, tmp_path: Path) -> None:

@@ -32,6 +32,12 @@ export function kept(view, photo, stage) {
   };
 }
 
+// On a stage of another size: what was seen whole still is, and what was closer stays as close.
+export function resized(view, photo, before, stage) {
+  const whole = view.scale <= fittingScale(photo, before) * 1.001;
+  return whole || view.scale < fittingScale(photo, stage) ? fitted(photo, stage) : kept(view, photo, stage);
+}
+
 // A place of the stage in pixels of the photograph; null beside it.
 export function toPhoto(view, at, photo) {
   const x = (at.x - view.x) / view.scale, y = (at.y - view.y) / view.scale;

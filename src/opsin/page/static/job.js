@@ -50,13 +50,13 @@ export class Job {
     get("progress").value = done || 0;
     get("progressed").textContent = running ? word("progress", { done: Math.min(done + 1, total), total, name: now }) : "";
     get("failed").replaceChildren(...failures.map(({ name, code, error }) => {
-      const line = document.createElement("li"), text = failure({ code, message: error }, name);
-      line.textContent = text.startsWith(name) ? text : `${name}: ${text}`;
+      const line = document.createElement("li");
+      line.textContent = failure({ code, message: error }, name);
       return line;
     }));
     get("all").hidden = running || !made;
     get("all").textContent = word("downloadAll", { count: made });
     get("missing").hidden = running || !made || !left;
-    get("missing").textContent = word("left", { count: left });
+    get("missing").textContent = word("left", { count: left, button: get("run").textContent });
   }
 }

@@ -81,8 +81,8 @@ async function open(files, damaged = false) {
         over = ENDING.includes(code);
       },
     });
-    const left = files.length - index - 1;
-    if (over && left) failures.push(word("notOpened", { count: left }));
+    const left = files.slice(index + 1).map((one) => one.name);
+    if (over && left.length) failures.push(word("notOpened", { names: left.join(", ") }));
     if (over) break;
   }
   say(failures.join("\n"), torn.length ? () => open(torn, true) : null);

@@ -60,6 +60,15 @@ export function showTabs(photographs, current, thumbnails, choose) {
     one.addEventListener("click", () => choose(photo.id));
     return one;
   }));
+  if (get("tabs").dataset.current !== current) reveal(get("tabs"), get("tabs").querySelector("[aria-current=true]"));
+  get("tabs").dataset.current = current;
+}
+
+// Scrolls a strip alone, and not the page, until one of its elements is in its middle.
+function reveal(strip, one) {
+  if (!one) return;
+  const middle = (box) => box.left + box.width / 2;
+  strip.scrollLeft += middle(one.getBoundingClientRect()) - middle(strip.getBoundingClientRect());
 }
 
 function showModels(model, models) {

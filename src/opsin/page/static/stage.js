@@ -2,7 +2,7 @@
 //
 // It knows where things lie and what the fingers do, and nothing of the server: it tells by `on`.
 
-import { fitted, kept, moved, sideFor, toPhoto, within, zoomed } from "./geometry.js";
+import { fitted, moved, resized, sideFor, toPhoto, within, zoomed } from "./geometry.js";
 import { word } from "./words.js";
 
 const CLICK = 5; // pixels that a click may move
@@ -54,9 +54,7 @@ export class Stage {
 
   resized() {
     if (!this.view || !this.stage.clientWidth) return;
-    const whole = fitted(this.photo, this.room());
-    this.view = this.view.scale <= whole.scale * 1.001 ? whole : kept(this.view, this.photo, this.room());
-    if (this.view.scale < whole.scale) this.view = whole;
+    this.view = resized(this.view, this.photo, this.laid, this.room());
     this.lay();
   }
 
@@ -114,6 +112,7 @@ export class Stage {
 
   lay() {
     const { x, y, scale } = this.view;
+    this.laid = this.room();
     this.sheet.style.width = `${this.photo.width * scale}px`;
     this.sheet.style.height = `${this.photo.height * scale}px`;
     this.sheet.style.transform = `translate(${x}px, ${y}px)`;

@@ -20,11 +20,11 @@ const WORDS = {
     download: "Download the picture", save: "Download the settings", load: "Load settings …", close: "Close",
     allOfThem: "All photographs", alike: "All like this one, but for the points", colorAll: "Color all at full size", goOn: "Go on",
     stop: "Stop", progress: "{done} of {total}: {name}", downloadAll: "Download {count} pictures as a ZIP",
-    left: "Not in it, or changed since: {count}.",
+    left: "Not in it, or changed since: {count}. “{button}” makes them.",
     keys: "Keys: Ctrl+Z undo, Ctrl+Y redo, Delete removes a point, + − 0 zoom, space shows it as it was, [ ] other photographs.",
     point: "Point {number}: {color}", removePoint: "Remove point {number}", swatch: "{color}, {share} %",
     removeColor: "Remove {color} from the palette", closing: "Close {name}? Its colors are lost unless you have kept them.",
-    opening: "Opening {name} ({number} of {count})", notOpened: "Not opened: {count} more.", asked: "The place that is asked for", allTheSame: "Open it as far as it goes",
+    opening: "Opening {name} ({number} of {count})", notOpened: "Not opened either: {names}.", asked: "The place that is asked for", allTheSame: "Open it as far as it goes",
     "error.session": "This page is of an earlier run of opsin page, or was idle for too long; what was open is gone. Load it again.",
     "error.token": "Open the whole address that opsin page has printed.",
     "error.busy": "Too much is being done at once. Try again in a moment.",
@@ -50,11 +50,11 @@ const WORDS = {
     download: "Bild herunterladen", save: "Einstellungen herunterladen", load: "Einstellungen laden …", close: "Schließen",
     allOfThem: "Alle Fotos", alike: "Alle wie dieses, bis auf die Punkte", colorAll: "Alle in voller Größe einfärben", goOn: "Fortsetzen",
     stop: "Anhalten", progress: "{done} von {total}: {name}", downloadAll: "{count} Bilder als ZIP herunterladen",
-    left: "Nicht darin oder seither geändert: {count}.",
+    left: "Nicht darin oder seither geändert: {count}. Sie macht der Knopf „{button}“.",
     keys: "Tasten: Strg+Z rückgängig, Strg+Y wiederholen, Entf löscht einen Punkt, + − 0 Zoom, Leertaste zeigt das Original, [ ] andere Fotos.",
     point: "Punkt {number}: {color}", removePoint: "Punkt {number} löschen", swatch: "{color}, {share} %",
     removeColor: "{color} aus den Farben nehmen", closing: "{name} schließen? Die Farben gehen verloren, wenn Sie sie nicht behalten haben.",
-    opening: "{name} wird geöffnet ({number} von {count})", notOpened: "Nicht geöffnet: {count} weitere.", asked: "Die Stelle, nach der gefragt wird", allTheSame: "Öffnen, soweit es geht",
+    opening: "{name} wird geöffnet ({number} von {count})", notOpened: "Auch nicht geöffnet: {names}.", asked: "Die Stelle, nach der gefragt wird", allTheSame: "Öffnen, soweit es geht",
     "error.session": "Diese Seite ist von einem früheren Lauf von opsin page, oder sie war zu lange ungenutzt; was offen war, ist vergessen. Laden Sie sie neu.",
     "error.token": "Öffnen Sie die ganze Adresse, die opsin page ausgegeben hat.",
     "error.busy": "Es ist gerade zu viel zu tun. Versuchen Sie es gleich noch einmal.",
@@ -87,9 +87,10 @@ export function told(text) {
   return known ? text.replace(...known) : text;
 }
 
-// Something that has failed, as the page says it or as the server does.
+// Something that has failed, as the page says it or as the server does; it begins with the file's name.
 export function failure({ code, message }, name) {
-  return word(`error.${code}`, { name }) || told(message);
+  const text = word(`error.${code}`, { name }) || told(message);
+  return text.startsWith(name) ? text : `${name}: ${text}`;
 }
 
 // Every element with data-word gets its text, every one with data-label its name for screen readers.
