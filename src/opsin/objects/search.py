@@ -164,7 +164,9 @@ def scored(
     there = np.isfinite(answer["boxes"][0]).all(axis=1, keepdims=True)
     cells, kinds = np.nonzero((scores >= threshold) & there)
     placed = answer["boxes"][0][cells] / np.tile(by, 2)
-    return Found(placed.astype(np.float32), scores[cells, kinds].astype(np.float32), kinds), cells
+    told = scores[cells, kinds].astype(np.float32)
+    masks = answer["masks"][0][cells] if "masks" in answer else UNTOLD
+    return Found(placed.astype(np.float32), told, kinds, masks), cells
 
 
 def answer_of(
