@@ -178,10 +178,13 @@ def test_what_is_not_there_is_told_and_changes_nothing() -> None:
 
 def test_a_point_in_a_thing_says_more_than_its_word() -> None:
     photo = opsin.open(SAMPLES / "photographer.jpg")
-    done = opsin.colorize(photo, words="purple sky", points=[(40, 40, "#d0a060")])
+    points = [(40, 40, "#d0a060")]
+    done = opsin.colorize(photo, words="purple sky", points=points)
     wanted = rgb_to_lab(np.array([0xD0, 0xA0, 0x60], np.float32) / 255)[1:]
     found = rgb_to_lab(done.pixels[36:45, 36:45].astype(np.float32) / 255)[..., 1:].mean((0, 1))
     assert np.linalg.norm(found - wanted) < 15
+    far = np.s_[20:60, -60:-20]
+    assert np.median(moved(done, opsin.colorize(photo, points=points))[far]) > 10
 
 
 def test_a_touchup_keeps_words_and_a_copy_says_them(tmp_path: Path) -> None:
