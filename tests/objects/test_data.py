@@ -150,6 +150,12 @@ def test_whole_shapes_are_the_outlines_and_crowds_have_none(red: Path) -> None:
     [number] = np.flatnonzero(shown["labels"] == 0)
     assert shown["shapes"][number].mean() == pytest.approx(0.5, abs=0.03)
     assert (shown["shapes"][shown["labels"] < 0] == UNKNOWN).all()
+    for _ in range(8):
+        shown = window_of(picture_of(red), 64, table, ["brick"], rng, shaped=True)
+        [number] = np.flatnonzero(shown["labels"] == 0)
+        is_mirrored = round(float(shown["boxes"][number, 0])) == 20  # else 24
+        fuller = shown["shapes"][number][:, -1 if is_mirrored else 0]
+        assert fuller.sum() > GRID - 2
     bare = window_of(picture_of(red), 64, table, ["brick"], rng)
     assert "shapes" not in bare
 

@@ -148,9 +148,8 @@ def test_where_the_network_sees_nothing_there_is_nothing() -> None:
     black = np.zeros((100, 100, 3), np.uint8)
     found = part_of(black, Thing("disk", np.float32([20, 20, 80, 80]), 1.0), engine())
     assert found.alpha.max() == 0
-    faint = part_of(
-        black + 255, Thing("disk", np.float32([20, 20, 80, 80]), 1.0), engine(most=0.04)
-    )
+    unsure = engine(most=0.04, margins=(0.0, 0.4))
+    faint = part_of(black + 255, Thing("disk", np.float32([20, 20, 80, 80]), 1.0), unsure)
     assert faint.alpha.max() < 0.5  # it is raised, but not from next to nothing
 
 
