@@ -107,7 +107,9 @@ def test_hints_are_weakened_by_what_the_decoding_makes_stronger(
 ) -> None:
     seen = []
     run = Engine.run
-    monkeypatch.setattr(Engine, "run", lambda self, feeds: seen.append(feeds) or run(self, feeds))
+    monkeypatch.setattr(
+        Engine, "run", lambda self, feeds, **how: seen.append(feeds) or run(self, feeds, **how)
+    )
     opsin.colorize(photo(), points=[(100, 50, "#c04020")], vividness=vividness)
     hints = seen[0]["hints"][0]
     there = hints[:2, hints[2] > 0].T
