@@ -18,9 +18,9 @@ def runs(monkeypatch):
     names = []
     run = Engine.run
 
-    def counted(self, inputs):
+    def counted(self, inputs, **how):
         names.append(self.card.name)
-        return run(self, inputs)
+        return run(self, inputs, **how)
 
     monkeypatch.setattr(Engine, "run", counted)
     return names
