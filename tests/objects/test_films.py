@@ -51,7 +51,7 @@ def test_where_nothing_changes_edges_do_not_tremble(tmp_path: Path) -> None:
         films._before = None
         alone.append(found.alpha)
     trembling = [np.abs(np.diff(one[2:], axis=0)).mean() for one in (steady, np.array(alone))]
-    assert trembling[0] < 0.5 * trembling[1]
+    assert trembling[0] < 0.7 * trembling[1]
 
 
 def test_what_has_changed_is_not_held_back(tmp_path: Path) -> None:
