@@ -224,7 +224,11 @@ def test_the_strides_are_those_of_the_maps() -> None:
     assert network.map(torch.zeros(1, 3, 96, 96)).shape == (1, 8, 6, 6)
 
 
-def test_a_picture_on_which_nothing_may_be_judged_costs_nothing() -> None:
+@pytest.mark.parametrize("kind", [FasterRCNN, FastRCNN])
+def test_a_picture_on_which_nothing_may_be_judged_costs_nothing(
+    kind: type[FasterRCNN | FastRCNN],
+) -> None:
     crowd = torch.tensor([[[-500.0, -500, 600, 600]]]), torch.tensor([[-2]])
-    found = FasterRCNN(2, size=96, width=8).losses(torch.zeros(1, 3, 96, 96), *crowd)
+    found = kind(2, size=96, width=8).losses(torch.zeros(1, 3, 96, 96), *crowd)
     assert all(float(one.detach()) == 0 for one in found.values())
+    torch.stack(list(found.values())).sum().backward()  # a step goes on

@@ -135,7 +135,8 @@ class FastRCNN(nn.Module):
         own = deltas[torch.arange(len(on), device=logits.device), kinds[thing[on]]]
         wanted = encode(things[thing[on]], regions[on])
         return {
-            "class": F.cross_entropy(logits, torch.cat([kinds[thing[on]], none])),
+            "class": F.cross_entropy(logits, torch.cat([kinds[thing[on]], none]), reduction="sum")
+            / max(1, len(chosen)),  # where nothing may be judged, none is chosen
             "box": box_loss(own, wanted, len(chosen)),
         }
 
