@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from opsin.colorization.bins import BINS
 from opsin.formats.vips import vips
+from opsin.interrupt import SIGNALS
 from opsin.models.card import (
     Card,
     Classify,
@@ -31,6 +32,16 @@ vips()  # before a test imports pyvips itself: warnings handled in Python can ab
 
 settings.register_profile("opsin", deadline=None)  # a busy machine is not a failure
 settings.load_profile("opsin")
+
+
+def pytest_configure() -> None:
+    """What `nohup` or a script's `&` starts ignores signals, and so would all that a test starts
+    and then stops by one. A handler, though it does nothing, is not handed down."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            own = signal.default_int_handler if number == signal.SIGINT else lambda *_: None
+            signal.signal(number, own)
+
 
 INPUTS = (
     Input(name="light", shape=(1, 1, "H", "W"), unit="L*"),
@@ -207,6 +218,14 @@ def _graph(colors: float, answer: str) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept for another time lies with this process's tests, not in the user's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture

@@ -67,9 +67,7 @@ def squares(
         photo = (astronaut, coffee)[number % 2]
         x = 12 * number
         Image.fromarray(photo[100 : 100 + SIZE, x : x + SIZE]).save(folder / f"{number:02}.png")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        return sorted(list_pictures([folder]).pictures, key=lambda picture: picture.name)
+    return sorted(list_pictures([folder]).pictures, key=lambda picture: picture.name)
 
 
 def rgb_of(pictures: list[Picture]) -> np.ndarray:

@@ -11,11 +11,6 @@ from PIL import Image
 EXPOSED = {"dark": (0.0, 0.25), "middle": (0.35, 0.65), "bright": (0.75, 1.0)}
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
 @pytest.fixture(scope="session")
 def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ten of each in folders named after their classes."""
