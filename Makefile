@@ -1,5 +1,6 @@
 # make demo     colorizes samples/ into demo/
-# make test     lint, types, layers and tests, in an environment with all extras
+# make test     lint, types, layers and tests, in an environment with all extras; tests by two
+#               processes of a thread each: make test AT_ONCE=4 by four
 # make smoke    builds the package and tries it in an empty environment
 # make docs     builds the documentation into build/docs
 # make licenses writes docs/licenses.md: every dependency and weight with its license
@@ -14,6 +15,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 RUNS   ?= runs/study
+AT_ONCE ?= 2
 
 .PHONY: demo test check smoke docs licenses fuzz pictures bench study clean
 
@@ -29,7 +31,7 @@ check:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile
 
 smoke: $(VENV)/all
 	$(BIN)/python tests/smoke.py

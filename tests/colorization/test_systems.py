@@ -196,7 +196,7 @@ def test_what_a_classifier_says_is_kept(
         return forward(self, thumbnail)
 
     monkeypatch.setattr(Lite, "forward", count)
-    kept = recipe("a3", 20, data={"variants": 1, "order": "epochs"})
+    kept = recipe("a3", 8, data={"variants": 1, "order": "epochs"})
     first = train(kept, [scenes], tmp_path / "first", workers=0)
     training = sum(asked[:-2])
     assert training == 22  # of 24 pictures two are held back; each is asked for once

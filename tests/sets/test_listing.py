@@ -138,6 +138,19 @@ def test_second_listing_does_not_look_again(
     assert list_pictures([tar]).chroma.tolist() == first.chroma.tolist()
 
 
+def test_of_many_pictures_other_processes_see_what_this_one_would(
+    tmp_path: Path, coffee: np.ndarray
+) -> None:
+    for number in range(40):
+        part = coffee[5 * number : 5 * number + 40, 9 * number : 9 * number + 40]
+        Image.fromarray(part).save(tmp_path / f"{number:02}.png")
+    listing = list_pictures([tmp_path], workers=2)
+    seen = [look(picture) for picture in listing.pictures]
+    assert len({one.hash for one in seen}) == 40
+    assert listing.hashes.tolist() == [one.hash for one in seen]
+    assert listing.short_side.tolist() == [40] * 40
+
+
 def test_another_picture_of_the_same_name_and_size_is_looked_at_anew(
     tmp_path: Path, astronaut: np.ndarray, coffee: np.ndarray
 ) -> None:

@@ -9,7 +9,7 @@ whichever of its splits it asks for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from importlib import resources
@@ -35,6 +35,9 @@ NEAR: Final = 8
 LEAST_HASHED: Final = 32
 """Pixels of the short side: smaller pictures, as of digits, are too alike for their hashes to tell
 near-duplicates, and none of the evaluation pictures is so small."""
+_AT_ONCE: Final = 32
+"""Pictures that another process is given at once. So few are looked at here: that takes a fraction
+of what starting a process does."""
 _CACHE_VERSION = 2
 
 Progress = Callable[[int, int], None]
@@ -226,14 +229,20 @@ def _cached_looks(path: Path, pictures: Sequence[Picture], pool: ProcessPoolExec
     new = [index for index, key in enumerate(keys) if key not in known]
     if new:
         try:
-            with uninterrupted():  # the processes that start here are not stopped by Ctrl-C
-                seen = pool.map(look, [pictures[index] for index in new], chunksize=32)
+            seen = _looks([pictures[index] for index in new], pool)
             for index, one in zip(new, seen, strict=True):
                 known[keys[index]] = one
         finally:  # so that a stop loses no look
             with suppress(SaveError):  # where none can be kept, they are done again
                 write_atomically(file, msgspec.json.encode(known))
     return [known[key] for key in keys]
+
+
+def _looks(pictures: Sequence[Picture], pool: ProcessPoolExecutor) -> Iterator[Look]:
+    if len(pictures) <= _AT_ONCE:
+        return map(look, pictures)
+    with uninterrupted():  # the processes that start here are not stopped by Ctrl-C
+        return pool.map(look, pictures, chunksize=_AT_ONCE)
 
 
 def _read_looks(file: Path) -> dict[str, Look]:
