@@ -97,7 +97,7 @@ def test_a_discriminator_gives_its_opinion(
 ) -> None:
     from opsin.evaluate.colorization.judge import Judge
 
-    train(recipe("a6", 30), [scenes], tmp_path / "run", workers=0)
+    train(recipe("a6", 14), [scenes], tmp_path / "run", workers=0)
     done = export(tmp_path / "run", tmp_path / "export", license="CC0-1.0")
     assert done.others["discriminator"] == tmp_path / "export" / "system-discriminator.onnx"
     judge = Judge(done.others["discriminator"])
@@ -150,7 +150,8 @@ def test_the_chebyshev_error_is_that_of_the_sum_and_of_the_difference() -> None:
 def test_bfloat16_learns_as_float32_does(scenes: Path, tmp_path: Path) -> None:
     losses = {}
     for precision in ("float32", "bfloat16"):
-        train(recipe("a6", 3, precision=precision), [scenes], tmp_path / precision, workers=0)
+        wanted = recipe("a6", 2, precision=precision, data={"batch": 2})
+        train(wanted, [scenes], tmp_path / precision, workers=0)
         losses[precision] = figures(tmp_path / precision, "losses.csv")
     assert losses["bfloat16"]["loss"] != losses["float32"]["loss"]
     for key in ("squared_error", "generator", "discriminator"):
@@ -164,8 +165,8 @@ def test_a_generator_learns_without_a_discriminator(scenes: Path, tmp_path: Path
 
 
 def test_scenes_are_classified_while_they_are_colorized(scenes: Path, tmp_path: Path) -> None:
-    changes = {"objective": {"class_weight": 1.0}, "data": {"batch": 12, "order": "epochs"}}
-    train(recipe("a5", 60, **changes), [scenes], tmp_path, workers=0)
+    changes = {"objective": {"class_weight": 1.0}, "data": {"batch": 6, "order": "epochs"}}
+    train(recipe("a5", 30, **changes), [scenes], tmp_path, workers=0)
     losses = figures(tmp_path, "losses.csv")
     assert losses["class_right"] > 0.5  # of three classes
     assert losses["class_entropy"] < 1.0  # log 3 is 1.1

@@ -33,5 +33,6 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = {"images": images, "annotations": annotations, "categories": names}
     (folder / "instances.json").write_text(json.dumps(table))
     every = [image["file_name"] for image in images]
-    (folder / "splits.json").write_text(json.dumps({"train": every, "same": every}))
+    splits = {"train": every, "same": every, "few": every[:2]}
+    (folder / "splits.json").write_text(json.dumps(splits))
     return folder

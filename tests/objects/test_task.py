@@ -78,8 +78,11 @@ def test_a_stopped_run_is_the_unstopped_run(things: Path, tmp_path: Path, name: 
         assert all(torch.equal(whole[part][key], again[part][key]) for key in whole[part])
 
 
-def learned_by_heart(name: str, steps: int, things: Path, out: Path, **network: Any) -> None:
-    """A run that is validated on the very pictures that it is shown, as they are; its model."""
+def learned_by_heart(
+    name: str, steps: int, things: Path, out: Path, *, shown: str = "few", **network: Any
+) -> None:
+    """A run that is validated on the very pictures that it is shown, as they are, or a few of
+    them; its model."""
     wanted = recipe(
         name,
         steps=steps,
@@ -88,8 +91,7 @@ def learned_by_heart(name: str, steps: int, things: Path, out: Path, **network: 
         optimizer=Optimizer(rate=8e-3, ema=0.8),
         validate_every=steps // 2,
     )
-    same = Path(f"{things}:same")
-    train(wanted, Path(f"{things}:train"), out / "run", validation=[same])
+    train(wanted, Path(f"{things}:train"), out / "run", validation=[Path(f"{things}:{shown}")])
     assert len(list((out / "run" / "sheets").glob("*.jpg"))) == 2
     assert main(["export", str(out / "run"), "-o", str(out)]) == 0
 
@@ -147,7 +149,7 @@ def test_mask_rcnn_becomes_a_model_that_masks_what_it_finds(
 def test_it_learns_is_exported_finds_and_is_measured(
     things: Path, tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    learned_by_heart("yolo", 60, things, tmp_path)
+    learned_by_heart("yolo", 60, things, tmp_path, shown="same")
     card = find(str(tmp_path / "mine.toml")).card
     assert (card.task, card.labels, card.size) == ("detect", ("cat", "cup"), SIZE)
     capsys.readouterr()
