@@ -10,6 +10,9 @@ VIVIDNESS: Final = 0.5
 STRENGTH: Final = 1.0
 """How much a palette counts, from 0 to 1."""
 
+MATCHING: Final = 1.0
+"""How much of a reference's colors places get that look like some of its places, from 0 to 1."""
+
 MOST_SAMPLES: Final = 16
 """Answers for one photograph."""
 

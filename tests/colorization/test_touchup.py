@@ -281,13 +281,13 @@ def test_a_palette_or_a_reference_on_the_command_line(scan, summer, tmp_path, ca
     wanted = opsin.colorize(scan, palette=["#3c7a3c", "#d8b48c"], strength=0.5)
     assert np.array_equal(opsin.open(out).pixels, wanted.pixels)
     assert main([*words, "--reference", str(summer)]) == 0
-    wanted = opsin.colorize(scan, palette=summer)
+    wanted = opsin.colorize(scan, palette=summer, reference=summer)
     assert np.array_equal(opsin.open(out).pixels, wanted.pixels)
     again = tmp_path / "again.png"
     assert main(["again", str(out), "-o", str(again)]) == 0
     assert np.array_equal(opsin.open(again).pixels, wanted.pixels)
     assert main(["again", str(out), "-o", str(again), "--overwrite", "--strength", "0.3"]) == 0
-    wanted = opsin.colorize(scan, palette=summer, strength=0.3)
+    wanted = opsin.colorize(scan, palette=summer, strength=0.3, reference=summer)
     assert np.array_equal(opsin.open(again).pixels, wanted.pixels)
     capsys.readouterr()
     assert main([*words, "--strength", "0.5"]) == 2

@@ -113,7 +113,7 @@ def test_only_so_many_steps_are_kept(browser: Browser, monkeypatch) -> None:
     assert document["vividness"] == 0.2
 
 
-def test_a_reference_is_another_photographs_palette(browser: Browser) -> None:
+def test_a_reference_lends_its_palette_and_its_places(browser: Browser) -> None:
     at = browser.opened()
     gray = (SAMPLES / "coffee.jpg").read_bytes()
     answer = browser.client.post(f"{at}/reference", params={"name": "coffee.jpg"}, content=gray)
@@ -121,10 +121,18 @@ def test_a_reference_is_another_photographs_palette(browser: Browser) -> None:
     assert "it is black and white" in answer.text
     data = opsin.colorize(gray).encode("png")
     work = opsin.Touchup(SAMPLES / "astronaut.jpg")
-    work.change(palette=data)
+    work.change(palette=data, reference=data)
     answer = browser.client.post(f"{at}/reference", params={"name": "coffee.jpg"}, content=data)
     document, jpeg = parted(answer)
-    assert document["palette"] == {"reference": "coffee.jpg"}
+    assert (document["palette"], document["matching"]) == ({"reference": "coffee.jpg"}, 1)
+    assert np.array_equal(pixels(jpeg), as_shown(work))
+    document, jpeg = parted(browser.change(at, matching=0.5))
+    work.change(matching=0.5)
+    assert document["matching"] == 0.5
+    assert np.array_equal(pixels(jpeg), as_shown(work))
+    document, jpeg = parted(browser.change(at, palette=["#3c7a3c"]))
+    work.change(palette=["#3c7a3c"], reference="")
+    assert (document["palette"], document["matching"]) == ({"colors": ["#3c7a3c"]}, None)
     assert np.array_equal(pixels(jpeg), as_shown(work))
 
 

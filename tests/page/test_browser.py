@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import opsin
 from page.driver import CHROMIUM, DRIVER, Chromium
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no Chromium")
@@ -157,6 +158,23 @@ def test_a_slider_says_what_its_photograph_has(window: Chromium) -> None:
     value, said = window.run(f"return {strength}")
     assert value > 0.95
     assert said == f"{round(100 * value)} %"
+
+
+def test_a_reference_has_a_slider_for_its_places(window: Chromium, tmp_path: Path) -> None:
+    other = opsin.colorize(SAMPLES / "coffee.jpg").save(tmp_path / "other.png")
+    window.upload("#files", SAMPLES / "cat.jpg")
+    window.until(f"document.querySelectorAll('#tabs img').length === 1 && {QUIET}")
+    hidden = "document.getElementById('places').hidden"
+    assert window.run(f"return {hidden}")
+    window.upload("#referencefile", other)
+    window.until(f"!{hidden} && {QUIET}")
+    shown = "document.getElementById('alikeness').textContent"
+    assert window.run(f"return {shown}") == "100 %"
+    window.run("document.getElementById('matching').focus()")
+    window.keys(*[LEFT] * 5)
+    window.until(f"{shown} === '95 %' && {QUIET}")
+    window.run("document.getElementById('clear').click()")
+    window.until(f"{hidden} && {QUIET}")
 
 
 def test_many_files_are_colored_into_one_zip(window: Chromium, tmp_path: Path) -> None:

@@ -43,6 +43,9 @@ def again(
     strength: Annotated[
         float | None, typer.Option(min=0, max=1, help="Another one. [default: as it was]")
     ] = None,
+    matching: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Another one. [default: as it was]")
+    ] = None,
     words: InWords = None,
     quality: Quality = QUALITY,
     overwrite: Annotated[
@@ -58,10 +61,10 @@ def again(
     Example: opsin again scan-color.jpg --vividness 0.8
     """
     from opsin.colorization.again import again as make
-    from opsin.colorization.request import all_points, palette_of, words_of
+    from opsin.colorization.request import all_points, colors_asked, words_of
 
     known = all_points(point, points) or None
-    shares = palette_of(reference, palette)
+    shares, swatches = colors_asked(reference, palette)
     said = None if words is None else words_of(words)
     if len(copies) > 1 and (output or original or known):
         raise WrongCallError("-o, --original, --point and --points are for one picture. Give one.")
@@ -79,6 +82,8 @@ def again(
                 points=known,
                 palette=shares,
                 strength=strength,
+                reference=swatches,
+                matching=matching,
                 words=said,
             )
             done.save(target, quality=quality)

@@ -22,6 +22,7 @@ from opsin.cli.options import (
     DryRun,
     InWords,
     Json,
+    Matching,
     Model,
     Overwrite,
     PaletteColors,
@@ -39,7 +40,7 @@ from opsin.cli.options import (
 )
 from opsin.cli.pipe import pipe, refuse_in_a_pipe
 from opsin.colorization.work import ANSWER, EXTRAS, Colorizing
-from opsin.defaults import MOST_SAMPLES, PIXEL_LIMIT, QUALITY, STRENGTH, VIVIDNESS
+from opsin.defaults import MATCHING, MOST_SAMPLES, PIXEL_LIMIT, QUALITY, STRENGTH, VIVIDNESS
 from opsin.errors import WrongCallError
 from opsin.files import shown
 from opsin.formats.suffixes import SUFFIX
@@ -79,6 +80,7 @@ def colorize(
     reference: Reference = None,
     palette: PaletteColors = None,
     strength: Strength = STRENGTH,
+    matching: Matching = MATCHING,
     words: InWords = None,
     touchup: TouchupFile = None,
     format: Annotated[
@@ -126,6 +128,7 @@ def colorize(
     Example: opsin colorize scans -o colored --vividness 0.6
     """
     how = {"model": model, "vividness": vividness, "size": size, "strength": strength}
+    how["matching"] = matching
     if touchup is not None:
         _refuse_beside_touchup(context)
     request = _request(how, point, points, reference, palette, words, touchup)
@@ -137,6 +140,8 @@ def colorize(
         points=known,
         palette=request.palette or None,
         strength=request.strength,
+        reference=request.reference,
+        matching=request.matching,
         words=request.words,
         quality=quality,
         mark=mark,
@@ -165,6 +170,8 @@ def colorize(
         raise WrongCallError(
             "--strength: of what? Give --reference, --palette or --samples, which it is for."
         )
+    if _is_typed(context, "matching") and not request.reference and not touchup:
+        raise WrongCallError("--matching: of what? Give --reference, whose places it is about.")
     asked = {"compare": compare, "confidence": confidence}
     extras = {role: suffix for role, suffix in EXTRAS.items() if asked[role]}
     if samples > 1 and request.palette:
@@ -215,6 +222,7 @@ def _refuse_beside_touchup(context: typer.Context) -> None:
         "vividness",
         "size",
         "strength",
+        "matching",
         "point",
         "points",
         "reference",
@@ -247,7 +255,7 @@ def _request(
     from opsin.colorization.request import (
         Request,
         all_points,
-        palette_of,
+        colors_asked,
         plain_points,
         words_of,
     )
@@ -255,6 +263,12 @@ def _request(
 
     if touchup is None:
         given = plain_points(all_points(point, points))
-        colors = palette_of(reference, palette) or ()
-        return Request(**how, points=given, palette=colors, words=words_of(words))
+        colors, swatches = colors_asked(reference, palette)
+        return Request(
+            **how,
+            points=given,
+            palette=colors or (),
+            reference=swatches or "",
+            words=words_of(words),
+        )
     return read_saved(touchup).request

@@ -39,7 +39,20 @@ Points: TypeAlias = Annotated[
 ]
 Reference: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="PHOTO", help="Take the colors of another photograph, of the same kind."),
+    typer.Option(
+        metavar="PHOTO",
+        help="Take the colors of another photograph: its palette, and place by place those of what "
+        "looks alike.",
+    ),
+]
+Matching: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="How much of --reference's colors the places get that look like some of its places; "
+        "0 takes its palette alone.",
+    ),
 ]
 PaletteColors: TypeAlias = Annotated[
     str | None,
@@ -49,7 +62,9 @@ PaletteColors: TypeAlias = Annotated[
 ]
 Strength: TypeAlias = Annotated[
     float,
-    typer.Option(min=0, max=1, help="How much --reference or --palette counts, from 0 to 1."),
+    typer.Option(
+        min=0, max=1, help="How much the palette of --reference or --palette counts, from 0 to 1."
+    ),
 ]
 InWords: TypeAlias = Annotated[
     str | None,

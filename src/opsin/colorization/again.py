@@ -18,6 +18,7 @@ import msgspec
 from opsin.colorization.palette import Palette, shares_of
 from opsin.colorization.pipeline import NOTES, paint, predict
 from opsin.colorization.points import Point
+from opsin.colorization.reference import swatches_of
 from opsin.colorization.request import Request, plain_points, request_of
 from opsin.defaults import PIXEL_LIMIT
 from opsin.errors import PhotoError, WrongCallError
@@ -41,6 +42,8 @@ def again(
     points: Sequence[Point] | None = None,
     palette: Palette | None = None,
     strength: float | None = None,
+    reference: Any = None,
+    matching: float | None = None,
     words: str | None = None,
     threads: int | None = None,
     pixel_limit: int = PIXEL_LIMIT,
@@ -50,7 +53,7 @@ def again(
 
     `original` is the photograph, by default the file beside the copy that it was made from.
     Raises `PhotoError` where the copy does not say how it was made, `WrongCallError` for a strength
-    without a palette.
+    without a palette or matching without a reference.
     """
     copy = open_photo(path, pixel_limit=pixel_limit)
     packet = copy.metadata.xmp or b""
@@ -66,8 +69,11 @@ def again(
         "vividness": vividness,
         "size": size,
         "strength": strength,
+        "matching": matching,
         "words": words,
     }
+    if reference is not None:
+        changes["reference"] = swatches_of(reference, threads=threads)
     if palette is not None:
         changes["palette"] = tuple(map(float, shares_of(palette)))
     request = msgspec.structs.replace(
@@ -79,6 +85,10 @@ def again(
         raise WrongCallError(
             f"{shown(path)}: was made without a palette, so there is none to count more or less. "
             "Give one, too."
+        )
+    if matching is not None and not request.reference:
+        raise WrongCallError(
+            f"{shown(path)}: was made without a reference, so nothing can match. Give one, too."
         )
     place = Path(original) if original is not None else _original(Path(path), packet)
     damaged = b"opsin:Damage" in packet  # then its photograph was taken so before
@@ -103,6 +113,8 @@ def _painted(
         points=request.points,
         palette=request.palette or None,
         strength=request.strength,
+        reference=request.reference or None,
+        matching=request.matching,
         words=request.words,
         threads=threads,
     )

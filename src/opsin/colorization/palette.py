@@ -53,9 +53,14 @@ def shares_of(palette: Palette) -> Floats:
     pixels = photo.there.pixels
     small = resized(pixels, *View.of(pixels.shape[0], pixels.shape[1], SIDE).seen)
     ab = rgb_to_lab(as_rgb(small) / np.float32(255))[..., 1:]
+    needs_color(ab)
+    return histogram(ab).round(DIGITS)
+
+
+def needs_color(ab: Floats) -> None:
+    """A `ValueError` if a photograph with a*b* (h, w, 2) is black and white."""
     if np.linalg.norm(ab, axis=-1).mean() < LEAST_CHROMA:
         raise ValueError("it is black and white: there are no colors to take from it.")
-    return histogram(ab).round(DIGITS)
 
 
 def _are_shares(palette: Any) -> bool:

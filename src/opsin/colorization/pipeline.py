@@ -38,10 +38,11 @@ from opsin.colorization.decode import (
 from opsin.colorization.ensemble import Grid, mean, table_of
 from opsin.colorization.palette import Palette, shares_of
 from opsin.colorization.points import Point, hint_map, settle, within
+from opsin.colorization.reference import Lent, swatches_of, with_lent
 from opsin.colorization.request import Request, plain_points
 from opsin.colorization.sight import Region, Sight, colored
 from opsin.colorization.words import Wish, wishes_of
-from opsin.defaults import SIZES, STRENGTH, VIVIDNESS
+from opsin.defaults import MATCHING, SIZES, STRENGTH, VIVIDNESS
 from opsin.drawing.pixels import resized
 from opsin.errors import ModelError
 from opsin.machine import cores
@@ -79,6 +80,7 @@ class NetworkOutput:
     tone: str  # what the photograph was: "gray", "toned" or "color"
     card: Card
     points: Floats | None = None  # (3, H, W) a*, b* and a mask: what colors were asked for
+    lent: Lent | None = None  # by a reference
     regions: tuple[Region, ...] = ()  # where a color was asked for in words
     missing: tuple[Wish, ...] = ()  # what was, and is not on the photograph
 
@@ -109,6 +111,8 @@ def colorize(
     points: Sequence[Point] = (),
     palette: Palette | None = None,
     strength: float = STRENGTH,
+    reference: Any = None,
+    matching: float = MATCHING,
     words: str = "",
     threads: int | None = None,
     device: str = "cpu",
@@ -121,7 +125,9 @@ def colorize(
     model's own. `points` are colors that you know: x and y in pixels of the photograph, and
     "#rrggbb" or (r, g, b) in 0..255. `palette` is how often each color is wanted: a photograph
     (anything that `opsin.open` takes) whose colors are taken, a list of colors, or its
-    `palette.shares_of`; `strength`, from 0 to 1, is how much it counts. `words` are colors of
+    `palette.shares_of`; `strength`, from 0 to 1, is how much it counts. `reference` is a photograph
+    (anything that `opsin.open` takes) or its `reference.swatches_of`: places that look like some of
+    its places get their colors; `matching`, from 0 to 1, is how much. `words` are colors of
     things by their names, "red dress, blue sky", see `opsin.colorization.words`; what is not on the
     photograph is told in its `notes`.
     `threads` is how many cores one photograph may take. `device` is where the network is run:
@@ -141,6 +147,8 @@ def colorize(
         points=points,
         palette=palette,
         strength=strength,
+        reference=reference,
+        matching=matching,
         words=words,
         threads=threads,
         device=device,
@@ -174,12 +182,15 @@ def predict(
     points: Sequence[Point] = (),
     palette: Palette | None = None,
     strength: float = STRENGTH,
+    reference: Any = None,
+    matching: float = MATCHING,
     words: str = "",
     threads: int | None = None,
     device: str = "cpu",
 ) -> Colors:
     """The colors of a model for `photo`; see `colorize` for the options."""
     shares = None if palette is None else shares_of(palette)
+    swatches = "" if reference is None else swatches_of(reference, threads=threads)
     outputs = run_model(
         photo,
         model=model,
@@ -188,6 +199,8 @@ def predict(
         points=points,
         palette=shares,
         strength=strength,
+        reference=swatches,
+        matching=matching,
         words=words,
         threads=threads,
         device=device,
@@ -200,6 +213,8 @@ def predict(
         points=plain_points(points),
         palette=() if shares is None else tuple(map(float, shares)),
         strength=strength if shares is not None else STRENGTH,
+        reference=swatches,
+        matching=matching if swatches else MATCHING,
         words=words,
         networks=tuple(card.sha256[:16] for card in colors.cards),
     )
@@ -215,13 +230,16 @@ def run_model(
     points: Sequence[Point] = (),
     palette: Palette | None = None,
     strength: float = STRENGTH,
+    reference: Any = None,
+    matching: float = MATCHING,
     words: str = "",
     threads: int | None = None,
     device: str = "cpu",
 ) -> tuple[NetworkOutput, ...]:
     """What each network of `model` gives for `photo`.
 
-    `points` and `palette` go to those that take them, `words` need no network that does.
+    `points` and `palette` go to those that take them, `reference` and `words` need no network that
+    does.
     `vividness` is that at which the points are to have their colors; what it gives without points
     does not depend on it.
     """
@@ -236,13 +254,21 @@ def run_model(
         palette=palette,
         strength=strength,
     )
-    return told(outputs, words, Sight(photo, threads=threads, device=device)) if words else outputs
+    sight = Sight(photo, threads=threads, device=device)
+    swatches = "" if reference is None else swatches_of(reference, threads=threads)
+    return told(outputs, sight, reference=swatches, matching=matching, words=words)
 
 
-def told(outputs: Sequence[NetworkOutput], words: str, sight: Sight) -> tuple[NetworkOutput, ...]:
-    """What networks gave, with what is said of it in words; `sight` is of the same photograph."""
+def told(
+    outputs: Sequence[NetworkOutput], sight: Sight, *, reference: str, matching: float, words: str
+) -> tuple[NetworkOutput, ...]:
+    """What networks gave, with what a reference's swatches lend to it and what is said of it in
+    words; `sight` is of the same photograph."""
+    if not 0 <= matching <= 1:
+        raise ValueError(f"matching must be between 0 and 1, got {matching}.")
+    borrowed = sight.lent(reference, matching) if reference and matching else None
     regions, missing = sight.regions(wishes_of(words)) if words else ((), ())
-    return tuple(replace(one, regions=regions, missing=missing) for one in outputs)
+    return tuple(replace(one, lent=borrowed, regions=regions, missing=missing) for one in outputs)
 
 
 def run_engines(
@@ -444,6 +470,8 @@ def _decoded(output: NetworkOutput, vividness: float, own: float | None) -> Colo
         ab = emphasized(np.ascontiguousarray(output.raw.transpose(1, 2, 0)), how.gain, how.contrast)
     if output.points is None and output.light.std() < PLAIN:
         ab = np.zeros_like(ab)
+    if output.lent:
+        ab = with_lent(ab, output.view.cells, output.lent)
     if output.regions:
         cells = upsample.cell_means(output.light[None], output.view.stride)[0]
         logits = output.raw if table_of(card).answer == "bins" else None

@@ -19,10 +19,12 @@ from msgspec import Meta
 
 from opsin.colorization.bins import BINS
 from opsin.colorization.points import Point, rgb_of
+from opsin.colorization.reference import MOST_TEXT, swatches_of
 from opsin.colorization.words import wishes_of
-from opsin.defaults import SIZES, STRENGTH
+from opsin.defaults import MATCHING, SIZES, STRENGTH
 from opsin.errors import PhotoError, WrongCallError
 from opsin.files import read_regular, shown
+from opsin.photo import open as open_photo
 
 MOST_POINTS = 10_000
 MOST_BYTES = 1 << 22  # of a file of points
@@ -33,6 +35,8 @@ MUST_BE = {
     "size": f"a whole number of pixels from {SIZES[0]} to {SIZES[1]}",
     "points": f"at most {MOST_POINTS} of (x, y, color), on the photograph",
     "strength": "a number from 0 to 1",
+    "reference": "a photograph, or what opsin has noted of one",
+    "matching": "a number from 0 to 1",
 }
 
 Coordinate = Annotated[float, Meta(ge=0, le=1e7)]
@@ -57,6 +61,10 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """The share of each of the 313 colors that was asked for, if any."""
     strength: Annotated[float, Meta(ge=0, le=1)] = STRENGTH
     """How much the palette counts."""
+    reference: Annotated[str, Meta(max_length=MOST_TEXT)] = ""
+    """The swatches of another photograph, see `opsin.colorization.reference`; "" is none."""
+    matching: Annotated[float, Meta(ge=0, le=1)] = MATCHING
+    """How much of their colors places get that look like them."""
     words: Annotated[str, Meta(max_length=1000)] = ""
     """Colors of things by their names, see `opsin.colorization.words`; "" is none."""
     networks: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
@@ -122,11 +130,14 @@ def point_of(text: str) -> Point:
     return float(found[1]), float(found[2]), "#" + found[3].lstrip("#")
 
 
-def palette_of(reference: str | None, colors: str | None) -> tuple[float, ...] | None:
-    """The palette (313 shares) of a photograph's path or of colors as they are typed, with commas;
-    None if there is neither. Both, or what is no color, is a `WrongCallError`."""
+def colors_asked(
+    reference: str | None, colors: str | None
+) -> tuple[tuple[float, ...] | None, str | None]:
+    """The palette (313 shares) and the swatches of a photograph's path, or the palette of colors as
+    they are typed, with commas, and no swatches; None for both if nothing was asked. Both, or what
+    is no color, is a `WrongCallError`."""
     if reference is None and colors is None:
-        return None
+        return None, None
     if reference is not None and colors is not None:
         raise WrongCallError("--reference and --palette both say which colors to take. Give one.")
     from opsin.colorization.palette import shares_of
@@ -138,11 +149,12 @@ def palette_of(reference: str | None, colors: str | None) -> tuple[float, ...] |
                 raise WrongCallError(
                     f"--palette: '{shown(one)}' is no color. Write #RRGGBB, several with commas."
                 )
-        return tuple(map(float, shares_of(["#" + one.lstrip("#") for one in named])))
+        return tuple(map(float, shares_of(["#" + one.lstrip("#") for one in named]))), ""
     if not reference:
         raise WrongCallError("--reference: an empty name. Give the name of a photograph.")
+    photo = open_photo(reference)
     try:
-        return tuple(map(float, shares_of(reference)))
+        return tuple(map(float, shares_of(photo))), swatches_of(photo)
     except ValueError as error:
         raise WrongCallError(f"--reference {shown(reference)}: {error}") from None
 

@@ -18,6 +18,7 @@ from opsin.colorization.bins import BINS
 from opsin.colorization.coherence import coherent
 from opsin.colorization.color_names import color_at
 from opsin.colorization.ensemble import Grid, mean
+from opsin.colorization.reference import Lent, lent
 from opsin.colorization.things import features_of, head
 from opsin.colorization.words import SEEN, Wish
 from opsin.photo import Photo
@@ -67,6 +68,11 @@ class Sight:
             else:
                 regions.append(Region(wish, Grid(share, self._look()[2])))
         return tuple(regions), tuple(missing)
+
+    def lent(self, reference: str, matching: float) -> Lent:
+        """What the swatches of a reference lend to it, see `opsin.colorization.reference`."""
+        features, _, cells = self._look()
+        return lent(reference, features, cells, matching)
 
     def _not_rather(self, wish: Wish, wishes: Sequence[Wish]) -> Bools:
         """(h, w): where it is not another of these things, which might be taken for it."""

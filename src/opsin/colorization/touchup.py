@@ -38,6 +38,7 @@ from opsin.colorization.pipeline import (
     told,
 )
 from opsin.colorization.points import Point
+from opsin.colorization.reference import swatches_of
 from opsin.colorization.request import Request, checked, plain_points
 from opsin.colorization.sight import Sight
 from opsin.colorization.suggest import COUNT, Suggestion, check_place, suggested
@@ -113,21 +114,26 @@ class Touchup:
         points: Sequence[Point] | None = None,
         palette: Palette | None = None,
         strength: float | None = None,
+        reference: Any = None,
+        matching: float | None = None,
         words: str | None = None,
     ) -> None:
         """Asks for something else; what is not given stays. The words are those of
-        `opsin.colorize`; no points are `points=()`, no palette is `palette=()`, and no words
-        are `words=""`.
+        `opsin.colorize`; no points are `points=()`, no palette is `palette=()`, no reference
+        is `reference=""`, and no words are `words=""`.
 
         What cannot be changes nothing: it is a `ValueError`, a `ModelError` for a model that is
-        not there or cannot do what is asked, a `PhotoError` for a palette's photograph.
+        not there or cannot do what is asked, a `PhotoError` for a palette's photograph or a
+        reference.
         """
         given: dict[str, Any] = {"model": model, "vividness": vividness, "size": size}
-        given |= {"strength": strength, "words": words}
+        given |= {"strength": strength, "matching": matching, "words": words}
         if points is not None:
             given["points"] = plain_points(points)
         if palette is not None:
             given["palette"] = _shares(palette)
+        if reference is not None:
+            given["reference"] = swatches_of(reference, threads=self._threads)
         self.ask(
             msgspec.structs.replace(
                 self.request, **{key: value for key, value in given.items() if value is not None}
@@ -169,7 +175,13 @@ class Touchup:
                 kept=self._kept,
             )
             self._outputs = key, found
-        return told(self._outputs[1], asked.words, self._sight)
+        return told(
+            self._outputs[1],
+            self._sight,
+            reference=asked.reference,
+            matching=asked.matching,
+            words=asked.words,
+        )
 
     def colors(self) -> Colors:
         """The colors on the network's grid."""
@@ -296,6 +308,10 @@ def saved_in(data: bytes, *, where: str) -> Saved:
     if len(found.request.palette) not in (0, len(BINS)):
         count = len(found.request.palette)
         raise DataError(f"{where}: its palette must be {len(BINS)} shares, and has {count}.")
+    try:
+        swatches_of(found.request.reference)
+    except ValueError as error:
+        raise DataError(f"{where}: its {error}") from None
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from opsin.defaults import PIXEL_LIMIT, QUALITY, STRENGTH, VIVIDNESS
+from opsin.defaults import MATCHING, PIXEL_LIMIT, QUALITY, STRENGTH, VIVIDNESS
 from opsin.errors import WrongCallError
 from opsin.formats.suffixes import KEPT, WRITTEN
 from opsin.work import Made
@@ -37,6 +37,9 @@ class Colorizing:
     palette: Sequence[float] | None = None
     """313 shares, see `opsin.colorization.palette`."""
     strength: float = STRENGTH
+    reference: str = ""
+    """Swatches, see `opsin.colorization.reference`."""
+    matching: float = MATCHING
     words: str = ""
     quality: int = QUALITY
     mark: bool = False
@@ -101,6 +104,8 @@ class Colorizing:
                 points=self.points,
                 palette=palette,
                 strength=self.strength,
+                reference=self.reference or None,
+                matching=self.matching,
                 words=self.words,
                 threads=threads,
                 device=self.device,

@@ -48,6 +48,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     palette: Annotated[tuple[Color, ...], Meta(max_length=32)] | None = None
     """Colors; none of them for no palette."""
     strength: Share | None = None
+    matching: Share | None = None
     words: Annotated[str, Meta(max_length=1000)] | None = None
     """Colors of things by their names; "" for none."""
     answer: Annotated[int, Meta(ge=1, le=ANSWERS)] | None = None
@@ -142,22 +143,23 @@ class Opened:
         """Asks for something else, as one more step; what cannot be changes nothing."""
         if change.model is not None:
             _check_model(change.model)
-        words = ("model", "vividness", "points", "palette", "strength", "words")
+        words = ("model", "vividness", "points", "palette", "strength", "matching", "words")
         given = {word: getattr(change, word) for word in words}
         palette = self._steps[self._at].palette
         if change.palette is not None:
+            given["reference"] = ""  # whose palette it is instead of
             palette = {"colors": list(change.palette)} if change.palette else None
         elif change.answer is not None:
             answer = self._words_of(change.answer)
-            given |= {word: value for word, value in answer.items() if given[word] is None}
+            given |= {word: value for word, value in answer.items() if given.get(word) is None}
             palette = {"answer": change.answer} if answer["palette"] else None
         self.work.change(**given)
         self._step(palette, change.gesture)
 
     def take_reference(self, data: bytes, name: str) -> None:
-        """The colors of another photograph as the palette."""
-        shares = shares_of(open_photo(named(data, name), pixel_limit=self._limit))
-        self.work.change(palette=shares)
+        """The colors of another photograph: its palette, and its places."""
+        photo = open_photo(named(data, name), pixel_limit=self._limit)
+        self.work.change(palette=shares_of(photo), reference=photo)
         self._step({"reference": shown(name)}, "")
 
     def take_saved(self, data: bytes, name: str) -> None:
@@ -253,6 +255,7 @@ class Opened:
             "vividness": request.vividness,
             "points": request.points,
             "strength": request.strength,
+            "matching": request.matching if request.reference else None,
             "words": request.words,
             "palette": palette,
             "undo": self._at,
@@ -268,7 +271,8 @@ class Opened:
     def _words_of(self, number: int) -> dict[str, Any]:
         """What a touchup is asked for with an answer; the plain one has no palette."""
         palette = self._samples()[number - 1].palette
-        return {"palette": palette, "strength": ANSWER_STRENGTH if palette else STRENGTH}
+        strength = ANSWER_STRENGTH if palette else STRENGTH
+        return {"palette": palette, "strength": strength, "reference": ""}
 
     def _step(
         self, palette: dict[str, Any] | None, gesture: str, notes: tuple[str, ...] | None = None

@@ -9,6 +9,7 @@ export function wire(does) {
   const { photo, stage } = does;
   slider("vividness", does.change);
   slider("strength", does.change);
+  slider("matching", does.change);
   chosen("files", (files) => does.open(files));
   chosen("referencefile", ([file]) => does.load("reference", file));
   chosen("savedfile", ([file]) => does.load("touchup", file));
@@ -21,7 +22,7 @@ export function wire(does) {
   click("in", () => stage.zoom(1.5));
   click("out", () => stage.zoom(1 / 1.5));
   click("fit", () => stage.fit());
-  click("clear", () => does.change({ palette: [], strength: 1 }));
+  click("clear", () => does.change({ palette: [], strength: 1, matching: 1 }));
   click("several", does.several);
   click("run", () => does.job.start(get("alike").checked ? photo().id : ""));
   click("stop", () => does.job.stop());

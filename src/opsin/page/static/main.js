@@ -14,7 +14,7 @@ const LIVE = 1400; // pixels of the longer side while something changes,
 const SHARP = 4000; // and once it rests, where the photograph is looked at closely
 const REST = 400; // milliseconds
 const ENDING = ["network", "session", "many", "full"];
-const AT_ONCE = ["points", "vividness", "strength"];
+const AT_ONCE = ["points", "vividness", "strength", "matching"];
 const SIGN = 4 * 60_000; // between signs that the page is open
 const get = (id) => document.getElementById(id);
 

@@ -12,6 +12,9 @@ export function show(photo, models, selected, on) {
   showWords(photo);
   get("amount").textContent = percent(photo.vividness);
   get("much").textContent = percent(photo.strength);
+  get("places").hidden = photo.matching == null;
+  get("matching").value = photo.matching ?? 1;
+  get("alikeness").textContent = percent(photo.matching ?? 1);
   get("undo").disabled = !photo.undo;
   get("redo").disabled = !photo.redo;
   showModels(photo.model, models);
