@@ -167,7 +167,9 @@ class _Pool(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, pixels: Tensor, side: int) -> Tensor:
-        return _pooled(maps, pixels, side)
+        """Of the right shape alone: each step of `_pooled` would be written down for each region,
+        to be thrown away for the name."""
+        return maps.new_zeros(pixels.shape[0], maps.shape[1], side, side)
 
     @staticmethod
     def symbolic(g: Any, maps: Any, pixels: Any, side: int) -> Any:
