@@ -43,6 +43,9 @@ DETECTOR: Final = "yunet"
 OBJECTS: Final = "picodet-s"
 """The model that finds things."""
 
+ACCURATE: Final = ("picodet-s", "yolox-nano")
+"""The models that find them together, the one whose labels are told first."""
+
 MASKS: Final = "selfie"
 """The model that tells which pixels of a thing's box are the thing."""
 

@@ -42,6 +42,31 @@ def test_things_are_told_one_a_line(scans: Path, capsys) -> None:
     assert 0.5 < float(score) <= 1
 
 
+def test_accurate_is_another_answer_and_takes_no_model(scans: Path, tmp_path: Path, capsys) -> None:
+    scores = []
+    for more in ([], ["--accurate"]):
+        assert main(["detect", str(scans / "kätzchen.png"), "--json", *more]) == 0
+        first = json.loads(capsys.readouterr().out)["files"][0]["objects"][0]
+        assert first["name"] == "cat"
+        scores.append(first["score"])
+    assert scores[0] != scores[1]
+    for verb in ("detect", "tag"):
+        assert main([verb, str(scans), "--accurate", "--model", "picodet-s"]) == 2
+        assert "name no model beside it" in capsys.readouterr().err
+
+
+def test_accurate_is_measured_beside_one_model(scans: Path, capsys) -> None:
+    pytest.importorskip("faster_coco_eval")
+    (scans / "broken.jpg").unlink()
+    assert main(["detect", str(scans), "--coco", str(scans / "instances.json"), "--accurate"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "detect", str(scans), "--accurate", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["system"] for one in told["systems"]] == ["picodet-s", "--accurate"]
+    figures = told["systems"][1]["figures"]
+    assert [figures[name]["value"] for name in ("found", "right", "ap")] == [1, 1, 1]
+
+
 def test_a_folder_for_programs_and_pictures(scans: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "o"
     words = ["detect", str(scans), "--draw", str(out), "--crop", str(out), "--json"]

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from opsin.cli.options import (
+    Accurate,
     Classes,
     Damaged,
+    Detector,
     Device,
     Json,
     Levels,
@@ -29,9 +31,8 @@ def detect(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
     ],
-    model: Annotated[
-        str, typer.Option(help="See opsin models list: a model whose task is detect.")
-    ] = OBJECTS,
+    model: Detector = None,
+    accurate: Accurate = False,
     threshold: ThingScore = None,
     classes: Classes = None,
     levels: Levels = LEVELS,
@@ -62,6 +63,7 @@ def detect(
     """
     work = Detecting(
         model=model,
+        accurate=accurate,
         threshold=threshold,
         classes=None if classes is None else names_of(classes),
         levels=levels,
@@ -74,7 +76,7 @@ def detect(
         paths,
         work,
         print_things,
-        detector=model,
+        detector=model or OBJECTS,
         folders={"draw": draw, "crop": crop},
         words=PICTURES,
         formats={"draw": "jpeg"},

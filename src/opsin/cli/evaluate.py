@@ -184,6 +184,9 @@ def _detect(
         typer.Argument(metavar="DATA", help="instances.json, or a folder or tar that has it."),
     ],
     model: Models = None,
+    accurate: Annotated[
+        bool, typer.Option("--accurate", help="Also measure what opsin detect --accurate tells.")
+    ] = False,
     seen: Ways = "color",
     limit: Limit = None,
     each: Each = False,
@@ -193,9 +196,8 @@ def _detect(
 
     Example: opsin evaluate detect coco.tar:test --model picodet-s --model yolox-nano
     """
-    _run(
-        "detect", data, {"seen": _ways(seen)}, model=model, limit=limit, each=each, as_json=as_json
-    )
+    own = {"accurate": accurate, "seen": _ways(seen)}
+    _run("detect", data, own, model=model, limit=limit, each=each, as_json=as_json)
 
 
 @evaluate.command("segment")

@@ -8,10 +8,21 @@ from typing import Annotated, Final
 import typer
 
 from opsin.cli.batch import Words
-from opsin.cli.options import Classes, Damaged, Device, DryRun, Json, Levels, PixelLimit, ThingScore
+from opsin.cli.options import (
+    Accurate,
+    Classes,
+    Damaged,
+    Detector,
+    Device,
+    DryRun,
+    Json,
+    Levels,
+    PixelLimit,
+    ThingScore,
+)
 from opsin.cli.tags import CopiesTo, Embed, Remove, write_tags
 from opsin.cli.things import names_of
-from opsin.defaults import LEVELS, OBJECTS, PIXEL_LIMIT
+from opsin.defaults import LEVELS, PIXEL_LIMIT
 from opsin.formats.tag_files import Tags
 from opsin.formats.tag_writer import THINGS
 from opsin.machine import cores
@@ -32,9 +43,8 @@ REMOVING: Final = Words(
 
 def tag(
     paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders or globs.")],
-    model: Annotated[
-        str, typer.Option(help="See opsin models list: a model whose task is detect.")
-    ] = OBJECTS,
+    model: Detector = None,
+    accurate: Accurate = False,
     threshold: ThingScore = None,
     classes: Classes = None,
     levels: Levels = LEVELS,
@@ -55,6 +65,7 @@ def tag(
     """
     work = Detecting(
         model=model,
+        accurate=accurate,
         threshold=threshold,
         classes=None if classes is None else names_of(classes),
         levels=levels,

@@ -26,9 +26,10 @@ from opsin.evaluate.report import Metric, Report, Scores, in_order, provenance, 
 from opsin.evaluate.seen import SEEN, check
 from opsin.files import few, shown
 from opsin.machine import cores
-from opsin.models.engine import Engine
-from opsin.objects.pipeline import engine_of
-from opsin.objects.search import Found, search, table_of
+from opsin.models.card import Card
+from opsin.objects.fusion import Detector
+from opsin.objects.pipeline import detector_of
+from opsin.objects.search import Found, table_of
 from opsin.sets import splits
 from opsin.sets.coco import Annotation, Category, Image, Instances, read_coco
 from opsin.sets.pictures import read
@@ -37,6 +38,7 @@ from opsin.sets.sources import Paths, listed
 Pixels: TypeAlias = NDArray[np.uint8]
 
 LEAST: Final = 0.01  # score; average precision looks at them in order, far below the threshold
+TOGETHER: Final = "--accurate"  # a row that no model can be named like
 OVERLAP: Final = 0.5  # of a box with the true one, for a thing to count as found
 
 RECALL: Final = Metric(
@@ -55,6 +57,7 @@ def evaluate(
     data: Paths,
     *,
     model: str | Sequence[str] = OBJECTS,
+    accurate: bool = False,
     seen: Sequence[str] = ("color",),
     limit: int | None = None,
     on_picture: Callable[[Any], None] | None = None,
@@ -63,7 +66,8 @@ def evaluate(
     """The report on detectors over the set `data`, see `opsin.sets.coco`.
 
     `model` are names, `seen` ways of `opsin.evaluate.seen.SEEN`. A row is a model, or a model and a
-    way. `limit` is how many pictures are taken. Pictures that are named and not there are told.
+    way. With `accurate` there is also one of what `opsin.detect(..., accurate=True)` tells. `limit`
+    is how many pictures are taken. Pictures that are named and not there are told.
     """
     check(seen)
     paths = listed(data)
@@ -71,9 +75,13 @@ def evaluate(
         raise WrongCallError("things are measured on one set.")
     coco = read_coco(paths[0])
     models = [model] if isinstance(model, str) else list(model)
-    engines = {name: engine_of(name, threads=1, device="cpu") for name in models}
+    detectors = {name: detector_of(name, threads=1, device="cpu") for name in models}
+    if accurate:
+        detectors[TOGETHER] = detector_of(None, accurate=True, threads=1, device="cpu")
     rows = {
-        (name, way): f"{name}, {way}" if len(seen) > 1 else name for name in models for way in seen
+        (name, way): f"{name}, {way}" if len(seen) > 1 else name
+        for name in detectors
+        for way in seen
     }
     wanted = {splits.plain(one.file_name) for one in coco.instances.images}
     found: dict[str, dict[str, tuple[Found, float]]] = {row: {} for row in rows.values()}
@@ -81,7 +89,7 @@ def evaluate(
     def work(picture: tuple[str, Pixels]) -> tuple[str, dict[str, tuple[Found, float]]]:
         name, rgb = picture
         views = {way: SEEN[way](rgb, name) for way in seen}
-        return name, {row: _timed(views[way], engines[one]) for (one, way), row in rows.items()}
+        return name, {row: _timed(views[way], detectors[one]) for (one, way), row in rows.items()}
 
     pictures = read(coco.pictures, limit=limit, on_skip=on_skip, only=wanted.__contains__)
     for name, ones in in_order(work, pictures, cores()):
@@ -91,9 +99,9 @@ def evaluate(
             on_picture(name)
     names = set(next(iter(found.values())))
     truth = coco.of(names)
-    made = _measured(found, truth, {row: engines[one] for (one, _), row in rows.items()})
+    made = _measured(found, truth, {row: detectors[one].card for (one, _), row in rows.items()})
     warnings = [] if limit else lacking(wanted - names, coco.pictures, truth)
-    cards = [engine.card for engine in engines.values()]
+    cards = [engine.card for one in detectors.values() for engine in one.engines]
     about = provenance(cards, data=[str(paths[0])], seen=list(seen))
     return replace(made, provenance=about, warnings=(*made.warnings, *warnings))
 
@@ -108,9 +116,9 @@ def lacking(names: set[str], pictures: Any, truth: Instances) -> list[str]:
     ]
 
 
-def _timed(rgb: Pixels, engine: Engine) -> tuple[Found, float]:
+def _timed(rgb: Pixels, detector: Detector) -> tuple[Found, float]:
     began = time.perf_counter()
-    found = search(rgb, engine, threshold=LEAST, levels=1)
+    found = detector.search(rgb, threshold=LEAST, levels=1)
     placed = boxes.clip(found.boxes, *rgb.shape[:2])
     return found._replace(boxes=placed), 1000 * (time.perf_counter() - began)
 
@@ -118,7 +126,7 @@ def _timed(rgb: Pixels, engine: Engine) -> tuple[Found, float]:
 def _measured(
     found: Mapping[str, Mapping[str, tuple[Found, float]]],
     truth: Instances,
-    engines: Mapping[str, Engine],
+    cards: Mapping[str, Card],
 ) -> Report:
     images = sorted(truth.images, key=lambda one: one.file_name)
     names = tuple(splits.plain(one.file_name) for one in images)
@@ -126,7 +134,7 @@ def _measured(
     done, warnings = [], []
     figures: dict[Metric, dict[str, float]] = {}
     for row, ones in found.items():
-        card = engines[row].card
+        card = cards[row]
         kinds = numbered(truth.categories, card.labels)
         unknown = sorted({one.name for one in truth.categories} - {one.name for one in kinds})
         if unknown:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from opsin.defaults import LEVELS, OBJECTS, PIXEL_LIMIT, QUALITY
+from opsin.defaults import LEVELS, PIXEL_LIMIT, QUALITY
 from opsin.formats.suffixes import WRITTEN
 from opsin.work import Made
 
@@ -19,7 +19,8 @@ NAME-object-2."""
 class Detecting:
     """How each photograph is done: the words and defaults of `opsin.detect`."""
 
-    model: str = OBJECTS
+    model: str | None = None
+    accurate: bool = False
     threshold: float | None = None
     classes: tuple[str, ...] | None = None
     levels: int = LEVELS
@@ -29,10 +30,12 @@ class Detecting:
     device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
-        from opsin.objects.pipeline import engine_of, numbers_of
+        from opsin.objects.pipeline import detector_of, numbers_of
 
-        engine = engine_of(self.model, threads=threads, device=self.device)
-        numbers_of(self.classes, engine.card)
+        detector = detector_of(
+            self.model, accurate=self.accurate, threads=threads, device=self.device
+        )
+        numbers_of(self.classes, detector.card)
 
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int
@@ -45,6 +48,7 @@ class Detecting:
         found = detect(
             photo,
             model=self.model,
+            accurate=self.accurate,
             threshold=self.threshold,
             classes=self.classes,
             levels=self.levels,
