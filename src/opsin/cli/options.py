@@ -112,7 +112,7 @@ Accurate: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--accurate",
-        help="Ask picodet-s and yolox-nano, also of the mirror image: more is found, in four times "
+        help="Ask picodet-s and yolox-nano, also of the mirror image: more is found, in five times "
         "the time.",
     ),
 ]

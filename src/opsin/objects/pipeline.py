@@ -103,7 +103,7 @@ def detect(
     """What things are on `photo`, which is a `Photo` or anything that `opsin.open` takes.
 
     `model` is the name of a detector; None is picodet-s. `accurate` asks both packaged ones, also
-    of the mirror image, and fuses what they tell (`opsin.objects.fusion`), in four times the time;
+    of the mirror image, and fuses what they tell (`opsin.objects.fusion`), in five times the time;
     it takes no `model` beside it.
 
     `threshold` is the least score, from 0 to 1; None is what the model's card says. `classes` are
