@@ -1,7 +1,7 @@
 """What tells the things of `opsin colorize --words`: makes `things.npz`, and measures it.
 
-    python benchmarks/things.py --coco COCO128 --clothing CCP --facades FACADES --streets STREETS \
-        --boxes PHOTOGRAPHS -o src/opsin/colorization/things.npz
+    python benchmarks/things.py --boxes PHOTOGRAPHS --coco COCO128 --clothing CCP \
+        --facades FACADES --streets STREETS -o src/opsin/colorization/things.npz
     python benchmarks/things.py --show SET.tar -o sheet.png
 
 Each is a checkout of a public repository of photographs with pixel labels, which
@@ -43,6 +43,7 @@ HIDDEN, DROPPED = 160, 0.3
 STEPS, BATCH, RATE, DECAY = 2000, 1024, 3e-3, 1e-2
 SEED = 0
 SHOWN = "turquoise sky, red skin, green leaves, yellow hair, purple wood"
+BOXES = Path(__file__).with_suffix(".csv")
 SIDES = ("left", "top", "right", "bottom")
 
 EVERYTHING = "any"
@@ -177,10 +178,10 @@ def streets(folder: Path) -> Iterator[Labelled]:
         yield Labelled("streets", picture, sets[np.array(Image.open(path))], held=False)
 
 
-def boxes(folder: Path) -> Iterator[Labelled]:
+def boxes(folder: Path, table: Path = BOXES) -> Iterator[Labelled]:
     """Boxes of one thing on a few pictures, drawn by hand: sides in tenths of the picture."""
     rows: dict[str, list[dict[str, str]]] = {}
-    with Path(__file__).with_suffix(".csv").open(encoding="utf-8") as file:
+    with table.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             rows.setdefault(row["picture"], []).append(row)
     for name, drawn in rows.items():

@@ -141,6 +141,17 @@ def test_a_thing_gets_its_color_and_the_rest_stays() -> None:
     assert np.abs(light[0] - light[1]).max() < 2  # a color is named, no lightness
 
 
+def test_a_sky_of_fog_is_a_sky_as_far_as_it_goes() -> None:
+    """Fog is as plain as a wall: only a corner of it is told, and the rest goes on from there."""
+    gray = opsin.open(SAMPLES / "photographer.jpg").pixels.astype(np.float32).mean(axis=-1)
+    fog = 0.8 * np.linspace(1, 0.3, len(gray))[:, None]
+    photo = opsin.open((gray + fog * (200 - gray)).astype(np.uint8))
+    [sky], _ = Sight(photo, threads=1).regions(wishes_of("blue sky"))
+    found = sky.share.values > 0.5
+    assert found[:6].mean() > 0.8
+    assert found[len(found) // 2 :].mean() < 0.05
+
+
 def test_of_two_things_that_are_told_badly_each_has_its_own_part() -> None:
     """A shirt alone is all that is worn above; beside a coat it is what looks more like a shirt."""
     sight = Sight(opsin.open(SAMPLES / "photographer.jpg"), threads=1)

@@ -3,6 +3,10 @@
 What a surface is made of (sky, skin, a coat) is told by `things`, cell by cell. Other things are
 found by the detector, which draws a box; which cells of the box are the thing is then told by how
 they differ from those around it, in what the colorizer makes of them.
+
+A sky of fog, or one that is white all over, is told in a corner only, and is a wall elsewhere. So a
+sky goes on from where it is told surely, over cells that are as light, as far as they are nothing
+that a sky is not taken for.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from opsin.color import light_of_pixels
 from opsin.colorization.bins import BINS
 from opsin.colorization.coherence import coherent
 from opsin.colorization.color_names import color_at
@@ -21,6 +26,7 @@ from opsin.colorization.ensemble import Grid, mean
 from opsin.colorization.reference import Lent, lent
 from opsin.colorization.things import features_of, head
 from opsin.colorization.words import SEEN, Wish
+from opsin.drawing.pixels import resized
 from opsin.photo import Photo
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -28,6 +34,9 @@ Bools: TypeAlias = NDArray[np.bool_]
 
 LEAST: Final = 0.003  # of the photograph: what is smaller was not found
 SURE, UNSURE = 0.6, 0.35  # shares from which a cell has all of the color, and none
+
+PLAIN: Final = ("sky", "wall", "water", "snow", "other")  # what a plain sky is taken for
+STEP: Final = 3.0  # L*: a step from cell to cell that a sky hardly goes over
 
 KINDS: Final = 24  # principal components by which a thing differs from what is around it
 PENALTY: Final = 0.05  # of the regression on them, and
@@ -85,8 +94,15 @@ class Sight:
     def _share(self, thing: str) -> Floats:
         """(h, w): how likely each cell is that thing."""
         if thing not in self._found:
-            self._found[thing] = self._told(SEEN[thing]) if thing in SEEN else self._detected(thing)
+            found = self._told(SEEN[thing]) if thing in SEEN else self._detected(thing)
+            self._found[thing] = self._carried_on(found) if thing == "sky" else found
         return self._found[thing]
+
+    def _carried_on(self, share: Floats) -> Floats:
+        """A sky's shares (h, w), carried on over cells that may be sky."""
+        rival = self._look()[1][..., [one not in PLAIN for one in head().names]].max(axis=-1)
+        light = light_of_pixels(resized(self.photo.pixels, *share.shape))
+        return carried_on(share, light, rival < SURE)
 
     def _told(self, names: Sequence[str]) -> Floats:
         """(h, w): how likely it is one of these, of what `things` tells."""
@@ -112,6 +128,29 @@ class Sight:
             features, view = features_of(self.photo, threads=self._how["threads"])
             self._seen = features, head().shares(features), view.cells
         return self._seen
+
+
+def carried_on(share: Floats, light: Floats, possible: Bools) -> Floats:
+    """Shares (h, w) that go from where they are sure to neighbors of about the same L* (h, w), as
+    far as it is `possible` (h, w).
+
+    >>> light = np.array([[80.0, 80, 80, 40, 80]])
+    >>> found = carried_on(np.array([[0.9, 0.1, 0, 0, 0]]), light, light > 0)
+    >>> (found > 0.5).tolist()
+    [[True, True, True, False, False]]
+    """
+    down, right = (np.exp(-((np.diff(light, axis=axis) / STEP) ** 2) / 2) for axis in (0, 1))
+    before = np.where(share > SURE, share, 0)
+    while True:
+        reached = before.copy()
+        reached[1:] = np.maximum(reached[1:], before[:-1] * down)
+        reached[:-1] = np.maximum(reached[:-1], before[1:] * down)
+        reached[:, 1:] = np.maximum(reached[:, 1:], before[:, :-1] * right)
+        reached[:, :-1] = np.maximum(reached[:, :-1], before[:, 1:] * right)
+        reached = np.where(possible, reached, before)
+        if (reached - before).max() < 0.001:
+            return np.asarray(np.maximum(share, reached), np.float32)
+        before = reached
 
 
 def within(box: Floats, features: Floats) -> Floats:
