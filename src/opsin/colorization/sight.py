@@ -35,7 +35,7 @@ Bools: TypeAlias = NDArray[np.bool_]
 LEAST: Final = 0.003  # of the photograph: what is smaller was not found
 SURE, UNSURE = 0.6, 0.35  # shares from which a cell has all of the color, and none
 
-PLAIN: Final = ("sky", "wall", "water", "snow", "other")  # what a plain sky is taken for
+PLAIN: Final = ("sky", "wall", "water", "other")  # what a plain sky is taken for
 STEP: Final = 3.0  # L*: a step from cell to cell that a sky hardly goes over
 
 KINDS: Final = 24  # principal components by which a thing differs from what is around it
