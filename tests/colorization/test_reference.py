@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,13 @@ from opsin.appearance import delta_e_2000
 from opsin.cli import main
 from opsin.color import rgb_to_lab
 from opsin.colorization import reference
+from opsin.colorization.ensemble import Grid
 from opsin.colorization.palette import shares_of
-from opsin.colorization.reference import COUNT, WIDTH, Swatches, read, swatches_of
+from opsin.colorization.reference import COUNT, WIDTH, Lent, Swatches, read, swatches_of, with_lent
 from opsin.colorization.things import NETWORK
 from opsin.drawing.pixels import resized
 from opsin.models.store import find
+from opsin.photo import made_by_opsin
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +113,99 @@ def test_places_that_all_look_alike_are_one_swatch(series, monkeypatch) -> None:
     seen, view = reference.features_of(opsin.open(series[0]), threads=1)
     alike = np.broadcast_to(seen[:1, :1], seen.shape)
     monkeypatch.setattr(reference, "features_of", lambda photo, threads: (alike, view))
-    assert len(read(swatches_of(series[0])).ab) == 1
+    found = read(swatches_of(series[0]))
+    mean = rgb_to_lab(series[0].astype(np.float32) / 255)[..., 1:].mean(axis=(0, 1))
+    assert np.abs(found.ab - mean).max() < 1  # of all of them
+
+
+def test_each_cell_is_lent_the_color_of_its_look(monkeypatch) -> None:
+    plain = np.eye(WIDTH, dtype=np.float32), np.zeros(WIDTH, np.float32)
+    monkeypatch.setattr(reference, "_looks", lambda: plain)
+    swatches = Swatches(plain[0][:2], np.array([[40, 10], [-30, 20]], np.float32))
+    cosines = np.array([[1, 0, 0.65], [0, 1, -1]])
+    features = np.zeros((2, 3, WIDTH), np.float32)
+    features[..., 0], features[..., 1] = cosines, [[0, 0.65, 0], [0.9, 0, 0]]
+    features[..., 2] = np.sqrt((1 - (features**2).sum(axis=-1)).clip(0))
+    found = reference.lent(swatches.text(), features, (1.8, 3.0), 0.5)
+    assert found.ab.cells == found.share.cells == (1.8, 3.0)
+    assert np.allclose(found.share.values, [[0.5, 0.25, 0.25], [0.5, 0.5, 0]], atol=0.01)
+    colors = found.ab.values
+    assert np.allclose(colors[0, 0], [40, 10], atol=0.1)
+    assert np.allclose(colors[0, 1], [-30, 20], atol=0.1)
+    assert np.allclose(colors[1, 0], [-30, 20], atol=0.1)
+
+
+def test_what_is_lent_lies_where_it_was_seen() -> None:
+    color = Grid(np.full((2, 3, 2), (10, -5), np.float32), (2, 3))
+    share = Grid(np.array([[0, 0.5, 1]] * 2, np.float32), (2, 3))
+    found = with_lent(np.full((4, 6, 2), 2, np.float32), (4, 6), Lent(color, share))
+    along = np.array([0, 0.125, 0.375, 0.625, 0.875, 1])
+    assert np.allclose(found, 2 + along[:, None] * [8, -7])
+
+
+def test_a_damaged_reference_lends_what_is_there_of_it(series, swatches: str) -> None:
+    half = np.concatenate([series[0], np.full((512, 100, 3), 128, np.uint8)], axis=1)
+    photo = opsin.open(half)
+    there = replace(photo.metadata, there=(slice(0, 512), slice(0, 400)))
+    assert swatches_of(replace(photo, metadata=there)) == swatches
+
+
+def test_a_damaged_reference_is_taken_if_asked_for(series, tmp_path: Path, capsys) -> None:
+    opsin.open(series[2]).save(tmp_path / "scan.png")
+    cut = opsin.open(series[0]).encode("jpeg")
+    (tmp_path / "cut.jpg").write_bytes(cut[: len(cut) // 2])
+    words = ["colorize", str(tmp_path / "scan.png"), "-o", str(tmp_path / "out.png")]
+    words += ["--reference", str(tmp_path / "cut.jpg")]
+    assert main(words) == 1
+    assert "cut.jpg: the picture is damaged" in capsys.readouterr().err
+    assert main([*words, "--damaged"]) == 0
+
+
+def test_a_point_goes_over_what_is_lent(series, swatches: str) -> None:
+    gray, point = series[2], (60, 60, "#20c040")
+    both = opsin.colorize(gray, reference=swatches, points=[point]).pixels
+    lent = opsin.colorize(gray, reference=swatches).pixels
+    assert rgb_to_lab(both[60, 60] / np.float32(255))[1] < -20  # green
+    far = np.s_[150:, 150:]
+    assert off(both[far], lent[far]) < 0.5 * off(both[far], opsin.colorize(gray).pixels[far])
 
 
 @pytest.mark.parametrize("text", ["1:", "1:AAAA", "1:!!", "2:" + "A" * 88, "1:" + "é" * 88])
 def test_what_is_no_text_of_swatches_is_told(series, text: str) -> None:
     with pytest.raises((ValueError, opsin.PhotoError)):
         opsin.colorize(series[2], reference=text)
+
+
+@pytest.mark.parametrize("text", ["1:", "1:" + "A" * 87 + "!A", "2:" + "A" * 88, "1:" + "A" * 89])
+def test_what_is_no_text_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError, match="reference must be"):
+        read(text)
+
+
+def test_more_swatches_than_a_copy_can_keep_are_none() -> None:
+    looks, ab = np.ones((COUNT + 1, WIDTH), np.float32), np.zeros((COUNT + 1, 2), np.float32)
+    assert len(read(Swatches(looks[1:], ab[1:]).text()).ab) == COUNT
+    with pytest.raises(ValueError, match="reference must be"):
+        read(Swatches(looks, ab).text())
+
+
+def test_a_request_opens_no_file(series, swatches: str, tmp_path: Path, capsys) -> None:
+    """A copy or a touchup from elsewhere can say any name."""
+    scan = opsin.open(series[2]).save(tmp_path / "scan.png")
+    opsin.open(series[0]).save(tmp_path / "other.png")
+    for text in (str(tmp_path / "other.png"), "1:AAAA", swatches[:-7], "2:" + swatches[2:]):
+        request = json.dumps({"model": "default", "reference": text})
+        path = tmp_path / "scan.opsin.json"
+        path.write_text(f'{{"opsin": 1, "request": {request}}}')
+        assert main(["colorize", str(scan), "--touchup", str(path)]) == 1
+        assert capsys.readouterr().err.startswith(f"opsin: {path}: its reference must be")
+        copy = made_by_opsin(opsin.open(scan), series[1], model="x", version="1", request=request)
+        copy = copy.save(tmp_path / "copy.png", overwrite=True)
+        assert main(["again", str(copy), "-o", str(tmp_path / "again.png")]) == 1
+        told = capsys.readouterr().err
+        assert told.startswith(f"opsin: {copy}: how it was made cannot be understood (reference")
+        assert told.count("\n") == 1
+        copy.unlink()
 
 
 def test_a_black_and_white_reference_lends_nothing(series) -> None:
@@ -176,6 +265,8 @@ def test_matching_needs_a_reference(series, tmp_path: Path, capsys) -> None:
     scan, out = str(tmp_path / "scan.png"), str(tmp_path / "out.png")
     opsin.open(series[2]).save(scan)
     assert main(["colorize", scan, "-o", out, "--matching", "0.5"]) == 2
+    assert "--matching: of what? Give --reference" in capsys.readouterr().err
+    assert main(["colorize", "-", "--matching", "0.5"]) == 2
     assert "--matching: of what? Give --reference" in capsys.readouterr().err
     assert main(["colorize", scan, "-o", out]) == 0
     assert main(["again", out, "--matching", "0.5"]) == 1

@@ -236,6 +236,7 @@ def test_a_touchup_says_its_points_itself(scan: Path, tmp_path: Path, capsys) ->
         ["--model", "default"],
         ["--size", "128"],
         ["--strength", "1"],
+        ["--matching", "1"],
     ):
         assert main(["colorize", str(scan), "--touchup", str(path), *more]) == 2
         assert f"Give it without {more[0]}." in capsys.readouterr().err

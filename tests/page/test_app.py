@@ -134,6 +134,33 @@ def test_a_reference_lends_its_palette_and_its_places(browser: Browser) -> None:
     work.change(palette=["#3c7a3c"], reference="")
     assert (document["palette"], document["matching"]) == ({"colors": ["#3c7a3c"]}, None)
     assert np.array_equal(pixels(jpeg), as_shown(work))
+    document, _ = parted(browser.client.post(f"{at}/undo"))
+    assert (document["palette"], document["matching"]) == ({"reference": "coffee.jpg"}, 0.5)
+    document, _ = parted(browser.change(at, answer=2))
+    assert (document["palette"], document["matching"]) == ({"answer": 2}, None)
+
+
+def test_the_places_of_settings_can_be_taken_back(browser: Browser, tmp_path) -> None:
+    at = browser.opened("cat.jpg")
+    work = opsin.Touchup(SAMPLES / "cat.jpg")
+    work.change(reference=opsin.colorize(SAMPLES / "coffee.jpg"))
+    saved = work.save(tmp_path / "cat.opsin.json")
+    answer = browser.client.post(
+        f"{at}/touchup", params={"name": saved.name}, content=saved.read_bytes()
+    )
+    document, _ = parted(answer)
+    assert (document["palette"], document["matching"]) == ({"file": saved.name}, 1)
+    document, _ = parted(browser.change(at, palette=[]))
+    assert (document["palette"], document["matching"]) == (None, None)
+
+
+def test_settings_open_no_file_of_the_server(browser: Browser, tmp_path) -> None:
+    name = str(opsin.open(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / "hers.png"))
+    at = browser.opened("cat.jpg")
+    saved = {"opsin": 1, "request": {"model": "default", "reference": name}}
+    answer = browser.client.post(f"{at}/touchup", content=json.dumps(saved).encode())
+    assert answer.status_code == 422
+    assert "its reference must be" in answer.text
 
 
 def test_colors_in_words(browser: Browser) -> None:

@@ -17,6 +17,7 @@ from page.driver import CHROMIUM, DRIVER, Chromium
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no Chromium")
 SAMPLES = Path(__file__).parents[2] / "samples"
 CONTROL, DELETE, LEFT, RIGHT, ENTER = "\ue009", "\ue017", "\ue012", "\ue014", "\ue007"
+HOME = "\ue011"
 PHOTO = "document.getElementById('after').naturalWidth"
 POINTS = "document.querySelectorAll('#points li').length"
 SWATCHES = "document.querySelectorAll('#swatches button').length"
@@ -173,7 +174,17 @@ def test_a_reference_has_a_slider_for_its_places(window: Chromium, tmp_path: Pat
     window.run("document.getElementById('matching').focus()")
     window.keys(*[LEFT] * 5)
     window.until(f"{shown} === '95 %' && {QUIET}")
+    window.run("document.getElementById('matching').focus()")
+    window.keys(HOME)
+    window.until(f"{shown} === '0 %' && {QUIET}")
+    assert not window.run(f"return {hidden}")
     window.run("document.getElementById('clear').click()")
+    window.until(f"{hidden} && {QUIET}")
+    window.upload("#referencefile", other)
+    window.until(f"!{hidden} && {QUIET}")
+    slider = "document.getElementById('matching').value"
+    assert (window.run(f"return {shown}"), window.run(f"return {slider}")) == ("100 %", "1")
+    window.run("document.getElementById('undo').click()")
     window.until(f"{hidden} && {QUIET}")
 
 

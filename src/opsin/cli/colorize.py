@@ -131,7 +131,8 @@ def colorize(
     how["matching"] = matching
     if touchup is not None:
         _refuse_beside_touchup(context)
-    request = _request(how, point, points, reference, palette, words, touchup)
+    reading = {"pixel_limit": pixel_limit, "damaged": damaged}
+    request = _request(how, reading, point, points, reference, palette, words, touchup)
     known = request.points
     work = Colorizing(
         model=request.model,
@@ -150,6 +151,12 @@ def colorize(
         damaged=damaged,
         device=device,
     )
+    if _is_typed(context, "strength") and not request.palette and samples == 1:
+        raise WrongCallError(
+            "--strength: of what? Give --reference, --palette or --samples, which it is for."
+        )
+    if _is_typed(context, "matching") and not request.reference:
+        raise WrongCallError("--matching: of what? Give --reference, whose places it is about.")
     if "-" in (*paths, output):
         refuse_in_a_pipe(
             {
@@ -166,12 +173,6 @@ def colorize(
         )
         pipe(work, paths, output, format, overwrite=overwrite)
         return
-    if _is_typed(context, "strength") and not request.palette and samples == 1 and not touchup:
-        raise WrongCallError(
-            "--strength: of what? Give --reference, --palette or --samples, which it is for."
-        )
-    if _is_typed(context, "matching") and not request.reference and not touchup:
-        raise WrongCallError("--matching: of what? Give --reference, whose places it is about.")
     asked = {"compare": compare, "confidence": confidence}
     extras = {role: suffix for role, suffix in EXTRAS.items() if asked[role]}
     if samples > 1 and request.palette:
@@ -244,6 +245,7 @@ def _is_typed(context: typer.Context, name: str) -> bool:
 
 def _request(
     how: dict[str, Any],
+    reading: dict[str, Any],
     point: list[str] | None,
     points: str | None,
     reference: str | None,
@@ -251,7 +253,7 @@ def _request(
     words: str | None,
     touchup: str | None,
 ) -> Request:
-    """What is asked for, in words or by the file of a touchup."""
+    """What is asked for, in words or by the file of a touchup; `reading` is for the reference."""
     from opsin.colorization.request import (
         Request,
         all_points,
@@ -263,7 +265,7 @@ def _request(
 
     if touchup is None:
         given = plain_points(all_points(point, points))
-        colors, swatches = colors_asked(reference, palette)
+        colors, swatches = colors_asked(reference, palette, **reading)
         return Request(
             **how,
             points=given,

@@ -72,7 +72,8 @@ class Lent(NamedTuple):
 def swatches_of(reference: Any, *, threads: int | None = None) -> str:
     """The swatches of a photograph in color as a text, or the text itself if it is one; "" of "".
 
-    `reference` is a `Photo` or anything that `opsin.open` takes. A `ValueError` if it is black and
+    `reference` is a `Photo` or anything that `opsin.open` takes; a file whose name begins as such a
+    text does is given as a `Path`. A `ValueError` if it is black and
     white.
     """
     if isinstance(reference, str) and (not reference or reference.startswith(FORM)):
@@ -89,12 +90,13 @@ def swatches_of(reference: Any, *, threads: int | None = None) -> str:
 
 
 def read(text: str) -> Swatches:
-    """The swatches that a text says; a `ValueError` where it says none."""
+    """The swatches that a text says; a `ValueError` where it says none, or more than there are."""
     try:
         data = base64.b64decode(text.removeprefix(FORM), validate=True)
     except (binascii.Error, ValueError):
         data = b""
-    if not text.startswith(FORM) or not data or len(data) % (WIDTH + 2):
+    count, rest = divmod(len(data), WIDTH + 2)
+    if not text.startswith(FORM) or rest or not 0 < count <= COUNT:
         raise ValueError("reference must be a photograph, or what opsin has noted of one.")
     rows = np.frombuffer(data, np.int8).reshape(-1, WIDTH + 2).astype(np.float32)
     return Swatches(_unit(rows[:, :WIDTH]), rows[:, WIDTH:])

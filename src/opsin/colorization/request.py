@@ -19,7 +19,7 @@ from msgspec import Meta
 
 from opsin.colorization.bins import BINS
 from opsin.colorization.points import Point, rgb_of
-from opsin.colorization.reference import MOST_TEXT, swatches_of
+from opsin.colorization.reference import MOST_TEXT, read, swatches_of
 from opsin.colorization.words import wishes_of
 from opsin.defaults import MATCHING, SIZES, STRENGTH
 from opsin.errors import PhotoError, WrongCallError
@@ -78,9 +78,12 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 def request_of(text: str) -> Request:
     """The request that a copy carries; a `PhotoError` where it is none."""
     try:
-        return msgspec.json.decode(text, type=Request)
-    except (msgspec.DecodeError, RecursionError) as error:
+        found = msgspec.json.decode(text, type=Request)
+        if found.reference:
+            read(found.reference)  # else it would be taken for the name of a file
+    except (ValueError, RecursionError) as error:  # msgspec's errors are such
         raise PhotoError(f"how it was made cannot be understood ({shown(str(error))}).") from None
+    return found
 
 
 def plain_points(points: Sequence[Point]) -> tuple[PlainPoint, ...]:
@@ -131,11 +134,11 @@ def point_of(text: str) -> Point:
 
 
 def colors_asked(
-    reference: str | None, colors: str | None
+    reference: str | None, colors: str | None, **how: Any
 ) -> tuple[tuple[float, ...] | None, str | None]:
     """The palette (313 shares) and the swatches of a photograph's path, or the palette of colors as
     they are typed, with commas, and no swatches; None for both if nothing was asked. Both, or what
-    is no color, is a `WrongCallError`."""
+    is no color, is a `WrongCallError`. `how` is for `opsin.open`."""
     if reference is None and colors is None:
         return None, None
     if reference is not None and colors is not None:
@@ -152,7 +155,7 @@ def colors_asked(
         return tuple(map(float, shares_of(["#" + one.lstrip("#") for one in named]))), ""
     if not reference:
         raise WrongCallError("--reference: an empty name. Give the name of a photograph.")
-    photo = open_photo(reference)
+    photo = open_photo(reference, **how)
     try:
         return tuple(map(float, shares_of(photo))), swatches_of(photo)
     except ValueError as error:

@@ -38,7 +38,7 @@ from opsin.colorization.pipeline import (
     told,
 )
 from opsin.colorization.points import Point
-from opsin.colorization.reference import swatches_of
+from opsin.colorization.reference import read, swatches_of
 from opsin.colorization.request import Request, checked, plain_points
 from opsin.colorization.sight import Sight
 from opsin.colorization.suggest import COUNT, Suggestion, check_place, suggested
@@ -309,7 +309,8 @@ def saved_in(data: bytes, *, where: str) -> Saved:
         count = len(found.request.palette)
         raise DataError(f"{where}: its palette must be {len(BINS)} shares, and has {count}.")
     try:
-        swatches_of(found.request.reference)
+        if found.request.reference:
+            read(found.request.reference)  # else it would be taken for the name of a file
     except ValueError as error:
         raise DataError(f"{where}: its {error}") from None
     return found

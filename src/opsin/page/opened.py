@@ -178,7 +178,8 @@ class Opened:
             )
         self.work.ask(request)
         notes = () if saved.is_of(self.work.photo, None) else (OTHER,)
-        self._step({"file": shown(name)} if request.palette else None, "", notes)
+        lends = request.palette or request.reference
+        self._step({"file": shown(name)} if lends else None, "", notes)
 
     def undo(self, by: int) -> None:
         """Back by a step (-1), or forth again (1); nothing where there is none."""
