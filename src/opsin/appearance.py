@@ -77,8 +77,9 @@ def _squares(pixels: Pixels) -> Floats:
     """Averages in [0, 1] over squares, about 64 to the short side; the remainder is cut off."""
     size = max(1, min(pixels.shape[:2]) // 64)
     h, w = (n // size for n in pixels.shape[:2])
-    squares = pixels[: h * size, : w * size].reshape(h, size, w, size, 3)
-    means = squares.mean(axis=(1, 3), dtype=np.float32)
+    rows = pixels[: h * size, : w * size].reshape(h, size, -1)
+    sums = rows.sum(axis=1, dtype=np.float32)  # over whole rows: a fifth of the time of both at once
+    means = sums.reshape(h, w, size, 3).sum(axis=2) / np.float32(size**2)
     return np.asarray(means / np.iinfo(pixels.dtype).max, np.float32)
 
 
