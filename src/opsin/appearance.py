@@ -78,7 +78,7 @@ def _squares(pixels: Pixels) -> Floats:
     size = max(1, min(pixels.shape[:2]) // 64)
     h, w = (n // size for n in pixels.shape[:2])
     rows = pixels[: h * size, : w * size].reshape(h, size, -1)
-    sums = rows.sum(axis=1, dtype=np.float32)  # over whole rows: a fifth of the time of both at once
+    sums = rows.sum(axis=1, dtype=np.float32)  # whole rows first, which is five times as fast
     means = sums.reshape(h, w, size, 3).sum(axis=2) / np.float32(size**2)
     return np.asarray(means / np.iinfo(pixels.dtype).max, np.float32)
 
