@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,18 @@ def test_what_cannot_be_explained_is_told(
 ) -> None:
     assert main(["explain", photo, *more]) in (1, 2)
     assert said in capsys.readouterr().err
+
+
+def test_the_photograph_is_never_overwritten(
+    photo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, link = tmp_path / "own.jpg", tmp_path / "link.jpg"
+    shutil.copy(photo, own)
+    link.symlink_to(own)
+    for output in (own, link):
+        assert main(["explain", str(own), "-o", str(output)]) == 1
+        assert "is one of the photographs; it would be overwritten" in capsys.readouterr().err
+    assert own.read_bytes() == Path(photo).read_bytes()
 
 
 def test_a_threshold_beyond_all_scores_is_refused(photo: str) -> None:

@@ -40,6 +40,7 @@ def explain(
     Example: opsin explain photo.jpg --model rcnn.toml --model fast-rcnn.toml -o page.png
     """
     from opsin.drawing.sheet import layout, save
+    from opsin.evaluate.colorization.compare import spare
     from opsin.formats.encode import format_of
     from opsin.objects import explain as explaining
     from opsin.objects.pipeline import engine_of
@@ -47,6 +48,7 @@ def explain(
 
     names = model or [OBJECTS]
     format_of(output)  # what cannot be written, or is no detector, stops before any look
+    spare(photo, output)
     for name in names:
         engine_of(name, threads=1, device=device)
     opened = open_photo(photo, pixel_limit=pixel_limit, damaged=damaged)
