@@ -52,9 +52,9 @@ def again(
         bool, typer.Option("--overwrite", help="Also replace what exists, even the copy itself.")
     ] = False,
 ) -> None:
-    """A colored copy says in its XMP with which model, vividness, points, palette and words it was
-    made. The photograph beside it is used if it is still the same file, else the copy's own
-    lightness.
+    """A colored copy says in its XMP with which model, vividness, points, palette, reference and
+    words it was made. The photograph beside it is used if it is still the same file, else the
+    copy's own lightness.
 
     Points that are given take the place of those it was made with.
 

@@ -77,7 +77,7 @@ TouchupFile: TypeAlias = Annotated[
     typer.Option(
         "--touchup",
         metavar="NAME.opsin.json",
-        help="As it was touched up: model, vividness, points, palette, words are in this file.",
+        help="As it was touched up: model, vividness, points, palette, reference, words are in it.",
     ),
 ]
 Device: TypeAlias = Annotated[
