@@ -152,6 +152,19 @@ def test_a_sky_of_fog_is_a_sky_as_far_as_it_goes() -> None:
     assert found[len(found) // 2 :].mean() < 0.05
 
 
+def test_a_sky_that_goes_on_stops_at_other_things() -> None:
+    """A meadow that meets the sky, and is as light cell by cell, is a meadow all the same."""
+    gray = opsin.open(SAMPLES / "photographer.jpg").pixels.astype(np.float32).mean(axis=-1)
+    cells = gray[:504, :504].reshape(28, 18, 28, 18).copy()
+    below = cells[8:]  # all but the upper part of the sky
+    below += cells[:5].mean() - below.mean(axis=(1, 3), keepdims=True)
+    photo = opsin.open(cells.reshape(504, 504).clip(0, 255).astype(np.uint8))
+    [sky], _ = Sight(photo, threads=1).regions(wishes_of("blue sky"))
+    found = sky.share.values > 0.5
+    assert found[:4].mean() > 0.9
+    assert found[16:].mean() < 0.05
+
+
 def test_of_two_things_that_are_told_badly_each_has_its_own_part() -> None:
     """A shirt alone is all that is worn above; beside a coat it is what looks more like a shirt."""
     sight = Sight(opsin.open(SAMPLES / "photographer.jpg"), threads=1)
