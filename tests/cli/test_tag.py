@@ -47,6 +47,7 @@ def test_names_are_written_beside_photographs_and_taken_away(album, capsys):
     assert "2 skipped, written already" in capsys.readouterr().err
     assert files(album) == again
     assert main(["tag", str(album), "--remove", "--dry-run"]) == 0
+    assert "2 planned, and nothing written; 1 skipped" in capsys.readouterr().err
     assert files(album) == again
     assert main(["tag", str(album), "--remove"]) == 0
     assert "2 without them now" in capsys.readouterr().err

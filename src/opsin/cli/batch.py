@@ -214,6 +214,8 @@ def _summary(
         made = ", ".join(shown(str(path)) for path in result.outputs.values())
         return f"{shown(result.input)} -> {made} ({seconds:.1f} s){notes}"
     parts = [f"{count['done']} {words.done} in {seconds:.1f} s"] if count["done"] else []
+    if planned := count.get("planned"):
+        parts.append(f"{planned} planned, and nothing written")
     for reason, why in words.skipped.items():
         if number := sum(
             result.status == "skipped" and result.notes == (reason,) for result in results
