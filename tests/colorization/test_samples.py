@@ -127,7 +127,7 @@ def test_answers_are_files_with_numbers(tmp_path: Path, capsys) -> None:
 def test_answers_and_a_palette_do_not_go_together(capsys) -> None:
     words = ["colorize", str(SAMPLES / "cat.jpg"), "--samples", "3", "--palette", "#ff0000"]
     assert main(words) == 2
-    assert "--samples: not with a palette" in capsys.readouterr().err
+    assert "--samples: not with --reference or --palette" in capsys.readouterr().err
     assert main(["colorize", "-", "--samples", "3"]) == 2
     assert "--samples" in capsys.readouterr().err
 

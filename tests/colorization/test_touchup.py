@@ -239,7 +239,7 @@ def test_a_touchup_says_its_points_itself(scan: Path, tmp_path: Path, capsys) ->
         ["--matching", "1"],
     ):
         assert main(["colorize", str(scan), "--touchup", str(path), *more]) == 2
-        assert f"Give it without {more[0]}." in capsys.readouterr().err
+        assert f"reference and words to take. Give it without {more[0]}." in capsys.readouterr().err
 
 
 def test_a_touchup_of_another_photograph_is_told(scan: Path, tmp_path: Path, capsys) -> None:

@@ -176,7 +176,7 @@ def colorize(
     asked = {"compare": compare, "confidence": confidence}
     extras = {role: suffix for role, suffix in EXTRAS.items() if asked[role]}
     if samples > 1 and request.palette:
-        raise WrongCallError("--samples: not with a palette, which is one answer.")
+        raise WrongCallError("--samples: not with --reference or --palette: that is one answer.")
     extras |= {f"{ANSWER}{number}": "" for number in range(2, samples + 1)}
     if cluster is not None:
         if known:
@@ -233,8 +233,8 @@ def _refuse_beside_touchup(context: typer.Context) -> None:
     for name in names:
         if _is_typed(context, name):
             raise WrongCallError(
-                "--touchup says itself which model, vividness, size, points, palette and words to "
-                f"take. Give it without --{name}."
+                "--touchup says itself which model, vividness, size, points, palette, reference "
+                f"and words to take. Give it without --{name}."
             )
 
 
