@@ -261,7 +261,7 @@ def test_what_is_read_is_not_written_to(scan: Path, tmp_path: Path, capsys) -> N
     before = reference.read_bytes()
     words = ["colorize", str(scan), "--reference", str(reference), "-o", str(reference)]
     assert main([*words, "--overwrite"]) == 2
-    assert "it would be overwritten" in capsys.readouterr().err
+    assert "or of what is read for them; it would be overwritten" in capsys.readouterr().err
     words = ["background", str(scan), "--replace", str(reference), "-o", str(reference)]
     assert main([*words, "--overwrite"]) == 2
     assert reference.read_bytes() == before

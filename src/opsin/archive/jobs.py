@@ -334,8 +334,8 @@ def _refuse_collisions(jobs: Sequence[Job], reads: Sequence[str] = ()) -> None:
         for path in job.outputs.values():
             if _key(path) in names or _file(path) in files:
                 raise WrongCallError(
-                    f"{shown(path)} is one of the photographs; it would be overwritten. "
-                    "Write to another name or folder."
+                    f"{shown(path)} is one of the photographs, or of what is read for them; it "
+                    "would be overwritten. Write to another name or folder."
                 )
 
 
