@@ -2,25 +2,32 @@
 
     python benchmarks/things.py --boxes PHOTOGRAPHS --coco COCO128 --clothing CCP \
         --facades FACADES --streets STREETS -o src/opsin/colorization/things.npz
+    python benchmarks/things.py --coco COCO128 --clothing CCP --facades FACADES --measure HEAD.npz
     python benchmarks/things.py --show SET.tar -o sheet.png
 
-Each is a checkout of a public repository of photographs with pixel labels, which
-docs/training-data.md names. They know different things: what COCO calls a person may be skin, hair
-or a coat. So the label of a cell is a set of things, and what is learned is that one of them is
-there. Pictures near an evaluation picture are never learned from; those of COCO that are one are
-what it is measured on, with the clothes and the facades that are held back.
+PHOTOGRAPHS is a folder with the pictures of the mixed set, the others are those of `things_sets`.
+The label of a cell is a set of things, and what is learned is that one of them is there. It is
+learned in two steps: from all sets; then, from where that stands, from some of them again, half of
+the looks made old, with more boxes drawn by hand (`things_more.csv`). The mean of the weights
+before and after is kept, which is good at both (Wortsman et al. 2022, "Robust fine-tuning of
+zero-shot models", arXiv 2109.01903). `--first HEAD.npz` has the first step's, if it is at hand.
+
+Pictures near an evaluation picture are never learned from; those of COCO that are one are what it
+is measured on, with the clothes and the facades that are held back.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+from things_sets import MORE, THINGS, Labelled, boxes, clothing, coco, facades, streets
 
 from opsin.color import light_of_pixels
 from opsin.colorization.things import NETWORK, Head, features_of
@@ -30,182 +37,44 @@ from opsin.models.store import find
 from opsin.photo import Photo
 from opsin.sets.listing import NEAR, difference_hash, held_out_hashes
 from opsin.sets.pictures import read
+from opsin.training.augment import film_gray, wear
 
-PERSON = "skin hair dress coat shirt trousers skirt hat shoes"
-THINGS = (
-    "other sky leaves grass flowers water wood wall building ground floor snow mountain "
-    f"{PERSON} animal vehicle furniture"
-).split()
-SIZES = (224, 288)
 CELLS = 40  # of one label that a look gives
 PURE = 0.75  # of a cell that must have one label
 HIDDEN, DROPPED = 160, 0.3
-STEPS, BATCH, RATE, DECAY = 2000, 1024, 3e-3, 1e-2
+BATCH, DECAY = 1024, 1e-2
+CLOTHES = slice(1, 240, 4)  # those that are learned from again
 SEED = 0
 SHOWN = "turquoise sky, red skin, green leaves, yellow hair, purple wood"
-BOXES = Path(__file__).with_suffix(".csv")
-SIDES = ("left", "top", "right", "bottom")
-
-EVERYTHING = "any"
-COCO = {
-    "": EVERYTHING,
-    "1": PERSON,
-    "2-9": "vehicle",
-    "16-25": "animal",
-    "15 62 63 65": "furniture wood",
-    "64": "leaves flowers other",
-    "67 156 188 189": "wood furniture",
-    "10-14 27-61 70-90 92 93 100 109 122 130 133 138 141 166 168 176 180 195 196": "other",
-    "95": "building wood",
-    "107": "wood furniture other",
-    "112": "wood building other",
-    "118 177": "wood",
-    "119": "flowers",
-    "125 144 147 149 154 191 194": "ground",
-    "128 151 197": "building",
-    "145": "grass ground",
-    "148 155 178": "water",
-    "159": "snow",
-    "161": "floor wood ground building",
-    "171 175": "wall building",
-    "181": "other building wall",
-    "184": "leaves",
-    "185": "wood other",
-    "186 199": "wall",
-    "187": "sky",
-    "190": "floor",
-    "192": "mountain",
-    "193": "grass",
-    "198": "mountain ground",
-    "200": "floor other",
-}
-"""Of COCO's panoptic numbers; what is not labelled may be anything."""
-CLOTHING = {
-    "0": " ".join(name for name in THINGS if name not in PERSON.split()),
-    "2 33": "other",
-    "4 10 11 13 24 46": "coat",
-    "5 22 26 38 49 48 51 54 55": "shirt",
-    "6 14 37": "dress",
-    "7 12 16 21 28 32 36 39 43 58": "shoes",
-    "19": "hair",
-    "20": "hat",
-    "25 27 31 40": "trousers",
-    "41": "skin",
-    "42": "skirt",
-    "45 53": "trousers skin",
-}
-FACADES = {
-    (128, 0, 0): "building",
-    (128, 0, 128): "vehicle",
-    (128, 128, 0): "wood building other",
-    (128, 128, 128): "ground",
-    (128, 64, 0): "ground",
-    (0, 128, 128): "sky",
-    (0, 128, 0): "leaves grass",
-    (0, 0, 128): "other building",
-}
-STREETS = {
-    "0": "sky",
-    "1": "building wall",
-    "3 4": "ground",
-    "5": "leaves grass",
-    "6": "other",
-    "7": "wood wall other",
-    "8": "vehicle",
-    "9": PERSON,
-}
 
 
-class Labelled(NamedTuple):
-    """A picture whose pixels have labels."""
+class Step(NamedTuple):
+    """A step of learning."""
 
-    name: str
-    picture: Path
-    labels: np.ndarray
-    """(H, W): sets of things, a bit each; 0 where nothing is known."""
-    held: bool
-    """Never learned from."""
-
-
-def bits(names: str) -> int:
-    """A set of things as a number."""
-    every = THINGS if names == EVERYTHING else names.split()
-    return sum(1 << THINGS.index(name) for name in every)
+    side: int
+    """Pixels of a picture's short side, at most."""
+    sizes: tuple[int, ...]
+    """Pixels of the short side of what the network sees, one of them by chance."""
+    old: bool
+    """Whether every other look is made old."""
+    drawn: int
+    """How often a box drawn by hand counts."""
+    steps: int
+    rate: float
 
 
-def numbered(table: dict[str, str]) -> np.ndarray:
-    """(256,): the set of things for each number that a set of labels has."""
-    sets = np.zeros(256, np.int32)
-    for keys, names in table.items():
-        for key in keys.split():
-            first, _, last = key.partition("-")
-            sets[int(first) : int(last or first) + 1] = bits(names)
-    return sets
+FIRST = Step(side=512, sizes=(224, 288), old=False, drawn=1, steps=2000, rate=3e-3)
+AGAIN = Step(side=300, sizes=(224, 224, 256), old=True, drawn=3, steps=300, rate=1e-3)
 
 
-def coco(folder: Path) -> Iterator[Labelled]:
-    sets = numbered(COCO)
-    for mask in sorted(folder.glob("semantic_segmentation/masks/*/*.png")):
-        picture = folder / "images" / mask.parent.name / f"{mask.stem}.jpg"
-        yield Labelled("coco", picture, sets[np.array(Image.open(mask))], held=False)
-
-
-def clothing(folder: Path) -> Iterator[Labelled]:
-    from scipy.io import loadmat
-
-    sets = numbered(CLOTHING)
-    paths = sorted(folder.glob("annotations/pixel-level/*.mat"))[::2]
-    for number, path in enumerate(paths):
-        labels = sets[loadmat(path)["groundtruth"]]
-        yield Labelled("clothing", folder / f"photos/{path.stem}.jpg", labels, number % 10 == 0)
-
-
-def facades(folder: Path) -> Iterator[Labelled]:
-    for number, path in enumerate(sorted(folder.glob("labels/*.png"))[::4]):
-        colors = np.array(Image.open(path).convert("RGB"))
-        labels = np.zeros(colors.shape[:2], np.int32)
-        for color, names in FACADES.items():
-            labels[(colors == color).all(axis=-1)] = bits(names)
-        picture = folder / f"images/{path.stem}.jpg"
-        yield Labelled("facades", picture, labels, number % 10 == 0)
-
-
-def streets(folder: Path) -> Iterator[Labelled]:
-    sets = numbered(STREETS)
-    paths = sorted(folder.glob("CamVid/trainannot/*.png"))
-    for path in paths[::10]:  # frames of a film: the next one is nearly the same
-        picture = folder / f"CamVid/train/{path.name}"
-        yield Labelled("streets", picture, sets[np.array(Image.open(path))], held=False)
-
-
-def boxes(folder: Path, table: Path = BOXES) -> Iterator[Labelled]:
-    """Boxes of one thing on a few pictures, drawn by hand: sides in tenths of the picture."""
-    rows: dict[str, list[dict[str, str]]] = {}
-    with table.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            rows.setdefault(row["picture"], []).append(row)
-    for name, drawn in rows.items():
-        with Image.open(folder / name) as picture:
-            width, height = picture.size
-        labels = np.zeros((height, width), np.int32)
-        for row in drawn:
-            left, top, right, bottom = (float(row[key]) / 10 for key in SIDES)
-            place = np.s_[
-                round(top * height) : round(bottom * height),
-                round(left * width) : round(right * width),
-            ]
-            labels[place] = bits(row["things"])
-        yield Labelled("boxes", folder / name, labels, held=False)
-
-
-def pixels_of(one: Labelled) -> np.ndarray:
-    """Its pixels, at most 512 on the short side."""
+def pixels_of(one: Labelled, side: int = FIRST.side) -> np.ndarray:
+    """Its pixels, at most so many on the short side."""
     with Image.open(one.picture) as picture:
-        picture.draft("RGB", (512, 512))  # a JPEG is decoded smaller, at least so large
+        picture.draft("RGB", (side, side))  # a JPEG is decoded smaller, at least so large
         rgb = np.array(picture.convert("RGB"))
-    scale = 512 / min(rgb.shape[:2])
+    scale = side / min(rgb.shape[:2])
     if scale < 1:
-        rgb = resized(rgb, *(round(side * scale) for side in rgb.shape[:2]))
+        rgb = resized(rgb, *(round(length * scale) for length in rgb.shape[:2]))
     return rgb
 
 
@@ -224,6 +93,20 @@ def as_seen(rgb: np.ndarray, rng: np.random.Generator | None) -> Photo:
     return Photo((light[..., None] * 255 + 0.5).clip(0, 255).astype(np.uint8))
 
 
+def made_old(rgb: np.ndarray, rng: np.random.Generator) -> Photo:
+    """The same as an old photograph: another film and wear, some in fog, some with a white sky."""
+    gray = film_gray(rgb.astype(np.float32) / 255, rng)
+    chance = rng.random()
+    if chance < 0.3:
+        gray = gray * np.float32(rng.uniform(1.1, 1.7))
+    elif chance < 0.55:  # thinner farther down, where things are nearer
+        ramp = np.linspace(1, rng.uniform(0, 1), len(gray), dtype=np.float32)[:, None]
+        fog = np.float32(rng.uniform(0.3, 0.9)) * ramp
+        gray = gray + fog * (np.float32(rng.uniform(0.5, 1)) - gray)
+    worn = wear(gray.clip(0, 1), rng)
+    return Photo((worn[..., None] * 255 + 0.5).clip(0, 255).astype(np.uint8))
+
+
 def cells_of(labels: np.ndarray, height: int, width: int) -> np.ndarray:
     """(height, width): the label of most of each cell, 0 where they are mixed."""
     rows = (np.arange(height * 4) + 0.5) * len(labels) / (height * 4)
@@ -234,12 +117,13 @@ def cells_of(labels: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.where((fine == middle[..., None]).mean(axis=-1) >= PURE, middle, 0)
 
 
-def look(one: Labelled, rgb: np.ndarray, rng: np.random.Generator):
+def look(one: Labelled, rgb: np.ndarray, rng: np.random.Generator, sizes, *, old: bool):
     """Features (n, D) and sets (n,) of some cells of it."""
     labels = one.labels
     if rng.random() < 0.5:
         rgb, labels = np.ascontiguousarray(rgb[:, ::-1]), labels[:, ::-1]
-    found, view = features_of(as_seen(rgb, rng), threads=1, size=int(rng.choice(SIZES)))
+    photo = made_old(rgb, rng) if old else as_seen(rgb, rng)
+    found, view = features_of(photo, threads=1, size=int(rng.choice(sizes)))
     height, width = found.shape[:2]
     rows, columns = (
         int(side / cells * n)
@@ -256,28 +140,49 @@ def look(one: Labelled, rgb: np.ndarray, rng: np.random.Generator):
     return found.reshape(height * width, -1)[where].astype(np.float16), cells[where]
 
 
-def gather(sources: Iterator[Labelled]):
-    """Features and sets of all that is learned from, and what is held back to measure on."""
+def held_back(one: Labelled, rgb: np.ndarray) -> bool:
+    """Whether it is never learned from."""
+    return one.held or near_evaluation(rgb)
+
+
+def gather(sources: Iterable[Labelled], step: Step):
+    """Features, sets and the names of where they are from, of all cells that are learned from."""
     rng = np.random.default_rng(SEED)
-    found: list[tuple[np.ndarray, np.ndarray]] = []
-    counts: dict[str, int] = {}
-    held: list[Labelled] = []
+    found: list[tuple[np.ndarray, ...]] = []
+    counts: Counter[str] = Counter()
     for one in sources:
-        rgb = pixels_of(one)
-        if one.held or near_evaluation(rgb):
-            held.append(one)
+        rgb = pixels_of(one, step.side)
+        if held_back(one, rgb):
             continue
-        found.append(look(one, rgb, rng))
-        counts[one.name] = counts.get(one.name, 0) + 1
+        old = step.old and len(found) % 2 == 1
+        features, sets = look(one, rgb, rng, step.sizes, old=old)
+        found.append((features, sets, np.full(len(sets), one.name)))
+        counts[one.name] += 1
         if len(found) % 50 == 0:
-            print(counts, flush=True)
-    print("learned from:", counts, "held back:", len(held))
-    features, sets = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return features, sets, held
+            print(dict(counts), flush=True)
+    print("learned from:", dict(counts))
+    return joined(found)
 
 
-def fit(features: np.ndarray, sets: np.ndarray) -> Head:
-    """The network with one hidden layer that gives most to the sets that are there."""
+def joined(parts: Iterable[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
+    """Arrays that belong together, each with its fellows of the other parts."""
+    return tuple(np.concatenate(fellows) for fellows in zip(*parts, strict=True))
+
+
+def again(folders: dict[str, Path]) -> Iterator[Iterable[Labelled]]:
+    """What is learned from again, and the boxes that only then are learned from, each twice: as it
+    is and made old."""
+    yield (one for one in boxes(folders["boxes"], MORE) for _ in range(2))
+    yield coco(folders["coco"])
+    yield boxes(folders["boxes"])
+    yield islice(clothing(folders["clothing"]), CLOTHES.start, CLOTHES.stop, CLOTHES.step)
+
+
+def fit(
+    features: np.ndarray, sets: np.ndarray, names: np.ndarray, how: Step, start: Head | None = None
+) -> Head:
+    """The network with one hidden layer that gives most to the sets that are there, from `start`
+    on."""
     import torch
     from torch import nn
     from torch.nn import functional as F
@@ -289,15 +194,22 @@ def fit(features: np.ndarray, sets: np.ndarray) -> Head:
     member = torch.from_numpy((sets[:, None] >> np.arange(len(THINGS))) & 1).bool()
     # a set that is seldom is drawn more often than it is there, but not as often as all others
     _, kind, count = np.unique(sets, return_inverse=True, return_counts=True)
-    weight = torch.from_numpy(1 / np.sqrt(count)[kind])
+    often = np.where(names == "boxes", how.drawn, 1)
+    weight = torch.from_numpy(often / np.sqrt(count)[kind])
     center, scale = torch.from_numpy(mean), torch.from_numpy(deviation)
     net = nn.Sequential(
         nn.Dropout(DROPPED), nn.Linear(len(mean), HIDDEN), nn.ReLU(), nn.Dropout(DROPPED),
         nn.Linear(HIDDEN, len(THINGS)),
     )  # fmt: skip
-    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS)
-    for step in range(STEPS):
+    inner, outer = net[1], net[4]
+    if start is not None:
+        layers = start.first * deviation, start.first_bias + start.first @ mean, *start[4:]
+        with torch.no_grad():
+            for weights, known in zip(net.parameters(), layers, strict=True):
+                weights.copy_(torch.from_numpy(known))
+    optimizer = torch.optim.AdamW(net.parameters(), lr=how.rate, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, how.rate, total_steps=how.steps)
+    for step in range(how.steps):
         if step % 64 == 0:
             drawn = torch.multinomial(weight, 64 * BATCH, replacement=True).split(BATCH)
         batch = drawn[step % 64]
@@ -308,24 +220,36 @@ def fit(features: np.ndarray, sets: np.ndarray) -> Head:
         loss.backward()
         optimizer.step()
         schedule.step()
-        if step % 500 == 0:
+        if step % 100 == 0:
             print(f"step {step}: {loss.item():.3f}", flush=True)
-    first, second = net[1], net[4]
     with torch.no_grad():  # the scaling goes into the first layer
-        inner = first.weight / scale
-        bias = first.bias - inner @ center
+        scaled = inner.weight / scale
+        bias = inner.bias - scaled @ center
     return Head(
         tuple(THINGS),
         find(NETWORK).card.sha256,
-        *(one.detach().numpy() for one in (inner, bias, second.weight, second.bias)),
+        *(one.detach().numpy() for one in (scaled, bias, outer.weight, outer.bias)),
     )
 
 
-def measure(head: Head, held: Sequence[Labelled]) -> None:
-    """IoU of each thing by set of labels, over cells that have one label of one thing."""
+def halfway(one: Head, other: Head) -> Head:
+    """The head whose weights are the mean of those of two."""
+    return one._replace(
+        **{name: (getattr(one, name) + getattr(other, name)) / 2 for name in Head._fields[2:]}
+    )
+
+
+def measure(head: Head, sources: Iterator[Labelled]) -> None:
+    """IoU of each thing by set of labels, over cells of the pictures held back that have one label
+    of one thing."""
     both: dict[str, np.ndarray] = {}
-    for one in held:
-        found, _ = features_of(as_seen(pixels_of(one), None), threads=1)
+    pictures: Counter[str] = Counter()
+    for one in sources:
+        rgb = pixels_of(one)
+        if not held_back(one, rgb):
+            continue
+        pictures[one.name] += 1
+        found, _ = features_of(as_seen(rgb, None), threads=1)
         height, width = found.shape[:2]
         cells = cells_of(one.labels, height, width)
         told = np.int32(1) << head.shares(found).argmax(axis=-1)
@@ -337,7 +261,7 @@ def measure(head: Head, held: Sequence[Labelled]) -> None:
             table[0, index] += (truth & said).sum()
             table[1, index] += (truth | never).sum()
     for name, (shared, either) in both.items():
-        print(f"{name}, {sum(one.name == name for one in held)} pictures:")
+        print(f"{name}, {pictures[name]} pictures:")
         for index, thing in enumerate(THINGS):
             if either[index] and shared[index]:
                 print(f"  {thing:10} IoU {shared[index] / either[index]:.2f} of {either[index]}")
@@ -362,34 +286,48 @@ def show(path: Path, output: Path, step: int) -> None:
     print(*sheet.pages, sep="\n")
 
 
+READERS = {
+    "coco": coco,
+    "clothing": clothing,
+    "facades": facades,
+    "streets": streets,
+    "boxes": boxes,
+}
+
+
+def every(folders: dict[str, Path]) -> Iterator[Labelled]:
+    """All pictures with labels in the folders that were given."""
+    for name, folder in folders.items():
+        yield from READERS[name](folder)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    readers = {
-        "coco": coco,
-        "clothing": clothing,
-        "facades": facades,
-        "streets": streets,
-        "boxes": boxes,
-    }
-    for name in readers:
+    for name in READERS:
         parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--first", type=Path, metavar="HEAD", help="learned in the first step")
+    parser.add_argument("--measure", type=Path, metavar="HEAD", help="learn nothing")
     parser.add_argument("--show", type=Path, metavar="SET", help="draw what is found there")
     parser.add_argument("--step", type=int, default=5, help="of the set, every so manieth picture")
-    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
+    folders = {name: folder for name in READERS if (folder := getattr(arguments, name))}
+    if arguments.measure:
+        measure(Head.read(arguments.measure), every(folders))
+        return
+    if arguments.output is None:
+        parser.error("-o: where to write to")
     if arguments.show:
         show(arguments.show, arguments.output, arguments.step)
         return
-    sources = (
-        one
-        for name, reader in readers.items()
-        if (folder := getattr(arguments, name))
-        for one in reader(folder)
-    )
-    features, sets, held = gather(sources)
-    head = fit(features, sets)
-    measure(head, held)
+    if arguments.first:
+        first = Head.read(arguments.first)
+    else:
+        first = fit(*gather(every(folders), FIRST), FIRST)
+    second = fit(*joined(gather(part, AGAIN) for part in again(folders)), AGAIN, first)
+    head = halfway(first, second)
     head.save(arguments.output)
+    measure(head, every(folders))
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e3:.0f} kB")
 
 

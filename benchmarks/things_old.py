@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from things import THINGS, bits, boxes
+from things_sets import THINGS, bits, boxes
 
 from opsin import open as open_photo
 from opsin.colorization.sight import SURE, UNSURE, Sight

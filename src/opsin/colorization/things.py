@@ -118,6 +118,13 @@ class Head(NamedTuple):
         found = np.exp(logits - logits.max(axis=-1, keepdims=True))
         return np.asarray(found / found.sum(axis=-1, keepdims=True), np.float32)
 
+    @classmethod
+    def read(cls, file: Any) -> Head:
+        """The one that `save` wrote."""
+        stored = np.load(file)
+        layers = (stored[name].astype(np.float32) for name in cls._fields[2:])
+        return cls(tuple(map(str, stored["names"])), str(stored["network"]), *layers)
+
     def save(self, path: Any) -> None:
         """Writes it down in half precision."""
         layers = {name: getattr(self, name).astype(np.float16) for name in self._fields[2:]}
@@ -128,6 +135,4 @@ class Head(NamedTuple):
 def head() -> Head:
     """The one that the package has."""
     with files("opsin.colorization").joinpath("things.npz").open("rb") as file:
-        stored = np.load(file)
-        layers = (stored[name].astype(np.float32) for name in Head._fields[2:])
-        return Head(tuple(map(str, stored["names"])), str(stored["network"]), *layers)
+        return Head.read(file)
