@@ -228,6 +228,9 @@ def test_a_touchup_keeps_what_was_lent(series, swatches: str, tmp_path: Path) ->
     assert np.array_equal(work.picture().pixels, wanted)
     again = opsin.Touchup.load(work.save(tmp_path / "scan.opsin.json"))
     assert np.array_equal(again.picture().pixels, wanted)
+    work.change(matching=0.5)
+    half = opsin.colorize(series[2], reference=swatches, matching=0.5).pixels
+    assert np.array_equal(work.picture().pixels, half)
     work.change(reference="")
     assert np.array_equal(work.picture().pixels, plain)
 
