@@ -17,6 +17,7 @@ from opsin.colorization.again import FROM_COPY, OTHER_NETWORK, OTHER_PHOTOGRAPH
 from opsin.colorization.request import Request, plain_points, point_of, points_in, request_of
 from opsin.errors import PhotoError, WrongCallError
 from opsin.formats import xmp
+from opsin.photo import made_by_opsin
 
 CAT = Path(__file__).parents[2] / "samples" / "cat.jpg"
 POINTS = [(100, 60, "#3050a0"), (40.5, 200, (160, 48, 32))]
@@ -78,6 +79,16 @@ def test_another_network_of_the_same_name_is_told(cat):
 def test_a_picture_that_does_not_say_how_it_was_made(cat):
     with pytest.raises(PhotoError, match="does not say how it was made"):
         opsin.again(cat)
+
+
+def test_a_copy_of_a_palette_that_is_none(cat, capsys):
+    photo, request = opsin.open(cat), '{"model": "default", "palette": [0.1, 0.2]}'
+    copy = made_by_opsin(photo, photo.pixels, model="x", version="1", request=request)
+    copy.save(path := cat.with_name("c.png"))
+    assert main(["again", str(path)]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"opsin: {path}: how it was made cannot be understood (palette must be")
+    assert told.count("\n") == 1
 
 
 def test_a_copy_made_again_can_be_made_again(cat):

@@ -79,11 +79,19 @@ def request_of(text: str) -> Request:
     """The request that a copy carries; a `PhotoError` where it is none."""
     try:
         found = msgspec.json.decode(text, type=Request)
-        if found.reference:
-            read(found.reference)  # else it would be taken for the name of a file
+        check_read(found)
     except (ValueError, RecursionError) as error:  # msgspec's errors are such
         raise PhotoError(f"how it was made cannot be understood ({shown(str(error))}).") from None
     return found
+
+
+def check_read(request: Request) -> None:
+    """A `ValueError` where a request that was read from a file says a palette or a reference that
+    is none, and would be taken for colors or for the name of a file."""
+    if len(request.palette) not in (0, len(BINS)):
+        raise ValueError(f"palette must be {len(BINS)} shares, and has {len(request.palette)}.")
+    if request.reference:
+        read(request.reference)
 
 
 def plain_points(points: Sequence[Point]) -> tuple[PlainPoint, ...]:

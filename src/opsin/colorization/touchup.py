@@ -24,7 +24,6 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from opsin.colorization.bins import BINS
 from opsin.colorization.palette import Palette, shares_of
 from opsin.colorization.pipeline import (
     Colors,
@@ -38,8 +37,8 @@ from opsin.colorization.pipeline import (
     told,
 )
 from opsin.colorization.points import Point
-from opsin.colorization.reference import read, swatches_of
-from opsin.colorization.request import Request, checked, plain_points
+from opsin.colorization.reference import swatches_of
+from opsin.colorization.request import Request, check_read, checked, plain_points
 from opsin.colorization.sight import Sight
 from opsin.colorization.suggest import COUNT, Suggestion, check_place, suggested
 from opsin.defaults import SIZES
@@ -305,12 +304,8 @@ def saved_in(data: bytes, *, where: str) -> Saved:
         found = msgspec.json.decode(data.removeprefix(BYTE_ORDER_MARK), type=Saved)
     except (ValueError, RecursionError) as error:  # msgspec's errors are such
         raise _not_saved(where, error) from error
-    if len(found.request.palette) not in (0, len(BINS)):
-        count = len(found.request.palette)
-        raise DataError(f"{where}: its palette must be {len(BINS)} shares, and has {count}.")
     try:
-        if found.request.reference:
-            read(found.request.reference)  # else it would be taken for the name of a file
+        check_read(found.request)
     except ValueError as error:
         raise DataError(f"{where}: its {error}") from None
     return found
