@@ -22,6 +22,8 @@ from typing import BinaryIO
 
 from opsin.errors import SaveError
 
+NO_ADDRESS = "this is an address, and opsin works offline. Give a file on this machine."
+
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CANNOT_SETTLE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}  # some network disks
 _CANNOT_LINK = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # exFAT, some others
@@ -29,6 +31,7 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _PART = re.compile(r"\.opsin-(?:([0-9a-f]{8})-(\d+)-)?[0-9a-f]{16}\.part")
 _FEW = 3  # names in a sentence
 _DAY = 86_400  # seconds
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # one letter alone is a disk
 _END = 1 << 16  # bytes at a file's beginning and end that tell it from others
 
 
@@ -282,6 +285,15 @@ def plain_text(text: str) -> str:
     'caf\\udce9'
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is an address (URL), and no file on the disk.
+
+    >>> [is_address(name) for name in ("https://example.org/a.jpg", "C://a.jpg", "a.jpg")]
+    [True, False, False]
+    """
+    return _ADDRESS.match(name) is not None and not os.path.exists(name)
 
 
 def few(names: Sequence[str]) -> str:

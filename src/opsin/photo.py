@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from opsin.defaults import PIXEL_LIMIT, QUALITY
 from opsin.drawing.mark import marked
 from opsin.errors import PhotoError, SaveError, TruncatedPhotoError
-from opsin.files import fingerprint, read_whole, shown, write_atomically
+from opsin.files import NO_ADDRESS, fingerprint, is_address, read_whole, shown, write_atomically
 from opsin.formats import xmp
 from opsin.formats.decode import decode
 from opsin.formats.encode import encode, format_of, losses, to_8_bits
@@ -258,7 +258,10 @@ def made_by_opsin(
 
 
 def _from_path(path: str | os.PathLike[str], *, limit: int, damaged: bool) -> Photo:
-    path = Path(os.fsdecode(path))
+    text = os.fsdecode(path)
+    if is_address(text):
+        raise PhotoError(f"{shown(text)}: {NO_ADDRESS}")
+    path = Path(text)
     where = shown(path)
     try:
         if stat.S_ISCHR(mode := path.stat().st_mode) or stat.S_ISBLK(mode):

@@ -179,6 +179,11 @@ def test_mark_draws_a_mark(folder, scan):
         (["none.jpg"], "opsin: none.jpg: no such file or folder.\n"),
         (["*.jpg"], "opsin: nothing matches '*.jpg'.\n"),
         (["."], "opsin: no photograph in ..\n"),
+        (
+            ["https://example.org/a.jpg?side=9"],
+            "opsin: https://example.org/a.jpg?side=9: this is an address, and opsin works offline. "
+            "Give a file on this machine.\n",
+        ),
     ],
 )
 def test_nothing_to_do_is_one_line_and_exit_code_2(folder, arguments, message, capsys):

@@ -210,6 +210,15 @@ def test_a_black_and_white_reference_lends_nothing(series) -> None:
         opsin.colorize(series[2], reference=series[2])
 
 
+def test_an_address_is_no_reference(series, tmp_path: Path, capsys) -> None:
+    opsin.open(series[2]).save(tmp_path / "scan.png")
+    url = "https://example.org/summer.jpg"
+    assert main(["colorize", str(tmp_path / "scan.png"), "--reference", url]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"opsin: {url}: this is an address, and opsin works offline.")
+    assert told.count("\n") == 1
+
+
 def test_a_file_of_swatches_that_are_none_is_a_sentence(series, tmp_path: Path, capsys) -> None:
     opsin.open(series[2]).save(tmp_path / "scan.png")
     path = tmp_path / "scan.opsin.json"

@@ -20,7 +20,7 @@ from typing import Final
 
 from opsin.defaults import MOST_SAMPLES
 from opsin.errors import WrongCallError
-from opsin.files import shown
+from opsin.files import NO_ADDRESS, is_address, shown
 from opsin.formats.suffixes import KEPT, READ, SUFFIX
 from opsin.sets.walk import OnSkip, is_picture, matches, walk
 
@@ -224,6 +224,8 @@ def _found(paths: Iterable[str], out: Path | None, on_skip: OnSkip) -> Iterator[
             if not _is_own_picture_of_a_neighbor(path):
                 yield path, path.parent
             continue
+        elif is_address(text):
+            raise WrongCallError(f"{shown(text)}: {NO_ADDRESS}")
         elif glob.has_magic(text):
             found = matches(text, on_skip, without=out)
         else:
