@@ -37,6 +37,7 @@ MUST_BE = {
     "strength": "a number from 0 to 1",
     "reference": "a photograph, or what opsin has noted of one",
     "matching": "a number from 0 to 1",
+    "words": "a text of at most 1000 letters",
 }
 
 Coordinate = Annotated[float, Meta(ge=0, le=1e7)]

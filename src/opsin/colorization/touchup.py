@@ -38,7 +38,7 @@ from opsin.colorization.pipeline import (
 )
 from opsin.colorization.points import Point
 from opsin.colorization.reference import swatches_of
-from opsin.colorization.request import Request, check_read, checked, plain_points
+from opsin.colorization.request import MUST_BE, Request, check_read, checked, plain_points
 from opsin.colorization.sight import Sight
 from opsin.colorization.suggest import COUNT, Suggestion, check_place, suggested
 from opsin.defaults import SIZES
@@ -132,7 +132,7 @@ class Touchup:
         if palette is not None:
             given["palette"] = _shares(palette)
         if reference is not None:
-            given["reference"] = swatches_of(reference, threads=self._threads)
+            given["reference"] = _swatches(reference, self._threads)
         self.ask(
             msgspec.structs.replace(
                 self.request, **{key: value for key, value in given.items() if value is not None}
@@ -272,6 +272,15 @@ def _shares(palette: Palette) -> tuple[float, ...]:
         raise ValueError(
             f"a palette must be 313 shares, a list of colors or a photograph, got {kind}."
         ) from None
+
+
+def _swatches(reference: Any, threads: int) -> str:
+    """A reference as a request has it; what is none is a `ValueError`."""
+    try:
+        return swatches_of(reference, threads=threads)
+    except TypeError:
+        kind = type(reference).__name__
+        raise ValueError(f"reference must be {MUST_BE['reference']}, got {kind}.") from None
 
 
 def _scaled(
