@@ -111,8 +111,20 @@ def test_on_the_command_line(capsys) -> None:
     assert own[0].color in capsys.readouterr().out
     assert main(["suggest", photo, "150"]) == 2
     assert "write X,Y, as in 120,300" in capsys.readouterr().err
-    assert main(["suggest", photo, "1500,300"]) == 2
-    assert "outside" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["-1,300", "-1.5,-3", "150,-3", "1500,300"])
+def test_a_place_outside_is_told_so_and_is_no_option(place: str, capsys) -> None:
+    photo = str(SAMPLES / "astronaut.jpg")
+    assert main(["suggest", photo, place, "--count", "2"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"opsin: ({place.replace(',', ', ')}) is outside of the photograph")
+    assert told.count("\n") == 1
+
+
+def test_an_option_that_there_is_not_stays_one(capsys) -> None:
+    assert main(["suggest", str(SAMPLES / "astronaut.jpg"), "1,1", "--cuont", "3"]) == 2
+    assert "No such option: --cuont" in capsys.readouterr().err
 
 
 def test_a_network_with_one_answer_has_nothing_to_suggest(capsys) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_closed()
     try:
         _suggest(arguments)
-        code = _run(arguments)
+        code = _run(_with_places(arguments))
         sys.stdout.flush()
         return code
     except OpsinError as error:
@@ -139,6 +140,16 @@ def _suggest(arguments: Sequence[str]) -> None:
     word = next((word for word in arguments if not word.startswith("-")), "")
     if word and word not in VERBS and os.path.exists(word):
         raise WrongCallError(f"say what to do with it, as in: opsin colorize {shlex.join([word])}")
+
+
+def _with_places(arguments: list[str]) -> list[str]:
+    """In `opsin suggest photo.jpg -1,5` the place is none of the photograph, but no option either:
+    behind a space it is read as a place, and told to be outside."""
+    if arguments[:1] != ["suggest"]:
+        return arguments
+    number = r"\d+(\.\d*)?"
+    place = re.compile(f"-{number},-?{number}")
+    return [f" {word}" if place.fullmatch(word) else word for word in arguments]
 
 
 def _close_stdout() -> None:

@@ -32,7 +32,8 @@ def suggest(
     from opsin.colorization import suggest as suggesting
     from opsin.photo import open as open_photo
 
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*,\s*(\d+(?:\.\d*)?)\s*", place)
+    number = r"\s*(-?\d+(?:\.\d*)?)\s*"  # that one is outside is told when the photograph is known
+    found = re.fullmatch(f"{number},{number}", place)
     if not found:
         raise WrongCallError(f"'{shown(place)}' is no place: write X,Y, as in 120,300.")
     x, y = float(found[1]), float(found[2])
