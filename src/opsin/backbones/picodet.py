@@ -6,7 +6,7 @@ the packaged `picodet-s`, trained on COCO by PaddleDetection (Apache-2.0); batch
 folded into the convolutions there. Changed: the coarsest map, at 1/64, is left out.
 
     picture (B, 3, H, W)
-    stem                    (B, 24, H/4, W/4)
+    stem                    (B, 24, H/2, W/2), pooled (B, 24, H/4, W/4)
     ESNet                   (B, 96, H/8, W/8), (B, 192, H/16, W/16), (B, 384, H/32, W/32)
     CSP-PAN                 the same maps, each of 96 channels
     tower                   two blocks on each of them, and both are handed out: 192 channels
@@ -28,6 +28,7 @@ from opsin.models.store import find
 
 NAME: Final = "picodet-s"
 WIDTH: Final = 96  # channels of the CSP-PAN
+STEM: Final = 24
 STAGES: Final = (
     (96, (0.875, 0.5, 0.5)),
     (192, (0.5, 0.625, 0.5, 0.625, 0.5, 0.5, 0.5)),
@@ -43,11 +44,13 @@ class PicoDet(nn.Module):
     H and W being multiples of 32."""
 
     channels: Final = [2 * WIDTH] * 3
+    fine_channels: Final = [STEM] * 2
+    """Of the two maps that `every` has before them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = conv(3, 24, kernel=3, stride=2, active=True)
-        stages, before = [], 24
+        self.stem = conv(3, STEM, kernel=3, stride=2, active=True)
+        stages, before = [], STEM
         for after, shares in STAGES:
             stages.append(stage(before, after, shares))
             before = after
@@ -60,18 +63,23 @@ class PicoDet(nn.Module):
         self.requires_grad_(not blocks)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
+        return self.every(picture)[2:]
+
+    def every(self, picture: Tensor) -> list[Tensor]:
+        """The same with what the stem made before them: maps at 1/2 and 1/4, of 24 channels."""
         mean = picture.new_tensor(MEAN)[:, None, None]
         deviation = picture.new_tensor(DEVIATION)[:, None, None]
-        x = self.stem((picture.flip(1) - mean) / deviation)
-        x = F.max_pool2d(x, 3, stride=2, padding=1)
+        first = self.stem((picture.flip(1) - mean) / deviation)
+        x = pooled = F.max_pool2d(first, 3, stride=2, padding=1)
         maps = []
         for layer in self.stages:
             x = layer(x)
             maps.append(x)
         maps = self.neck(maps)
-        return [
+        told = [
             torch.cat([one, tower(one)], 1) for one, tower in zip(maps, self.towers, strict=True)
         ]
+        return [first, pooled, *told]
 
 
 class Neck(nn.Module):

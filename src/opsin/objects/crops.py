@@ -30,6 +30,32 @@ def warped(picture: Floats, regions: Floats, size: int) -> Floats:
     return found
 
 
+def around(box: Any, shape: tuple[int, ...], margin: float) -> tuple[slice, slice]:
+    """Rows and columns of a square around a box (4,), with `margin` of its longer side more on each
+    side, as far as it is in a picture of that shape (H, W, ...).
+
+    >>> around([2, 4, 4, 8], (10, 20, 3), 0.5)
+    (slice(2, 10, None), slice(0, 7, None))
+    """
+    box = np.asarray(box, np.float64)
+    center, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]).max() / 2 * (1 + 2 * margin)
+    size = np.array([shape[1], shape[0]])
+    low = np.clip(np.floor(center - half), 0, size - 1).astype(int)
+    high = np.clip(np.ceil(center + half), low + 1, size).astype(int)
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
+
+def within(box: Any, rows: slice, columns: slice) -> Floats:
+    """(4,): a box in shares of a crop's sides, from 0 to 1; what is beyond is cut off.
+
+    >>> within([2, 4, 4, 8], slice(2, 10), slice(0, 8)).tolist()
+    [0.25, 0.25, 0.5, 0.75]
+    """
+    corner = np.tile([columns.start, rows.start], 2)
+    sides = np.tile([columns.stop - columns.start, rows.stop - rows.start], 2)
+    return np.asarray(np.clip((np.asarray(box) - corner) / sides, 0, 1), np.float32)
+
+
 def cut(image: Any, corner: NDArray[np.float64], sides: NDArray[np.float64], size: int) -> Floats:
     """(size, size, 3) in 0..1: what a window shows of a libvips image, squashed to a square.
 

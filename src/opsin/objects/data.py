@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from opsin import boxes
 from opsin.boxes import Floats
+from opsin.errors import DataError, RecipeError
 from opsin.formats import small
 from opsin.masks import Mask
 from opsin.objects.crops import cut
 from opsin.objects.proposals import kept_proposals
-from opsin.sets.labeled import Labeled, outlines_on, things_on
+from opsin.sets.labeled import Labeled, check_named, outlines_on, things_on
+from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture, read
 from opsin.training.augment import film_gray, wear
 from opsin.training.crops import Data, Example
@@ -31,6 +33,7 @@ UNKNOWN: Final = -1
 """What a shape is full of whose outline nobody has told."""
 GRID: Final = 56
 """Cells across a thing's box, for each of which its shape says whether it is of the thing."""
+TURNING: Final = ("rotate", "shear", "zoom")
 LEAST_SIDE: Final = 2.0  # pixels of a box in the window
 Integers = NDArray[np.int64]
 
@@ -58,6 +61,37 @@ class BoxData(Data, frozen=True, forbid_unknown_fields=True):
     """Share of the windows that look like gray photographs."""
     worn: Share = 0.0
     """Share of those that look old, too."""
+
+
+def check_squares(data: BoxData, side: int) -> None:
+    """Refuses, by a `RecipeError`, a table that does not fit a network that sees such squares."""
+    for key in ("size", "validation_size"):
+        if getattr(data, key) != side:
+            raise RecipeError(
+                f"data.{key} = {getattr(data, key)}, but the network sees squares of "
+                f"network.size = {side}. Write {key} = {side}.",
+                key=f"data.{key}",
+            )
+    for key in (*TURNING, "variants", "small_share"):
+        if getattr(data, key):
+            raise RecipeError(
+                f"data.{key} = {getattr(data, key)}, but windows with boxes have none of "
+                f"that. Write {key} = 0, or leave it out.",
+                key=f"data.{key}",
+            )
+
+
+def check_things(training: Listing, held: Listing, classes: Sequence[str]) -> None:
+    """Refuses, by a `DataError`, pictures that nobody has said anything of, or not of a class."""
+    check_named(training)
+    check_named(held)
+    told = [things_on(one) for one in training.pictures]
+    there = {name for one in told if one for name in one.names}
+    if lacking := [name for name in classes if name not in there]:
+        raise DataError(
+            f"nothing on the training pictures is called '{lacking[0]}'. Change "
+            "network.classes, or add pictures with it."
+        )
 
 
 def window_of(
@@ -96,7 +130,7 @@ def window_of(
         rgb, shapes = rgb[:, ::-1], shapes[..., ::-1]
         for found in (placed, regions):
             found[:, [0, 2]] = size - found[:, [2, 0]]
-    rgb = _changed(rgb, data, rng)
+    rgb = changed(rgb, data, rng)
     planes = np.ascontiguousarray(rgb[..., ::-1].transpose(2, 0, 1) * 255, np.float32)
     window: Example = {"picture": planes, **filled(placed, labels, shapes if shaped else None)}
     if proposals:
@@ -170,7 +204,7 @@ def filled(placed: Floats, labels: Integers, shapes: NDArray[np.int8] | None = N
     return found
 
 
-def _changed(rgb: Floats, data: BoxData, rng: np.random.Generator) -> Floats:
+def changed(rgb: Floats, data: BoxData, rng: np.random.Generator) -> Floats:
     """Other light, and by chance the look of a gray or an old photograph; (S, S, 3) in 0..1."""
     if data.light:
         bright, strong, vivid = 1 + rng.uniform(-data.light, data.light, 3)

@@ -24,11 +24,14 @@ from opsin.files import shown
 from opsin.models.card import Card, Segment
 from opsin.models.engine import Engine, load_engine
 from opsin.models.store import find, members
+from opsin.objects.crops import around, within
 from opsin.objects.guided import lines
 from opsin.objects.pipeline import Thing
 from opsin.photo import Photo
 
 Floats: TypeAlias = NDArray[np.float32]
+
+BOX: Final = "box"  # the input of a network that is told which thing of a crop is meant
 
 TONE: Final = 512  # pixels of the longer side at which a photograph is judged gray
 FINE: Final = 512  # pixels of the longer side at which edges are followed
@@ -108,7 +111,7 @@ def wanted_of(classes: Sequence[str] | None, card: Card) -> Sequence[str]:
 def part_of(pixels: NDArray[Any], thing: Thing, engine: Engine) -> Part:
     """The alpha of a thing on pixels (H, W, 1 or 3) of 8 or 16 bits: from its mask, if its detector
     has told one, else from what the network says of it."""
-    rows, columns = _around(thing.box, pixels.shape, BEYOND)
+    rows, columns = around(thing.box, pixels.shape, BEYOND)
     if thing.mask is None:
         share, reach = _looked_at(pixels, thing.box, engine, rows, columns), RADIUS
     else:
@@ -128,9 +131,9 @@ def _looked_at(
     side = engine.card.size
     share = np.zeros((side, side), np.float32)
     for margin in (margins := table_of(engine.card).margins):
-        around = _around(box, pixels.shape, margin)
-        seen = around[1].start, around[0].start, around[1].stop, around[0].stop
-        answer = _answer(pixels[around], engine)
+        place = around(box, pixels.shape, margin)
+        seen = place[1].start, place[0].start, place[1].stop, place[0].stop
+        answer = _answer(pixels[place], within(box, *place), engine)
         share += _laid(answer, seen, rows, columns, side) / np.float32(len(margins))
     x1, y1, x2, y2 = box
     down, across = (
@@ -171,26 +174,27 @@ def _laid(mask: Floats, box: Any, rows: slice, columns: slice, side: int) -> Flo
     return np.asarray(down @ mask @ across.T, np.float32)
 
 
-def _answer(seen: NDArray[Any], engine: Engine) -> Floats:
-    """(S, S): the network's share of each place of what it is shown, squashed to a square."""
+def _answer(seen: NDArray[Any], box: Floats, engine: Engine) -> Floats:
+    """(S, S): the network's share of each place of what it is shown, squashed to a square, of the
+    thing in a box (4,) of that, in shares of its sides."""
     side = engine.card.size
     picture = as_rgb(resized(seen, side, side, kernel="linear")).astype(np.float32) / 255
     planes = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)
-    share: Floats = engine.run({"picture": planes})["mask"][0, 0]
+    share = _asked(engine, planes, box)
     if table_of(engine.card).mirror:
         planes = np.ascontiguousarray(planes[..., ::-1], np.float32)
-        share = np.float32(0.5) * (share + engine.run({"picture": planes})["mask"][0, 0, :, ::-1])
+        mirrored = np.array([1 - box[2], box[1], 1 - box[0], box[3]], np.float32)
+        share = np.float32(0.5) * (share + _asked(engine, planes, mirrored)[:, ::-1])
     return share
 
 
-def _around(box: Any, shape: tuple[int, ...], margin: float) -> tuple[slice, slice]:
-    """Rows and columns of a square around a box, as far as it is in the picture."""
-    box = np.asarray(box, np.float64)
-    center, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]).max() / 2 * (1 + 2 * margin)
-    size = np.array([shape[1], shape[0]])
-    low = np.clip(np.floor(center - half), 0, size - 1).astype(int)
-    high = np.clip(np.ceil(center + half), low + 1, size).astype(int)
-    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+def _asked(engine: Engine, planes: Floats, box: Floats) -> Floats:
+    """(S, S): a network that is shown planes (1, 3, S, S) and, if it wants to know, a box in it."""
+    inputs = {"picture": planes}
+    if BOX in engine.card.input_names():
+        inputs[BOX] = box[None]
+    answer: Floats = engine.run(inputs)["mask"][0, 0]
+    return answer
 
 
 def _fading(box: Any, rows: slice, columns: slice) -> Floats:

@@ -4,6 +4,7 @@
     faster_rcnn   a network proposes, another one looks at each proposal (D4)
     yolo          every cell of a grid answers for itself (D6)
     mask_rcnn     Faster R-CNN with a mask for each thing (D5); its task is "segment"
+    box_mask      which pixels of a box are the thing in it; "segment", too
 
 `network.classes` may be left out: they are then all that the training pictures' instances.json
 names on them.
@@ -25,13 +26,14 @@ from opsin.backbones import picodet
 from opsin.backbones.efficientnet import Encoder, folded_encoder, imagenet_weights
 from opsin.errors import DataError, RecipeError
 from opsin.models.card import Card, Detect, Input, Output, Segment, Text
-from opsin.objects.data import BoxData, window_of
+from opsin.objects.box_masks import BoxMaskSystem
+from opsin.objects.data import BoxData, check_squares, check_things, window_of
 from opsin.objects.networks.fast_rcnn import FastRCNN, windows_on
 from opsin.objects.networks.faster_rcnn import FasterRCNN
 from opsin.objects.networks.mask_rcnn import MaskRCNN
 from opsin.objects.networks.yolo import STRIDES, Yolo
 from opsin.objects.objective import Detecting, Held, Settings
-from opsin.sets.labeled import check_named, names_in, things_on
+from opsin.sets.labeled import names_in
 from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture
 from opsin.training.crops import Example
@@ -44,7 +46,6 @@ UNIT: Final = "blue, green, red of sRGB, 0 to 255"
 CORNERS: Final = "x1, y1, x2, y2 in pixels of the picture"
 REGIONS: Final = "R"
 ROWS: Final = "N"
-TURNING: Final = ("rotate", "shear", "zoom")
 Side = Annotated[int, Meta(ge=64, le=1024, multiple_of=COARSEST)]
 
 
@@ -81,32 +82,12 @@ class DetectSystem(System, frozen=True, kw_only=True):
         return Detect(threshold=self.threshold, overlap=self.overlap, fit="pad")
 
     def check(self, data: BoxData, objective: Settings) -> None:
-        for key in ("size", "validation_size"):
-            if getattr(data, key) != self.size:
-                raise RecipeError(
-                    f"data.{key} = {getattr(data, key)}, but the network sees squares of "
-                    f"network.size = {self.size}. Write {key} = {self.size}.",
-                    key=f"data.{key}",
-                )
-        for key in (*TURNING, "variants", "small_share"):
-            if getattr(data, key):
-                raise RecipeError(
-                    f"data.{key} = {getattr(data, key)}, but windows with boxes have none of "
-                    f"that. Write {key} = 0, or leave it out.",
-                    key=f"data.{key}",
-                )
+        check_squares(data, self.size)
         if len({name.casefold() for name in self.classes}) < len(self.classes):
             raise RecipeError("network.classes names one class twice.", key="network.classes")
 
     def check_pictures(self, training: Listing, held: Listing) -> None:
-        check_named(training)
-        check_named(held)
-        there = {name for one in training.pictures for name in _names_on(one)}
-        if lacking := [name for name in self.classes if name not in there]:
-            raise DataError(
-                f"nothing on the training pictures is called '{lacking[0]}'. Change "
-                "network.classes, or add pictures with it."
-            )
+        check_things(training, held, self.classes)
 
     def pretrain(self, network: Any) -> None:
         network.encoder.load_state_dict(folded_encoder(imagenet_weights(), colors=3))
@@ -274,11 +255,6 @@ class YoloSystem(DetectSystem, frozen=True, kw_only=True):
         return Yolo(len(self.classes), size=self.size, width=self.width, frozen=self.frozen)
 
 
-def _names_on(picture: Picture) -> tuple[str, ...]:
-    things = things_on(picture)
-    return things.names if things else ()
-
-
 def _noise(size: int, seed: int = 0) -> Tensor:
     """(1, 3, S, S) from 0 to 255."""
     return 255 * torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(seed))
@@ -306,4 +282,6 @@ TASK = Task(
     {"fast_rcnn": FastRCNNSystem, "faster_rcnn": FasterRCNNSystem, "yolo": YoloSystem},
     complete,
 )
-SEGMENT = Task("segment", BoxData, {"mask_rcnn": MaskRCNNSystem}, complete)
+SEGMENT = Task(
+    "segment", BoxData, {"box_mask": BoxMaskSystem, "mask_rcnn": MaskRCNNSystem}, complete
+)
