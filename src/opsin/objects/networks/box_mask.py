@@ -83,9 +83,7 @@ class BoxMask(nn.Module):
         both = (told**2).flatten(1).sum(1) + (mask**2).flatten(1).sum(1)
         cells = F.binary_cross_entropy_with_logits(logits, mask, reduction="none")
         return {
-            "cells": F.binary_cross_entropy_with_logits(logits, mask, reduction="none").mean(
-                (1, 2, 3)
-            ),
+            "cells": cells.mean((1, 2, 3)),
             "overlap": 1 - (2 * shared + 1) / (both + 1),
         }
 
