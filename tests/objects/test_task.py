@@ -34,12 +34,13 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     "fast_rcnn": {"kind": "fast_rcnn"},
     "faster_rcnn": {"kind": "faster_rcnn"},
     "mask_rcnn": {"kind": "mask_rcnn"},
+    "box_mask": {"kind": "box_mask"},
 }
 SIZE = 96
 
 
 def task_of(name: str) -> Task:
-    return SEGMENT if name == "mask_rcnn" else TASK
+    return SEGMENT if name in SEGMENT.systems else TASK
 
 
 def recipe(name: str, *, steps: int = 4, **changes: Any) -> Recipe:

@@ -13,6 +13,7 @@ from opsin.archive.jobs import format_of, plan
 from opsin.cli.batch import Words, over
 from opsin.cli.films import each_film, films_of, is_film, run_through, targets_in
 from opsin.cli.options import (
+    Accurate,
     Damaged,
     Device,
     DryRun,
@@ -24,7 +25,7 @@ from opsin.cli.options import (
 )
 from opsin.cli.pipe import pipe, refuse_in_a_pipe
 from opsin.cli.things import names_of
-from opsin.defaults import MASKS, OBJECTS, PERSON, PIXEL_LIMIT, QUALITY
+from opsin.defaults import MASKS, OBJECTS, PERSON, PIXEL_LIMIT, QUALITY, SURER_PERSON
 from opsin.errors import WrongCallError
 from opsin.files import shown
 from opsin.formats.suffixes import KEPT, SUFFIX
@@ -88,9 +89,15 @@ def background(
         str | None,
         typer.Option(metavar="NAMES", help="Keep these of the model's, with commas: dog,cat."),
     ] = None,
+    accurate: Accurate = False,
     threshold: Annotated[
-        float, typer.Option(min=0.01, max=1, help="The least score of a person.")
-    ] = PERSON,
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=1,
+            help=f"The least score of a person. [default: {PERSON}, accurate {SURER_PERSON}]",
+        ),
+    ] = None,
     format: Annotated[
         str | None,
         typer.Option(help=f"{', '.join(SUFFIX)}. [default: the photograph's, where it can be]"),
@@ -129,6 +136,7 @@ def background(
         keep_color=keep_color,
         model=model,
         detector=detector,
+        accurate=accurate,
         threshold=threshold,
         classes=None if classes is None else names_of(classes),
         quality=quality,
@@ -171,6 +179,8 @@ def _films(
     from opsin.formats.video import Video
     from opsin.objects.films import Films
 
+    if work.accurate:
+        raise WrongCallError("--accurate: not for videos, whose people are followed by one model.")
     if work.transparent:
         raise WrongCallError("--transparent: not for videos, for MP4 has no transparency.")
     if not all(map(is_film, paths)):

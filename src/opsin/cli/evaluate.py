@@ -11,7 +11,17 @@ import typer
 from typer.core import TyperGroup
 
 from opsin import tasks
-from opsin.cli.options import Amounts, Json, Limit, Models, SecondLook, Size, numbers, tell
+from opsin.cli.options import (
+    Accurate,
+    Amounts,
+    Json,
+    Limit,
+    Models,
+    SecondLook,
+    Size,
+    numbers,
+    tell,
+)
 from opsin.cli.screen import counting, print_json, print_report
 from opsin.defaults import OBJECTS, VIVIDNESS
 
@@ -211,6 +221,7 @@ def _segment(
         str | None,
         typer.Option(help=f"What finds the things. [default: the model itself, or {OBJECTS}]"),
     ] = None,
+    accurate: Accurate = False,
     seen: Ways = "color",
     limit: Limit = None,
     each: Each = False,
@@ -220,7 +231,7 @@ def _segment(
 
     Example: opsin evaluate segment coco.tar:test --seen color,gray
     """
-    own = {"detector": detector, "seen": _ways(seen)}
+    own = {"detector": detector, "accurate": accurate, "seen": _ways(seen)}
     _run("segment", data, own, model=model, limit=limit, each=each, as_json=as_json)
 
 

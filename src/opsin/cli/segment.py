@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from opsin.cli.options import (
+    Accurate,
     Damaged,
     Device,
     Json,
@@ -37,6 +38,7 @@ def segment(
         str | None,
         typer.Option(metavar="NAMES", help="Only these of the model's, with commas: person,dog."),
     ] = None,
+    accurate: Accurate = False,
     threshold: ThingScore = None,
     draw: Annotated[
         str | None,
@@ -66,6 +68,7 @@ def segment(
     work = Segmenting(
         model=model,
         detector=detector,
+        accurate=accurate,
         threshold=threshold,
         classes=None if classes is None else names_of(classes),
         quality=quality,
@@ -77,7 +80,7 @@ def segment(
         paths,
         work,
         print_segments,
-        detector=finder_of(model, detector),
+        detector=finder_of(model, detector, accurate=accurate).model or OBJECTS,
         folders={"draw": draw, "masks": masks},
         words=PICTURES,
         formats={"draw": "jpeg", "masks": "png"},

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin import masks
-from opsin.defaults import MASKS, PERSON
+from opsin.defaults import MASKS
 from opsin.errors import DataError, WrongCallError
 from opsin.evaluate.boundary import boundary_f
 from opsin.evaluate.detect import coco_figures, lacking, numbered
@@ -26,9 +26,8 @@ from opsin.evaluate.seen import SEEN, check
 from opsin.machine import cores
 from opsin.masks import Mask
 from opsin.models.engine import Engine
-from opsin.objects.matte import finder_of, in_color, mask_engine, part_of, table_of
-from opsin.objects.pipeline import Thing, detect
-from opsin.objects.pipeline import engine_of as detector_of
+from opsin.objects.matte import Finder, finder_of, in_color, mask_engine, part_of, table_of
+from opsin.objects.pipeline import Thing, detect, detector_of
 from opsin.objects.segment import shared_out
 from opsin.photo import Photo
 from opsin.sets import splits
@@ -63,7 +62,7 @@ class Told(NamedTuple):
     masks: list[Mask]
     """Of each thing."""
     together: Mask
-    """Of those whose score is `defaults.PERSON` or more, as `opsin.background` takes them."""
+    """Of those whose score is enough for `opsin.background`."""
     milliseconds: float
 
 
@@ -72,6 +71,7 @@ def evaluate(
     *,
     model: str | Sequence[str] = MASKS,
     detector: str | None = None,
+    accurate: bool = False,
     seen: Sequence[str] = ("color",),
     limit: int | None = None,
     on_picture: Callable[[Any], None] | None = None,
@@ -79,9 +79,9 @@ def evaluate(
 ) -> Report:
     """The report on mask networks over the set `data`, see `opsin.sets.coco`.
 
-    `model` are names, `detector` that of what finds the things; None as for `opsin.segment`. `seen`
-    are ways of `opsin.evaluate.seen.SEEN`. A row is a model, or a model and a way. `limit` is how
-    many pictures are taken. Pictures that are named and not there are told.
+    `model` are names, `detector` that of what finds the things; None, and `accurate`, are as for
+    `opsin.segment`. `seen` are ways of `opsin.evaluate.seen.SEEN`. A row is a model, or a model and
+    a way. `limit` is how many pictures are taken. Pictures that are named and not there are told.
     """
     check(seen)
     paths = listed(data)
@@ -90,8 +90,8 @@ def evaluate(
     coco = read_coco(paths[0])
     models = [model] if isinstance(model, str) else list(model)
     engines = {name: mask_engine(name, threads=1, device="cpu") for name in models}
-    finders = {name: finder_of(name, detector) for name in engines}
-    detectors = [detector_of(one, threads=1, device="cpu") for one in finders.values()]
+    finders = {name: finder_of(name, detector, accurate=accurate) for name in engines}
+    detectors = [detector_of(*one, threads=1, device="cpu") for one in finders.values()]
     rows = {
         (name, way): f"{name}, {way}" if len(seen) > 1 else name for name in models for way in seen
     }
@@ -102,8 +102,7 @@ def evaluate(
         name, rgb = picture
         views = {way: SEEN[way](rgb, name) for way in seen}
         return name, {
-            row: _told(views[way], engines[one], finders[one], PERSON)
-            for (one, way), row in rows.items()
+            row: _told(views[way], engines[one], finders[one]) for (one, way), row in rows.items()
         }
 
     pictures = read(coco.pictures, limit=limit, on_skip=on_skip, only=wanted.__contains__)
@@ -116,23 +115,24 @@ def evaluate(
     truth = coco.of(names)
     made = _measured(found, truth, {row: engines[one] for (one, _), row in rows.items()})
     warnings = [] if limit else lacking(wanted - names, coco.pictures, truth)
-    cards = list(dict.fromkeys(one.card for one in (*engines.values(), *detectors)))
-    about = provenance(cards, data=[str(paths[0])], seen=list(seen))
+    cards = [one.card for one in engines.values()] + [one.card for one in detectors]
+    about = provenance(list(dict.fromkeys(cards)), data=[str(paths[0])], seen=list(seen))
     return replace(made, provenance=about, warnings=(*made.warnings, *warnings))
 
 
-def _told(rgb: Pixels, engine: Engine, detector: str, threshold: float) -> Told:
+def _told(rgb: Pixels, engine: Engine, finder: Finder) -> Told:
     began = time.perf_counter()
     height, width = rgb.shape[:2]
     rgb = in_color(Photo(rgb), threads=1, device="cpu").pixels
     table = table_of(engine.card)
-    things = detect(rgb, model=detector, threshold=LEAST, classes=table.classes, threads=1).things
+    how = {**finder._asdict(), "threshold": LEAST, "classes": table.classes}
+    things = detect(rgb, **how, threads=1).things
     parts = [part_of(rgb, thing, engine) for thing in things]
     each = shared_out(parts, height, width, table.threshold)
     sure = [
         Mask(part.alpha >= table.threshold, part.top, part.left)
         for part, thing in zip(parts, things, strict=True)
-        if thing.score >= threshold
+        if thing.score >= finder.person
     ]
     return Told(things, each, masks.union(sure), 1000 * (time.perf_counter() - began))
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opsin.color import light_of_pixels, pixels_of_lab
-from opsin.defaults import MASKS, PERSON
+from opsin.defaults import MASKS
 from opsin.drawing.pixels import resized
 from opsin.errors import NothingFoundError, WrongCallError
 from opsin.files import shown
@@ -140,7 +140,8 @@ def background(
     keep_color: bool = False,
     model: str = MASKS,
     detector: str | None = None,
-    threshold: float = PERSON,
+    accurate: bool = False,
+    threshold: float | None = None,
     classes: Sequence[str] | None = None,
     threads: int | None = None,
     device: str = "cpu",
@@ -166,6 +167,7 @@ def background(
         photo,
         model=model,
         detector=detector,
+        accurate=accurate,
         threshold=threshold,
         classes=classes,
         threads=threads,
@@ -186,7 +188,8 @@ def cut_out(
     *,
     model: str = MASKS,
     detector: str | None = None,
-    threshold: float = PERSON,
+    accurate: bool = False,
+    threshold: float | None = None,
     classes: Sequence[str] | None = None,
     threads: int | None = None,
     device: str = "cpu",
@@ -194,9 +197,10 @@ def cut_out(
     """The people on `photo`, which is a `Photo` or anything that `opsin.open` takes.
 
     `model` is a mask network; `detector` finds what it is shown, see `opsin.detect`: the default
-    one, unless the model finds things itself, as Mask R-CNN does. `threshold` is the least score of
-    a person. `classes` are other things to be kept, of those whose pixels the model tells; None is
-    all of them. `threads` is how many cores it may take.
+    one, unless the model finds things itself, as Mask R-CNN does. `accurate` asks two detectors
+    instead: more people are found, in more time. `threshold` is the least score of a person; None
+    is 0.3, or 0.2 of two detectors. `classes` are other things to be kept, of those whose pixels
+    the model tells; None is all of them. `threads` is how many cores it may take.
 
     >>> cut_out(np.zeros((48, 64), np.uint8)).people
     ()
@@ -204,11 +208,12 @@ def cut_out(
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     threads = threads or min(cores(), MOST_THREADS)
     engine = mask_engine(model, threads=threads, device=device)
+    finder = finder_of(model, detector, accurate=accurate)
     seen = in_color(photo, threads=threads, device=device)
     found = _people(
         seen,
-        model=finder_of(model, detector),
-        threshold=threshold,
+        **finder._asdict(),
+        threshold=finder.person if threshold is None else threshold,
         classes=wanted_of(classes, engine.card),
         threads=threads,
         device=device,

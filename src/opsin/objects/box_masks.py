@@ -22,7 +22,7 @@ from opsin.backbones import picodet
 from opsin.boxes import Floats
 from opsin.drawing.masks import tinted
 from opsin.drawing.pixels import resized
-from opsin.errors import DataError
+from opsin.errors import DataError, RecipeError
 from opsin.formats import small
 from opsin.formats.vips import vips
 from opsin.masks import Mask, mask_of
@@ -67,11 +67,19 @@ class BoxMaskSystem(System, frozen=True, kw_only=True):
     """The side of the square that it sees; `data.size` and `data.validation_size` are the same."""
     width: Annotated[int, Meta(ge=8, le=512, multiple_of=8)] = 96
     """Channels of its maps at 1/8 to 1/32."""
-    frozen: Annotated[int, Meta(ge=0, le=1)] = 1
-    """Whether the pretrained encoder stays as it is."""
+    frozen: Annotated[int, Meta(ge=0, le=16)] = 1
+    """Blocks of the pretrained encoder that stay as they are: all, if any do."""
 
     def check(self, data: BoxData, objective: MaskSettings) -> None:
         check_squares(data, self.size)
+        usual = BoxData()
+        for key in ("least_area", "stretch", "seen"):
+            if getattr(data, key) != getattr(usual, key):
+                raise RecipeError(
+                    f"data.{key} = {getattr(data, key)}, but a crop is what is around one thing. "
+                    "Leave it out.",
+                    key=f"data.{key}",
+                )
 
     def check_pictures(self, training: Listing, held: Listing) -> None:
         check_things(training, held, self.classes)

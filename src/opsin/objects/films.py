@@ -14,14 +14,14 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.defaults import MASKS, PERSON, PIXEL_LIMIT
+from opsin.defaults import MASKS, OBJECTS, PIXEL_LIMIT
 from opsin.drawing.pixels import resized
 from opsin.formats.video import Picture, Video
 from opsin.machine import cores
 from opsin.models.engine import MOST_THREADS
 from opsin.objects.background import Cutout
 from opsin.objects.matte import finder_of, mask_engine, part_of, wanted_of
-from opsin.objects.pipeline import engine_of
+from opsin.objects.pipeline import detector_of
 from opsin.objects.video import track
 from opsin.photo import open as open_photo
 
@@ -46,7 +46,7 @@ class Films:
         *,
         model: str = MASKS,
         detector: str | None = None,
-        threshold: float = PERSON,
+        threshold: float | None = None,
         classes: tuple[str, ...] | None = None,
         pixel_limit: int = PIXEL_LIMIT,
         threads: int | None = None,
@@ -59,13 +59,13 @@ class Films:
         finder = finder_of(model, detector)
         self._cards = tuple(
             dict.fromkeys(
-                (self._engine.card, engine_of(finder, threads=threads, device=device).card)
+                (self._engine.card, detector_of(*finder, threads=threads, device=device).card)
             )
         )
         self._frames = track(
             video,
-            model=finder,
-            threshold=threshold,
+            model=finder.model or OBJECTS,
+            threshold=finder.person if threshold is None else threshold,
             classes=wanted_of(classes, self._engine.card),
             pixel_limit=pixel_limit,
             threads=threads,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from opsin.appearance import tone_of
 from opsin.colorization.pipeline import colorize
-from opsin.defaults import OBJECTS
+from opsin.defaults import OBJECTS, PERSON, SURER_PERSON
 from opsin.drawing.pixels import as_rgb, fitted, resized
 from opsin.errors import ModelError, WrongCallError
 from opsin.files import shown
@@ -60,6 +60,18 @@ class Part(NamedTuple):
         np.maximum(place, self.alpha, out=place)
 
 
+class Finder(NamedTuple):
+    """What finds things; arguments of `opsin.detect`."""
+
+    model: str | None
+    accurate: bool = False
+
+    @property
+    def person(self) -> float:
+        """The least score of a person who is cut out."""
+        return SURER_PERSON if self.accurate else PERSON
+
+
 def mask_engine(model: str, *, threads: int, device: str) -> Engine:
     """The loaded network of that name, if it is one that tells a thing's pixels."""
     names = members(model)
@@ -85,15 +97,18 @@ def in_color(photo: Photo, *, threads: int, device: str) -> Photo:
     return colorize(photo, threads=threads, device=device)
 
 
-def finder_of(model: str, detector: str | None) -> str:
+def finder_of(model: str, detector: str | None, *, accurate: bool = False) -> Finder:
     """What finds the things whose pixels a model tells: itself, if it can, else a detector, the
-    default one if none is named."""
-    card = find(model).card
-    if card.detect is None:
-        return OBJECTS if detector is None else detector
-    if detector is not None:
-        raise WrongCallError(f"model '{card.name}' finds things itself. Name no detector.")
-    return model
+    default one if none is named, or two of them together."""
+    if accurate and detector is not None:
+        raise WrongCallError("accurate asks two detectors together: name no detector beside it.")
+    if find(model).card.detect is None:
+        return Finder(None if accurate else detector or OBJECTS, accurate)
+    if accurate or detector is not None:
+        raise WrongCallError(
+            f"model '{find(model).card.name}' finds things itself. Name no detector."
+        )
+    return Finder(model)
 
 
 def wanted_of(classes: Sequence[str] | None, card: Card) -> Sequence[str]:

@@ -137,7 +137,7 @@ def detect(
 
 
 def detector_of(
-    model: str | None, *, accurate: bool = False, threads: int, device: str
+    model: str | None, accurate: bool = False, *, threads: int, device: str
 ) -> Detector:
     """The loaded detector; arguments as of `detect`."""
     if not accurate:

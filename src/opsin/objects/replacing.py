@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from opsin.defaults import MASKS, PERSON, PIXEL_LIMIT, QUALITY
+from opsin.defaults import MASKS, PIXEL_LIMIT, QUALITY
 from opsin.formats.encode import TRANSPARENT
 from opsin.formats.suffixes import KEPT, WRITTEN
 from opsin.work import Made
@@ -43,7 +43,8 @@ class Replacing:
     keep_color: bool = False
     model: str = MASKS
     detector: str | None = None
-    threshold: float = PERSON
+    accurate: bool = False
+    threshold: float | None = None
     classes: tuple[str, ...] | None = None
     quality: int = QUALITY
     pixel_limit: int = PIXEL_LIMIT
@@ -52,11 +53,11 @@ class Replacing:
 
     def load(self, *, threads: int) -> None:
         from opsin.objects.matte import finder_of, mask_engine, wanted_of
-        from opsin.objects.pipeline import engine_of, numbers_of
+        from opsin.objects.pipeline import detector_of, numbers_of
 
         engine = mask_engine(self.model, threads=threads, device=self.device)
-        finder = finder_of(self.model, self.detector)
-        detector = engine_of(finder, threads=threads, device=self.device)
+        finder = finder_of(self.model, self.detector, accurate=self.accurate)
+        detector = detector_of(*finder, threads=threads, device=self.device)
         numbers_of(wanted_of(self.classes, engine.card), detector.card)
         if self.replace is not None:
             behind_of(self.replace, self.pixel_limit)
@@ -75,6 +76,7 @@ class Replacing:
             photo,
             model=self.model,
             detector=self.detector,
+            accurate=self.accurate,
             threshold=self.threshold,
             classes=self.classes,
             threads=threads,

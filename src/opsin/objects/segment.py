@@ -91,6 +91,7 @@ def segment(
     *,
     model: str = MASKS,
     detector: str | None = None,
+    accurate: bool = False,
     threshold: float | None = None,
     classes: Sequence[str] | None = None,
     threads: int | None = None,
@@ -100,9 +101,9 @@ def segment(
 
     `model` is a mask network, whose card says of which things it tells the pixels: people, if it
     is the default one. `detector` finds them, see `opsin.detect`: the default one, unless the
-    model finds things itself, as Mask R-CNN does. `threshold` is the least score; `classes` are the
-    names that are wanted, None is all whose pixels it tells. `threads` is how many cores it may
-    take.
+    model finds things itself, as Mask R-CNN does. `accurate` asks two, see there. `threshold` is
+    the least score; `classes` are the names that are wanted, None is all whose pixels it tells.
+    `threads` is how many cores it may take.
 
     >>> len(segment(np.zeros((48, 64), np.uint8)))
     0
@@ -113,7 +114,7 @@ def segment(
     seen = in_color(photo, threads=threads, device=device)
     found = detect(
         seen,
-        model=finder_of(model, detector),
+        **finder_of(model, detector, accurate=accurate)._asdict(),
         threshold=threshold,
         classes=wanted_of(classes, engine.card),
         threads=threads,

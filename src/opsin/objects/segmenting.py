@@ -21,6 +21,7 @@ class Segmenting:
 
     model: str = MASKS
     detector: str | None = None
+    accurate: bool = False
     threshold: float | None = None
     classes: tuple[str, ...] | None = None
     quality: int = QUALITY
@@ -30,11 +31,11 @@ class Segmenting:
 
     def load(self, *, threads: int) -> None:
         from opsin.objects.matte import finder_of, mask_engine, wanted_of
-        from opsin.objects.pipeline import engine_of, numbers_of
+        from opsin.objects.pipeline import detector_of, numbers_of
 
         engine = mask_engine(self.model, threads=threads, device=self.device)
-        finder = finder_of(self.model, self.detector)
-        detector = engine_of(finder, threads=threads, device=self.device)
+        finder = finder_of(self.model, self.detector, accurate=self.accurate)
+        detector = detector_of(*finder, threads=threads, device=self.device)
         numbers_of(wanted_of(self.classes, engine.card), detector.card)
 
     def do(
@@ -49,6 +50,7 @@ class Segmenting:
             photo,
             model=self.model,
             detector=self.detector,
+            accurate=self.accurate,
             threshold=self.threshold,
             classes=self.classes,
             threads=threads,
