@@ -87,7 +87,7 @@ def background(
     ] = None,
     classes: Annotated[
         str | None,
-        typer.Option(metavar="NAMES", help="Keep these of the model's, with commas: dog,cat."),
+        typer.Option(metavar="NAMES", help="Keep these instead of people, with commas: dog,cat."),
     ] = None,
     accurate: Accurate = False,
     threshold: Annotated[

@@ -23,6 +23,7 @@ from opsin.cli.options import (
     tell,
 )
 from opsin.cli.screen import counting, print_json, print_report
+from opsin.cli.things import names_of
 from opsin.defaults import OBJECTS, VIVIDNESS
 
 if TYPE_CHECKING:
@@ -222,6 +223,13 @@ def _segment(
         typer.Option(help=f"What finds the things. [default: the model itself, or {OBJECTS}]"),
     ] = None,
     accurate: Accurate = False,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Measure these, with commas: dog,cat. [default: person, or all of the model's]",
+        ),
+    ] = None,
     seen: Ways = "color",
     limit: Limit = None,
     each: Each = False,
@@ -231,7 +239,8 @@ def _segment(
 
     Example: opsin evaluate segment coco.tar:test --seen color,gray
     """
-    own = {"detector": detector, "accurate": accurate, "seen": _ways(seen)}
+    kinds = None if classes is None else names_of(classes)
+    own = {"detector": detector, "accurate": accurate, "classes": kinds, "seen": _ways(seen)}
     _run("segment", data, own, model=model, limit=limit, each=each, as_json=as_json)
 
 

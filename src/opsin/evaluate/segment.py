@@ -25,8 +25,9 @@ from opsin.evaluate.report import Metric, Report, Scores, in_order, provenance, 
 from opsin.evaluate.seen import SEEN, check
 from opsin.machine import cores
 from opsin.masks import Mask
+from opsin.models.card import Card
 from opsin.models.engine import Engine
-from opsin.objects.matte import Finder, finder_of, in_color, mask_engine, part_of, table_of
+from opsin.objects.matte import Finder, finder_of, in_color, kept_of, mask_engine, part_of, table_of
 from opsin.objects.pipeline import Thing, detect, detector_of
 from opsin.objects.segment import shared_out
 from opsin.photo import Photo
@@ -72,6 +73,7 @@ def evaluate(
     model: str | Sequence[str] = MASKS,
     detector: str | None = None,
     accurate: bool = False,
+    classes: Sequence[str] | None = None,
     seen: Sequence[str] = ("color",),
     limit: int | None = None,
     on_picture: Callable[[Any], None] | None = None,
@@ -80,8 +82,9 @@ def evaluate(
     """The report on mask networks over the set `data`, see `opsin.sets.coco`.
 
     `model` are names, `detector` that of what finds the things; None, and `accurate`, are as for
-    `opsin.segment`. `seen` are ways of `opsin.evaluate.seen.SEEN`. A row is a model, or a model and
-    a way. `limit` is how many pictures are taken. Pictures that are named and not there are told.
+    `opsin.segment`, `classes` as for `opsin.background`. `seen` are ways of
+    `opsin.evaluate.seen.SEEN`. A row is a model, or a model and a way. `limit` is how many pictures
+    are taken. Pictures that are named and not there are told.
     """
     check(seen)
     paths = listed(data)
@@ -90,6 +93,7 @@ def evaluate(
     coco = read_coco(paths[0])
     models = [model] if isinstance(model, str) else list(model)
     engines = {name: mask_engine(name, threads=1, device="cpu") for name in models}
+    kinds = {name: kept_of(classes, engine.card) for name, engine in engines.items()}
     finders = {name: finder_of(name, detector, accurate=accurate) for name in engines}
     detectors = [detector_of(*one, threads=1, device="cpu") for one in finders.values()]
     rows = {
@@ -102,7 +106,8 @@ def evaluate(
         name, rgb = picture
         views = {way: SEEN[way](rgb, name) for way in seen}
         return name, {
-            row: _told(views[way], engines[one], finders[one]) for (one, way), row in rows.items()
+            row: _told(views[way], engines[one], finders[one], kinds[one])
+            for (one, way), row in rows.items()
         }
 
     pictures = read(coco.pictures, limit=limit, on_skip=on_skip, only=wanted.__contains__)
@@ -113,19 +118,20 @@ def evaluate(
             on_picture(name)
     names = set(next(iter(found.values())))
     truth = coco.of(names)
-    made = _measured(found, truth, {row: engines[one] for (one, _), row in rows.items()})
+    about_rows = {row: (engines[one].card, kinds[one]) for (one, _), row in rows.items()}
+    made = _measured(found, truth, about_rows)
     warnings = [] if limit else lacking(wanted - names, coco.pictures, truth)
     cards = [one.card for one in engines.values()] + [one.card for one in detectors]
     about = provenance(list(dict.fromkeys(cards)), data=[str(paths[0])], seen=list(seen))
     return replace(made, provenance=about, warnings=(*made.warnings, *warnings))
 
 
-def _told(rgb: Pixels, engine: Engine, finder: Finder) -> Told:
+def _told(rgb: Pixels, engine: Engine, finder: Finder, classes: Sequence[str]) -> Told:
     began = time.perf_counter()
     height, width = rgb.shape[:2]
     rgb = in_color(Photo(rgb), threads=1, device="cpu").pixels
     table = table_of(engine.card)
-    how = {**finder._asdict(), "threshold": LEAST, "classes": table.classes}
+    how = {**finder._asdict(), "threshold": LEAST, "classes": classes}
     things = detect(rgb, **how, threads=1).things
     parts = [part_of(rgb, thing, engine) for thing in things]
     each = shared_out(parts, height, width, table.threshold)
@@ -138,7 +144,9 @@ def _told(rgb: Pixels, engine: Engine, finder: Finder) -> Told:
 
 
 def _measured(
-    found: Mapping[str, Mapping[str, Told]], truth: Instances, engines: Mapping[str, Engine]
+    found: Mapping[str, Mapping[str, Told]],
+    truth: Instances,
+    about: Mapping[str, tuple[Card, Sequence[str]]],
 ) -> Report:
     images = sorted(truth.images, key=lambda one: one.file_name)
     names = tuple(splits.plain(one.file_name) for one in images)
@@ -146,8 +154,7 @@ def _measured(
     done = []
     figures: dict[Metric, dict[str, float]] = {}
     for row, ones in found.items():
-        card = engines[row].card
-        labels = table_of(card).classes
+        card, labels = about[row]
         kinds = numbered(truth.categories, labels)
         if not kinds:
             raise DataError(f"'{card.name}' masks none of the classes of the set.")

@@ -77,8 +77,8 @@ The code that runs a model reads the card; nothing is guessed from a file name.
                                         # of several looks the mean counts
     threshold = 0.5                     # from this share on a pixel belongs to the thing
     mirror = false                      # true: the mean with the answer to the mirror image
-                                        # Inputs: `picture`, a crop, and `box`, if it is told where
-                                        # in it the thing is
+                                        # Inputs: `picture`, a crop, and, if it is told where in it
+                                        # the thing is and what, `box` and `kind`
 
     [[figures]]
     name = "CIEDE2000, eval-diverse"
@@ -599,10 +599,11 @@ def _no_detector_inputs(card: Card) -> str:
 def _no_mask_network(card: Card) -> str:
     """Why a network is none that tells a thing's pixels, if so."""
     side = card.size
-    if card.input_names() not in (("picture",), ("picture", "box")):
-        return "`inputs` must be `picture`, with `box` after it or without"
-    if any(entry.shape != (1, 4) for entry in card.inputs[1:]):
-        return "`box` must have the shape [1, 4]: x1, y1, x2, y2 in shares of the picture's sides"
+    if card.input_names() not in (("picture",), ("picture", "box", "kind")):
+        return "`inputs` must be `picture`, with `box` and `kind` after it or without"
+    told = (1, 4), (1, len(card.segment.classes) if card.segment else 0)
+    if len(card.inputs) > 1 and tuple(entry.shape for entry in card.inputs[1:]) != told:
+        return "`box` must have the shape [1, 4], and `kind` as many numbers as there are `classes`"
     if card.inputs[0].shape != (1, 3, side, side) or card.multiple != 1:
         return f"`picture` must have the shape [1, 3, {side}, {side}], as `size` says"
     if card.inputs[0].unit != PICTURE_UNIT:

@@ -25,7 +25,7 @@ from opsin.machine import cores
 from opsin.models.card import Card
 from opsin.models.engine import MOST_THREADS
 from opsin.objects.foreground import mixed, spread
-from opsin.objects.matte import finder_of, in_color, mask_engine, part_of, wanted_of
+from opsin.objects.matte import finder_of, in_color, kept_of, mask_engine, part_of
 from opsin.objects.pipeline import Thing, Things, detect
 from opsin.photo import Photo, made_by_opsin
 from opsin.photo import open as open_photo
@@ -199,8 +199,9 @@ def cut_out(
     `model` is a mask network; `detector` finds what it is shown, see `opsin.detect`: the default
     one, unless the model finds things itself, as Mask R-CNN does. `accurate` asks two detectors
     instead: more people are found, in more time. `threshold` is the least score of a person; None
-    is 0.3, or 0.2 of two detectors. `classes` are other things to be kept, of those whose pixels
-    the model tells; None is all of them. `threads` is how many cores it may take.
+    is 0.3, or 0.2 of two detectors. `classes` are what is kept, of those things whose pixels the
+    model tells; None is people, or all of a model that does not know them. `threads` is how many
+    cores it may take.
 
     >>> cut_out(np.zeros((48, 64), np.uint8)).people
     ()
@@ -214,7 +215,7 @@ def cut_out(
         seen,
         **finder._asdict(),
         threshold=finder.person if threshold is None else threshold,
-        classes=wanted_of(classes, engine.card),
+        classes=kept_of(classes, engine.card),
         threads=threads,
         device=device,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -41,10 +41,13 @@ from opsin.training.task import Graph, Labels, System, card_for, graph_for
 from opsin.training.validation import save_sheet
 
 LEAST_SIDE: Final = 12  # pixels of a box: of smaller things nobody knows the outline
-OFF: Final = 0.06  # of a box's sides: the deviation of where a detector puts each of them
+OFF: Final = 0.1  # of a box's sides: the deviation of where a detector puts each of them
+UNTOLD: Final = 0.1  # share of the examples of which it is not told what they are
 HELD: Final = 4  # things of a held-back picture that are looked at, the largest
 SHOWN: Final = 36  # of them on a sheet
 BATCH: Final = 16
+GIVEN: Final = ("picture", "box", "kind")
+"""What the network is told of a thing."""
 
 
 class MaskSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,7 +88,7 @@ class BoxMaskSystem(System, frozen=True, kw_only=True):
         check_things(training, held, self.classes)
 
     def build(self) -> BoxMask:
-        return BoxMask(width=self.width, frozen=self.frozen)
+        return BoxMask(len(self.classes), width=self.width, frozen=self.frozen)
 
     def pretrain(self, network: Any) -> None:
         network.encoder.load_state_dict(picodet.packaged())
@@ -120,6 +123,7 @@ class BoxMaskSystem(System, frozen=True, kw_only=True):
             inputs=(
                 Input(name="picture", shape=(1, 3, *square), unit="sRGB, 0 to 1"),
                 Input(name="box", shape=(1, 4), unit="x1, y1, x2, y2 in shares of the sides"),
+                Input(name="kind", shape=(1, len(self.classes)), unit="1 at the thing's class"),
             ),
             outputs=(Output(name="mask", shape=(1, 1, *square)),),
         )
@@ -133,7 +137,8 @@ class BoxMaskSystem(System, frozen=True, kw_only=True):
         chance = torch.Generator().manual_seed(seed)
         picture = torch.rand(1, 3, self.size, self.size, generator=chance)
         first, sides = torch.rand(2, 1, 2, generator=chance) / 2
-        return {"picture": picture, "box": torch.cat([first, first + sides], dim=1)}
+        kind = torch.eye(len(self.classes))[seed % len(self.classes)][None]
+        return {"picture": picture, "box": torch.cat([first, first + sides], dim=1), "kind": kind}
 
 
 class Masking(Objective):
@@ -147,7 +152,7 @@ class Masking(Objective):
 
     def loss(self, network: Any, batch: Batch) -> Loss:
         known = batch["known"]
-        each = network.losses(batch["picture"], batch["box"], batch["mask"])
+        each = network.losses(*(batch[name] for name in (*GIVEN, "mask")))
         parts = {key: (one * known).sum() / known.sum().clamp(min=1) for key, one in each.items()}
         loss = sum(parts.values())
         return loss, {"loss": loss.detach()} | {key: one.detach() for key, one in parts.items()}
@@ -161,14 +166,16 @@ class HeldMasks:
     ) -> None:
         self.objective, self.out = objective, out
         found: list[Example] = []
+        rng = np.random.default_rng(0)
         for picture in held.pictures:
             try:
                 image = small.whole(read(picture)).numpy()
             except (vips().Error, OSError):
                 continue
-            largest = sorted(usable(picture, classes), key=lambda one: -_area(one[0]))
-            for box, mask in largest[:HELD]:
-                found.append(shown_of(image, box, mask, size, margin=0.2))
+            largest = sorted(usable(picture, classes), key=lambda one: -_area(one.box))
+            for one in largest[:HELD]:
+                made = shown_of(image, shifted(one.box, rng), one.mask, size, margin=0.2)
+                found.append({**made, "kind": _one_hot(one.kind, classes)})
         if not found:
             raise DataError(
                 "on the pictures to validate on there is no thing whose outline is known."
@@ -199,7 +206,7 @@ class HeldMasks:
     def _told(self, network: nn.Module, part: Batch) -> NDArray[np.bool_]:
         """(B, S/2, S/2)."""
         stepper = self.objective.stepper
-        given = stepper.to_device({key: part[key] for key in ("picture", "box")})
+        given = stepper.to_device({key: part[key] for key in GIVEN})
         with stepper.autocast():
             logits = network.logits(**given)  # type: ignore[operator]
         return np.asarray(logits[:, 0].float().cpu().numpy() >= 0)
@@ -209,19 +216,20 @@ def example_of(
     picture: Picture, size: int, data: BoxData, classes: Sequence[str], rng: np.random.Generator
 ) -> Example:
     """One thing of a picture: `picture` (3, S, S), sRGB from 0 to 1; `box` (4,) in shares of its
-    sides; `mask` (1, S/2, S/2), how much of each cell is the thing; `known` (), 1, or 0 if there is
-    no thing whose outline is known. Large things are drawn more often, by their boxes' sides."""
+    sides; `kind` (C,), 1 at its class; `mask` (1, S/2, S/2), how much of each cell is the thing;
+    `known` (), 1, or 0 if there is no thing whose outline is known. Large things are drawn more
+    often, by their boxes' sides."""
     image = small.whole(read(picture)).numpy()
     things = usable(picture, classes)
     if not things:
         empty = Mask(np.zeros((0, 0), np.bool_))
         made = shown_of(image, np.array([0, 0, *image.shape[1::-1]]), empty, size, margin=0.0)
+        made["kind"] = np.zeros(len(classes), np.float32)
         return {**made, "known": np.zeros((), np.float32)}
-    chances = np.sqrt([_area(box) for box, _ in things])
-    box, mask = things[rng.choice(len(things), p=chances / chances.sum())]
-    sides = np.tile(box[2:] - box[:2], 2)
-    off = np.clip(rng.normal(0, OFF, 4), -2 * OFF, 2 * OFF) * sides
-    made = shown_of(image, box + off, mask, size, margin=data.margin * rng.random())
+    chances = np.sqrt([_area(one.box) for one in things])
+    box, mask, kind = things[rng.choice(len(things), p=chances / chances.sum())]
+    made = shown_of(image, shifted(box, rng), mask, size, margin=data.margin * rng.random())
+    made["kind"] = _one_hot(kind, classes) * np.float32(rng.random() >= UNTOLD)
     if rng.random() < 0.5:
         made["picture"], made["mask"] = made["picture"][..., ::-1], made["mask"][..., ::-1]
         made["box"] = made["box"][[2, 1, 0, 3]] * [-1, 1, -1, 1] + [1, 0, 1, 0]
@@ -230,10 +238,16 @@ def example_of(
     return {key: np.array(one, np.float32) for key, one in made.items()}
 
 
+def shifted(box: Floats, rng: np.random.Generator) -> Floats:
+    """A box (4,) as a detector might have put it."""
+    off = np.clip(rng.normal(0, OFF, 4), -2 * OFF, 2 * OFF)
+    return np.asarray(box + off * np.tile(box[2:] - box[:2], 2), np.float32)
+
+
 def shown_of(
     image: NDArray[np.uint8], box: NDArray[Any], mask: Mask, size: int, *, margin: float
 ) -> Example:
-    """A thing as the network is shown it, see `example_of`."""
+    """A thing as the network is shown it, see `example_of`, but for its kind."""
     rows, columns = around(box, image.shape, margin)
     seen = resized(image[rows, columns], size, size, kernel="linear").astype(np.float32) / 255
     true = mask.pasted(*image.shape[:2])[rows, columns, None] * np.float32(255)
@@ -246,8 +260,17 @@ def shown_of(
     }
 
 
-def usable(picture: Picture, classes: Sequence[str]) -> list[tuple[Floats, Mask]]:
-    """Box and mask of each thing of a picture that there is something to learn from."""
+class Outlined(NamedTuple):
+    """A thing that there is something to learn from."""
+
+    box: Floats
+    mask: Mask
+    kind: int
+    """The number of its class."""
+
+
+def usable(picture: Picture, classes: Sequence[str]) -> list[Outlined]:
+    """The things of a picture whose outline is known and that are not too small for one."""
     things = things_on(picture) or Labeled(np.zeros((0, 4), np.float32), ())
     sides = things.boxes[:, 2:] - things.boxes[:, :2]
     numbers = [
@@ -256,7 +279,15 @@ def usable(picture: Picture, classes: Sequence[str]) -> list[tuple[Floats, Mask]
         if name in classes and sides[number].max() >= LEAST_SIDE
     ]
     outlines = zip(numbers, outlines_on(picture, numbers), strict=True)
-    return [(things.boxes[number], mask) for number, mask in outlines if mask and mask.area]
+    return [
+        Outlined(things.boxes[number], mask, classes.index(things.names[number]))
+        for number, mask in outlines
+        if mask and mask.area
+    ]
+
+
+def _one_hot(kind: int, classes: Sequence[str]) -> Floats:
+    return np.asarray(np.arange(len(classes)) == kind, np.float32)
 
 
 def _area(box: Floats) -> float:

@@ -20,7 +20,7 @@ from opsin.formats.video import Picture, Video
 from opsin.machine import cores
 from opsin.models.engine import MOST_THREADS
 from opsin.objects.background import Cutout
-from opsin.objects.matte import finder_of, mask_engine, part_of, wanted_of
+from opsin.objects.matte import finder_of, kept_of, mask_engine, part_of
 from opsin.objects.pipeline import detector_of
 from opsin.objects.video import track
 from opsin.photo import open as open_photo
@@ -66,7 +66,7 @@ class Films:
             video,
             model=finder.model or OBJECTS,
             threshold=finder.person if threshold is None else threshold,
-            classes=wanted_of(classes, self._engine.card),
+            classes=kept_of(classes, self._engine.card),
             pixel_limit=pixel_limit,
             threads=threads,
             device=device,

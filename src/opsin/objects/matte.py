@@ -31,8 +31,10 @@ from opsin.photo import Photo
 
 Floats: TypeAlias = NDArray[np.float32]
 
-BOX: Final = "box"  # the input of a network that is told which thing of a crop is meant
+BOX: Final = "box"  # inputs of a network that is told which thing of a crop is meant,
+KIND: Final = "kind"  # and what it is
 
+HUMAN: Final = "person"
 TONE: Final = 512  # pixels of the longer side at which a photograph is judged gray
 FINE: Final = 512  # pixels of the longer side at which edges are followed
 RADIUS: Final = 1 / 128  # of a filter's window, as a share of that side
@@ -123,12 +125,18 @@ def wanted_of(classes: Sequence[str] | None, card: Card) -> Sequence[str]:
     return classes or table.classes
 
 
+def kept_of(classes: Sequence[str] | None, card: Card) -> Sequence[str]:
+    """As `wanted_of`, of what stays before another background; None is people, or, where a model
+    does not know them, all."""
+    return wanted_of((HUMAN,) if not classes and HUMAN in table_of(card).classes else classes, card)
+
+
 def part_of(pixels: NDArray[Any], thing: Thing, engine: Engine) -> Part:
     """The alpha of a thing on pixels (H, W, 1 or 3) of 8 or 16 bits: from its mask, if its detector
     has told one, else from what the network says of it."""
     rows, columns = around(thing.box, pixels.shape, BEYOND)
     if thing.mask is None:
-        share, reach = _looked_at(pixels, thing.box, engine, rows, columns), RADIUS
+        share, reach = _looked_at(pixels, thing, engine, rows, columns), RADIUS
     else:
         cells = len(thing.mask)
         share, reach = _laid(thing.mask, thing.box, rows, columns, CELL * cells), 1 / cells
@@ -138,7 +146,7 @@ def part_of(pixels: NDArray[Any], thing: Thing, engine: Engine) -> Part:
 
 
 def _looked_at(
-    pixels: NDArray[Any], box: Any, engine: Engine, rows: slice, columns: slice
+    pixels: NDArray[Any], thing: Thing, engine: Engine, rows: slice, columns: slice
 ) -> Floats:
     """(S, S): a network's share of each place of a part of the picture, the mean of looks at the
     thing with more and less around it. There is a thing in the box: where the network is sure of
@@ -146,11 +154,11 @@ def _looked_at(
     side = engine.card.size
     share = np.zeros((side, side), np.float32)
     for margin in (margins := table_of(engine.card).margins):
-        place = around(box, pixels.shape, margin)
+        place = around(thing.box, pixels.shape, margin)
         seen = place[1].start, place[0].start, place[1].stop, place[0].stop
-        answer = _answer(pixels[place], within(box, *place), engine)
+        answer = _answer(pixels[place], within(thing.box, *place), thing.name, engine)
         share += _laid(answer, seen, rows, columns, side) / np.float32(len(margins))
-    x1, y1, x2, y2 = box
+    x1, y1, x2, y2 = thing.box
     down, across = (
         (np.arange(side) + 0.5) / side * (one.stop - one.start) + one.start
         for one in (rows, columns)
@@ -189,25 +197,30 @@ def _laid(mask: Floats, box: Any, rows: slice, columns: slice, side: int) -> Flo
     return np.asarray(down @ mask @ across.T, np.float32)
 
 
-def _answer(seen: NDArray[Any], box: Floats, engine: Engine) -> Floats:
+def _answer(seen: NDArray[Any], box: Floats, name: str, engine: Engine) -> Floats:
     """(S, S): the network's share of each place of what it is shown, squashed to a square, of the
-    thing in a box (4,) of that, in shares of its sides."""
+    thing of a name in a box (4,) of that, in shares of its sides."""
     side = engine.card.size
     picture = as_rgb(resized(seen, side, side, kernel="linear")).astype(np.float32) / 255
     planes = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)
-    share = _asked(engine, planes, box)
+    share = _asked(engine, planes, box, name)
     if table_of(engine.card).mirror:
         planes = np.ascontiguousarray(planes[..., ::-1], np.float32)
         mirrored = np.array([1 - box[2], box[1], 1 - box[0], box[3]], np.float32)
-        share = np.float32(0.5) * (share + _asked(engine, planes, mirrored)[:, ::-1])
+        share = np.float32(0.5) * (share + _asked(engine, planes, mirrored, name)[:, ::-1])
     return share
 
 
-def _asked(engine: Engine, planes: Floats, box: Floats) -> Floats:
-    """(S, S): a network that is shown planes (1, 3, S, S) and, if it wants to know, a box in it."""
+def _asked(engine: Engine, planes: Floats, box: Floats, name: str) -> Floats:
+    """(S, S): a network that is shown planes (1, 3, S, S) and, if it wants to know, told a box in
+    them and what is in it."""
     inputs = {"picture": planes}
-    if BOX in engine.card.input_names():
+    names = engine.card.input_names()
+    if BOX in names:
         inputs[BOX] = box[None]
+    if KIND in names:
+        known = [one.casefold() == name.casefold() for one in table_of(engine.card).classes]
+        inputs[KIND] = np.array([known], np.float32)
     answer: Floats = engine.run(inputs)["mask"][0, 0]
     return answer
 
