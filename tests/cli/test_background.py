@@ -109,6 +109,7 @@ def test_a_pipe_carries_one_picture(scans: Path, tmp_path: Path, monkeypatch, ca
         (["--replace", "#12345"], "'#12345' is no color"),
         (["--transparent", "--format", "jpeg"], "JPEG has no transparency"),
         (["--transparent", "-o", "x.jpg"], "JPEG has no transparency"),
+        (["--blur", "5", "--accurate", "--detector", "yolox-nano"], "name no detector beside it"),
     ],
 )
 def test_calls_that_cannot_be_meant(scans: Path, words: list[str], message: str, capsys) -> None:
@@ -121,3 +122,9 @@ def test_a_picture_that_cannot_be_read_stops_before_the_first(scans: Path, capsy
     assert main(words) == 1
     assert "broken.jpg" in capsys.readouterr().err
     assert len(list(scans.iterdir())) == 3
+
+
+def test_videos_are_followed_by_one_detector(scans: Path, capsys) -> None:
+    (scans / "party.mp4").write_bytes(b"")
+    assert main(["background", str(scans / "party.mp4"), "--blur", "5", "--accurate"]) == 2
+    assert "--accurate: not for videos" in capsys.readouterr().err

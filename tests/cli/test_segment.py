@@ -160,3 +160,22 @@ def test_a_photograph_through_a_pipe(scans: Path, monkeypatch, capsys) -> None:
     assert one["objects"][0]["mask"]["size"] == [512, 512]
     assert main(["segment", "-", "--masks", "o"]) == 2
     assert "--masks: not for a pipe" in capsys.readouterr().err
+
+
+def test_accurate_is_another_answer_and_is_measured(scans: Path, capsys) -> None:
+    pytest.importorskip("faster_coco_eval")
+    table = scans / "instances.json"
+    assert main(["segment", str(scans), "--coco", str(table)]) == 0
+    scores, measured = [], []
+    for more in ([], ["--accurate"]):
+        capsys.readouterr()
+        assert main(["segment", str(scans / "großvater.jpg"), "--json", *more]) == 0
+        told = json.loads(capsys.readouterr().out)["files"][0]["objects"]
+        scores.append([one["score"] for one in told if one["name"] == "person"])
+        assert main(["evaluate", "segment", str(scans), "--json", *more]) == 0
+        [row] = json.loads(capsys.readouterr().out)["systems"]
+        measured.append(row["figures"]["iou"]["value"])
+    assert scores[0] != scores[1]
+    assert min(measured) > 0.8
+    assert main(["evaluate", "segment", str(scans), "--classes", "unicorn"]) == 2
+    assert "'unicorn' is nothing whose pixels" in capsys.readouterr().err

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from skimage import data
 
 import opsin
+import opsin.objects.background as objects_background
 from opsin.errors import ModelError, NothingFoundError, PhotoError, WrongCallError
+from opsin.models.store import find
 from opsin.objects.background import Cutout, color_of, cut_out
 from opsin.objects.matte import Part
+from opsin.objects.pipeline import Things
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SKY, GRASS = np.s_[20:60, 20:300], np.s_[300:480, 380:500]
@@ -229,3 +233,31 @@ def test_colors_by_name() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1)])
 def test_the_smallest_photographs_have_nobody(shape: tuple[int, int]) -> None:
     assert cut_out(np.zeros(shape, np.uint8)).people == ()
+
+
+def test_two_detectors_find_them_too(photographer: opsin.Photo, cutout: Cutout) -> None:
+    found = cut_out(photographer, accurate=True)
+    assert {one.name for one in found.people} == {"person"}
+    assert found.people[0].score != cutout.people[0].score
+    alike = (found.alpha >= 0.5) & (cutout.alpha >= 0.5)
+    assert alike.sum() > 0.9 * (cutout.alpha >= 0.5).sum()
+    made = opsin.background(photographer, replace="white", accurate=True)
+    assert (made.pixels[SKY] == 255).all()
+
+
+def test_an_unsure_person_is_cut_out_by_either_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def seen(photo: opsin.Photo, **how: Any) -> Things:
+        asked.append(how["threshold"])
+        return Things(photo, (), find("picodet-s").card)
+
+    monkeypatch.setattr(objects_background, "detect", seen)
+    for more in ({}, {"accurate": True}, {"accurate": True, "threshold": 0.7}, {"threshold": 0.6}):
+        cut_out(np.zeros((40, 40), np.uint8), **more)
+    assert asked[::2] == asked[1::2] == [0.3, 0.2, 0.7, 0.6]
+
+
+def test_two_detectors_are_named_by_nobody(photographer: opsin.Photo) -> None:
+    with pytest.raises(WrongCallError, match="name no detector beside it"):
+        cut_out(photographer, accurate=True, detector="picodet-s")
