@@ -184,3 +184,12 @@ def test_extras_lie_beside_the_picture(folder):
         "out/a-compare.jpg",
         "out/a-confidence.png",
     ]
+
+
+def test_another_picture_is_called_as_the_file_that_was_named(folder):
+    touch("in/a.tif")
+    extras = {"color-2": "", "confidence": ".png"}
+    [job], _ = plan(["in"], output="out/", extras=extras)
+    assert [job.path(role).name for role in extras] == ["a-color-2.tif", "a-confidence.png"]
+    [job], _ = plan(["in"], output="new.jpg", extras=extras)
+    assert [job.path(role).name for role in extras] == ["new-2.jpg", "new-confidence.png"]

@@ -124,6 +124,13 @@ def test_answers_are_files_with_numbers(tmp_path: Path, capsys) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == made
 
 
+def test_answers_beside_a_file_that_was_named(tmp_path: Path) -> None:
+    scan = tmp_path / "scan.jpg"
+    scan.write_bytes((SAMPLES / "cat.jpg").read_bytes())
+    assert main(["colorize", str(scan), "-o", str(tmp_path / "new.png"), "--samples", "2"]) == 0
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["new-2.png", "new.png", "scan.jpg"]
+
+
 def test_answers_and_a_palette_do_not_go_together(capsys) -> None:
     words = ["colorize", str(SAMPLES / "cat.jpg"), "--samples", "3", "--palette", "#ff0000"]
     assert main(words) == 2

@@ -194,7 +194,8 @@ def _job(
     stem = source.stem if one is None else one.stem
     outputs = {} if picture is None else {"output": target}
     for role, suffix in extras.items():
-        outputs[role] = target.with_name(f"{stem}-{role}{suffix or target.suffix}")
+        end = role if one is None else role.removeprefix(f"{picture}-")  # new-2.jpg beside new.jpg
+        outputs[role] = target.with_name(f"{stem}-{end}{suffix or target.suffix}")
     return Job(source, outputs)
 
 
