@@ -278,6 +278,13 @@ def test_a_black_and_white_reference_has_no_colors(scan: Path, capsys) -> None:
         Touchup(scan).change(palette=gray)
 
 
+def test_a_palette_that_is_typed_has_so_many_colors(scan: Path, tmp_path: Path, capsys) -> None:
+    words = ["colorize", str(scan), "-o", str(tmp_path / "out.png"), "--palette"]
+    assert main([*words, ",".join(["#3c7a3c"] * 3000)]) == 2
+    assert capsys.readouterr().err.startswith("opsin: --palette: 3,000 colors. Give at most 64")
+    assert main([*words, ",".join(["#3c7a3c"] * 64)]) == 0
+
+
 def test_a_palette_or_a_reference_on_the_command_line(scan, summer, tmp_path, capsys) -> None:
     out = tmp_path / "out.png"
     words = ["colorize", str(scan), "-o", str(out), "--overwrite"]

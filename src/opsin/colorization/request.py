@@ -27,6 +27,7 @@ from opsin.files import read_regular, shown
 from opsin.photo import open as open_photo
 
 MOST_POINTS = 10_000
+MOST_COLORS = 64  # of a palette that is typed
 MOST_BYTES = 1 << 22  # of a file of points
 WANTED = "X,Y,#RRGGBB, as in 120,300,#a03020"
 MUST_BE = {
@@ -156,6 +157,11 @@ def colors_asked(
 
     if colors is not None:
         named = [one.strip() for one in colors.split(",")]
+        if len(named) > MOST_COLORS:
+            raise WrongCallError(
+                f"--palette: {len(named):,} colors. Give at most {MOST_COLORS}, those of "
+                "the things that are there."
+            )
         for one in named:
             if not re.fullmatch(r"#?[0-9a-fA-F]{6}", one):
                 raise WrongCallError(
