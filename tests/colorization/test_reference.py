@@ -270,6 +270,36 @@ def test_one_reference_for_a_folder_which_copies_remember(series, tmp_path: Path
     assert np.array_equal(opsin.open(tmp_path / "b.png").pixels, wanted)
 
 
+@pytest.mark.parametrize(
+    ("lender", "made"),
+    [
+        ("first.png", ["first.png", "scan-color.png", "scan.png"]),
+        ("first-color.png", ["first-color.png", "first.png", "scan-color.png", "scan.png"]),
+    ],
+)
+def test_a_series_takes_the_colors_of_one_of_its_own(
+    series, tmp_path: Path, capsys, lender: str, made: list[str]
+) -> None:
+    opsin.open(series[2]).save(tmp_path / "scan.png")
+    opsin.open(series[2][:, ::-1]).save(tmp_path / "first.png")
+    opsin.open(series[0]).save(tmp_path / lender)
+    before = (tmp_path / lender).read_bytes()
+    words = ["colorize", str(tmp_path), "--reference", str(tmp_path / lender), "--overwrite"]
+    assert main(words) == 0
+    told = capsys.readouterr().err
+    assert told.startswith(f"opsin: {tmp_path / 'first.png'}: left out, the others take its colors")
+    assert sorted(one.name for one in tmp_path.iterdir()) == made
+    assert (tmp_path / lender).read_bytes() == before
+    wanted = opsin.colorize(series[2], palette=series[0], reference=series[0])
+    assert np.array_equal(opsin.open(tmp_path / "scan-color.png").pixels, wanted.pixels)
+
+
+def test_a_photograph_alone_may_take_its_own_colors(series, tmp_path: Path) -> None:
+    first = str(opsin.open(series[0]).save(tmp_path / "first.png"))
+    assert main(["colorize", first, "--reference", first]) == 0
+    assert (tmp_path / "first-color.png").exists()
+
+
 def test_matching_needs_a_reference(series, tmp_path: Path, capsys) -> None:
     scan, out = str(tmp_path / "scan.png"), str(tmp_path / "out.png")
     opsin.open(series[2]).save(scan)

@@ -179,6 +179,26 @@ def job_by_name(
     return _with_names(job, name)
 
 
+def without_lender(jobs: Sequence[Job], lender: str) -> tuple[list[Job], list[Path]]:
+    """The jobs of a series without the photograph that lends the others its colors, and without one
+    that `lender` is the picture of; and these photographs.
+
+    A single job stays; where it, or any other, would write over the lender it is a
+    `WrongCallError`.
+    """
+    names, files = {_key(Path(lender))}, {_file(Path(lender))} - {None}
+
+    def is_lender(path: Path | None) -> bool:
+        return path is not None and (_key(path) in names or _file(path) in files)
+
+    kept = [
+        job for job in jobs if not (is_lender(job.source) or is_lender(job.outputs.get("output")))
+    ]
+    kept = kept or list(jobs)
+    _refuse_collisions(kept, [lender])
+    return kept, [job.source for job in jobs if job not in kept]
+
+
 def _job(
     source: Path,
     place: Path,

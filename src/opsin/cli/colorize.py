@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from opsin.archive.jobs import plan
+from opsin.archive.jobs import Job, plan, without_lender
 from opsin.cli.batch import Words, over
 from opsin.cli.cluster import on_cluster, order_of
 from opsin.cli.options import (
@@ -186,8 +186,10 @@ def colorize(
         order = order_of(work, paths, output, format=format, extras=extras, overwrite=overwrite)
         on_cluster(order, cluster, WORDS, workers=workers, dry_run=dry_run, as_json=as_json)
         return
-    reads = [name for name in (reference, touchup, points) if name]
+    reads = [name for name in (touchup, points) if name]
     planned = plan(paths, output=output, format=format, extras=extras, reads=reads)
+    if reference:
+        planned = _without_reference(planned[0], reference), planned[1]
     _check_touchup(touchup, [job.source for job in planned[0]])
     if known and len(planned[0]) > 1:
         raise WrongCallError("points are for one photograph. Give one.")
@@ -202,6 +204,14 @@ def colorize(
         report=report,
         as_json=as_json,
     )
+
+
+def _without_reference(jobs: list[Job], reference: str) -> list[Job]:
+    """A series takes the colors of one of its photographs, which is left out and told of."""
+    kept, left = without_lender(jobs, reference)
+    for source in left:
+        print(f"opsin: {shown(source)}: left out, the others take its colors.", file=sys.stderr)
+    return kept
 
 
 def _check_touchup(touchup: str | None, sources: list[Path]) -> None:
