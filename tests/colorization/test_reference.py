@@ -294,6 +294,18 @@ def test_a_series_takes_the_colors_of_one_of_its_own(
     assert np.array_equal(opsin.open(tmp_path / "scan-color.png").pixels, wanted.pixels)
 
 
+def test_a_model_without_palettes_takes_places_alone(series, tmp_path: Path, capsys) -> None:
+    scan = str(opsin.open(series[2]).save(tmp_path / "scan.png"))
+    first = str(opsin.open(series[0]).save(tmp_path / "first.png"))
+    words = ["colorize", scan, "--model", "classifier-decoder", "--reference", first]
+    assert main(words) == 1
+    assert "'classifier-decoder' takes no palette" in capsys.readouterr().err
+    assert main([*words, "--strength", "0"]) == 0
+    found = opsin.open(tmp_path / "scan-color.png").pixels
+    plain = opsin.colorize(scan, model="classifier-decoder").pixels
+    assert off(found, series[1]) < 0.8 * off(plain, series[1])
+
+
 def test_a_photograph_alone_may_take_its_own_colors(series, tmp_path: Path) -> None:
     first = str(opsin.open(series[0]).save(tmp_path / "first.png"))
     assert main(["colorize", first, "--reference", first]) == 0

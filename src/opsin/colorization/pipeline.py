@@ -290,7 +290,8 @@ def run_engines(
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must be between 0 and 1, got {strength}.")
     shares = None if palette is None else shares_of(palette)
-    _refuse([engine.card for engine in engines], points=bool(points), palette=shares is not None)
+    counts = shares is not None and strength > 0
+    _refuse([engine.card for engine in engines], points=bool(points), palette=counts)
     points, photo = within(points, photo.metadata.there), photo.there
     shrunk = shrunk or shrinker(photo)
     outputs: list[NetworkOutput] = []
