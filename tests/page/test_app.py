@@ -140,6 +140,30 @@ def test_a_reference_lends_its_palette_and_its_places(browser: Browser) -> None:
     assert (document["palette"], document["matching"]) == ({"answer": 2}, None)
 
 
+@pytest.mark.parametrize("palette", [["#3c7a3c"], []])
+def test_what_counts_little_does_so_until_it_is_taken_away(browser: Browser, palette: list) -> None:
+    at = browser.opened("cat.jpg")
+    data = opsin.colorize(SAMPLES / "coffee.jpg").encode("png")
+    params = {"name": "coffee.jpg"}
+    browser.client.post(f"{at}/reference", params=params, content=data)
+    browser.change(at, strength=0, matching=0.5)
+    document, jpeg = parted(browser.change(at, palette=palette))
+    assert document["strength"] == 1
+    work = opsin.Touchup(SAMPLES / "cat.jpg")
+    work.change(palette=palette)
+    assert np.array_equal(pixels(jpeg), as_shown(work))
+    document, _ = parted(browser.client.post(f"{at}/reference", params=params, content=data))
+    assert (document["strength"], document["matching"]) == (1, 1)
+    browser.change(at, palette=["#3c7a3c"])
+    browser.change(at, strength=0.3)
+    document, _ = parted(browser.change(at, palette=["#3c7a3c", "#d8b48c"]))
+    assert document["strength"] == 0.3
+    document, _ = parted(browser.change(at, palette=[]))
+    assert document["strength"] == 1
+    document, _ = parted(browser.client.post(f"{at}/undo"))
+    assert document["strength"] == 0.3
+
+
 def test_the_places_of_settings_can_be_taken_back(browser: Browser, tmp_path) -> None:
     at = browser.opened("cat.jpg")
     work = opsin.Touchup(SAMPLES / "cat.jpg")

@@ -188,6 +188,23 @@ def test_a_reference_has_a_slider_for_its_places(window: Chromium, tmp_path: Pat
     window.until(f"{hidden} && {QUIET}")
 
 
+def test_colors_instead_of_a_reference_count_again(window: Chromium, tmp_path: Path) -> None:
+    other = opsin.colorize(SAMPLES / "coffee.jpg").save(tmp_path / "other.png")
+    window.upload("#files", SAMPLES / "cat.jpg")
+    window.until(f"document.querySelectorAll('#tabs img').length === 1 && {QUIET}")
+    window.upload("#referencefile", other)
+    window.until(f"!document.getElementById('counts').hidden && {QUIET}")
+    shown = "document.getElementById('much').textContent"
+    window.run("document.getElementById('strength').focus()")
+    window.keys(HOME)
+    window.until(f"{shown} === '0 %' && {QUIET}")
+    window.run("const c = document.getElementById('wanted'); c.value = '#a04020';"
+               "c.dispatchEvent(new Event('change'))")  # fmt: skip
+    window.until(f"document.getElementById('places').hidden && {QUIET}")
+    slider = "document.getElementById('strength').value"
+    assert (window.run(f"return {shown}"), window.run(f"return {slider}")) == ("100 %", "1")
+
+
 def test_many_files_are_colored_into_one_zip(window: Chromium, tmp_path: Path) -> None:
     letter, torn = tmp_path / "letter.jpg", tmp_path / "torn.jpg"
     letter.write_bytes(b"Dear Ada")

@@ -21,7 +21,7 @@ from opsin.colorization.request import Color, PlainPoint, Request
 from opsin.colorization.samples import Sample, samples
 from opsin.colorization.touchup import OTHER, Touchup, saved_in
 from opsin.colorization.touchup import SUFFIX as SAVED
-from opsin.defaults import STRENGTH
+from opsin.defaults import MATCHING, STRENGTH
 from opsin.drawing.pixels import fitted
 from opsin.errors import DataError, ModelError, WrongCallError
 from opsin.files import shown
@@ -148,6 +148,9 @@ class Opened:
         palette = self._steps[self._at].palette
         if change.palette is not None:
             given["reference"] = ""  # whose palette it is instead of
+            if not (change.palette and palette and "colors" in palette):  # else some of them change
+                given["strength"] = STRENGTH if change.strength is None else change.strength
+                given["matching"] = MATCHING if change.matching is None else change.matching
             palette = {"colors": list(change.palette)} if change.palette else None
         elif change.answer is not None:
             answer = self._words_of(change.answer)
