@@ -5,8 +5,9 @@ import pytest
 
 import opsin
 from opsin.color import rgb_to_lab
-from opsin.colorization.bins import BINS
+from opsin.colorization.bins import BINS, histogram
 from opsin.colorization.palette import shares_of
+from opsin.drawing.pixels import resized
 from opsin.errors import ModelError
 
 BLUE = np.float32([10, -50])
@@ -28,6 +29,19 @@ def test_the_shares_of_a_photograph_are_those_of_its_surface() -> None:
     assert shares.shape == (313,)
     assert shares.sum() == pytest.approx(1, abs=1e-3)
     assert shares[np.abs(BINS - [60, 40]).sum(axis=1).argmin()] == pytest.approx(0.25, abs=0.02)
+
+
+def test_what_is_transparent_of_a_photograph_counts_for_nothing(astronaut: np.ndarray) -> None:
+    alpha = np.full((512, 512, 1), 255, np.uint8)
+    alpha[100:300, 301:] = 0
+    by_green, by_white = (
+        shares_of(np.dstack([np.where(alpha > 0, astronaut, np.uint8(hidden)), alpha]))
+        for hidden in ((0, 200, 0), (255, 255, 255))
+    )
+    assert np.array_equal(by_green, by_white)
+    seen = resized(alpha, 64, 64)[..., 0] > 127
+    wanted = rgb_to_lab(resized(astronaut, 64, 64)[seen] / np.float32(255))[..., 1:]
+    assert np.abs(by_green - histogram(wanted)).sum() < 0.15
 
 
 def test_colors_move_toward_the_palette(gray: np.ndarray) -> None:

@@ -140,6 +140,30 @@ def test_what_is_lent_lies_where_it_was_seen() -> None:
     assert np.allclose(found, 2 + along[:, None] * [8, -7])
 
 
+def test_what_is_transparent_lends_nothing(series) -> None:
+    first = series[0]
+    green = np.where(np.arange(400)[:, None] < 200, first, np.uint8([0, 200, 0]))
+    alpha = np.where(np.arange(400) < 200, 255, 0) + np.zeros((512, 1), int)
+    photo = opsin.open(np.dstack([green, alpha.astype(np.uint8)]))
+    least = rgb_to_lab(first / np.float32(255))[..., 1].min()
+    assert read(swatches_of(green)).ab[:, 0].min() < least - 10
+    assert read(swatches_of(photo)).ab[:, 0].min() > least - 1
+    sixteen = opsin.open(np.asarray(photo.pixels, np.uint16) * np.uint16(257))
+    sixteen = replace(sixteen, alpha=np.asarray(photo.alpha, np.uint16) * np.uint16(257))
+    assert read(swatches_of(sixteen)).ab[:, 0].min() > least - 1
+
+
+def test_of_what_is_transparent_there_is_nothing_to_take(series, tmp_path: Path, capsys) -> None:
+    hidden = np.dstack([series[0], np.zeros((512, 400), np.uint8)])
+    for one in ("reference", "palette"):
+        with pytest.raises(ValueError, match="it is all transparent"):
+            opsin.colorize(series[2], **{one: hidden})
+    scan = str(opsin.open(series[2]).save(tmp_path / "scan.png"))
+    path = opsin.open(hidden).save(tmp_path / "hidden.png")
+    assert main(["colorize", scan, "--reference", str(path)]) == 2
+    assert f"--reference {path}: it is all transparent" in capsys.readouterr().err
+
+
 def test_a_damaged_reference_lends_what_is_there_of_it(series, swatches: str) -> None:
     half = np.concatenate([series[0], np.full((512, 100, 3), 128, np.uint8)], axis=1)
     photo = opsin.open(half)

@@ -89,6 +89,8 @@ def refusals(browser: Browser) -> Iterator[object]:
     at = browser.opened("cat.jpg")
     upload = {"params": {"name": "cat.jpg"}}
     yield browser.client.post(f"{at}/reference", **upload, content=CAT)
+    hidden = opsin.open(np.full((64, 64, 4), (200, 40, 40, 0), np.uint8)).encode("png")
+    yield browser.client.post(f"{at}/reference", **upload, content=hidden)
     many = ",".join(['[1, 1, "#ff0000"]'] * 501)
     saved = f'{{"opsin": 1, "request": {{"model": "default", "points": [{many}]}}}}'
     yield browser.client.post(f"{at}/touchup", **upload, content=saved.encode())
@@ -107,7 +109,7 @@ def test_what_cannot_be_asked_for(browser: Browser) -> None:
     for answer in refusals(browser):
         assert answer.status_code == 422
         said.append(in_german(answer.json()["error"]))
-    assert len(set(said)) == 12
+    assert len(set(said)) == 13
 
 
 def test_wrong_settings_are_told_in_the_pages_own_words(browser: Browser) -> None:

@@ -17,6 +17,7 @@ from opsin.photo import Photo
 from opsin.photo import open as open_photo
 
 Floats: TypeAlias = NDArray[np.float32]
+Bools: TypeAlias = NDArray[np.bool_]
 Palette: TypeAlias = Any
 """313 shares, a photograph, or a list of colors; see `shares_of`."""
 
@@ -33,7 +34,7 @@ def shares_of(palette: Palette) -> Floats:
     `palette` is an array of 313 shares (not negative, of any sum) in the order of `bins.BINS`,
     the a*, b* of the colors; or a list of colors, each "#rrggbb" or (r, g, b) in 0..255, of which
     each counts the same; or a photograph, a `Photo` or anything that `opsin.open` takes: the share
-    of its surface that is nearest to each color.
+    of its surface that is nearest to each color, without what is all transparent.
 
     >>> postcard = np.full((8, 8, 3), (200, 40, 40), np.uint8)
     >>> BINS[shares_of(postcard).argmax()].tolist()
@@ -50,17 +51,35 @@ def shares_of(palette: Palette) -> Floats:
     if isinstance(palette, (list, tuple)):
         return _of_colors(palette)
     photo = palette if isinstance(palette, Photo) else open_photo(palette)
-    pixels = photo.there.pixels
-    small = resized(pixels, *View.of(pixels.shape[0], pixels.shape[1], SIDE).seen)
-    ab = rgb_to_lab(as_rgb(small) / np.float32(255))[..., 1:]
-    needs_color(ab)
-    return histogram(ab).round(DIGITS)
+    photo = photo.there
+    ab, seen = colors_seen(photo, *View.of(photo.height, photo.width, SIDE).seen)
+    return histogram(ab[seen]).round(DIGITS)
 
 
-def needs_color(ab: Floats) -> None:
-    """A `ValueError` if a photograph with a*b* (h, w, 2) is black and white."""
-    if np.linalg.norm(ab, axis=-1).mean() < LEAST_CHROMA:
+def colors_seen(photo: Photo, height: int, width: int) -> tuple[Floats, Bools]:
+    """a*b* (h, w, 2) of a photograph made that small, and where (h, w) they are seen: what is all
+    transparent has colors, too, which count for nothing.
+
+    A `ValueError` if nothing is seen, or it is black and white.
+    """
+    pixels, hidden = photo.pixels, None if photo.alpha is None else photo.alpha == 0
+    if hidden is None or not hidden.any():
+        seen = np.full((height, width), True)
+        rgb = as_rgb(resized(pixels, height, width)) / np.float32(255)
+    else:
+        # hidden colors are black, and what they take from their neighbors is given back
+        visible = np.where(hidden, 0, 255).astype(np.uint8)[..., None]
+        share = resized(visible, height, width, kernel="linear") / np.float32(255)
+        pixels = np.where(hidden[..., None], 0, pixels).astype(pixels.dtype)
+        rgb = as_rgb(resized(pixels, height, width, kernel="linear")) / np.float32(255)
+        seen = share[..., 0] > 0.5
+        rgb = (rgb / np.maximum(share, 0.5)).clip(0, 1)
+    ab = rgb_to_lab(rgb)[..., 1:]
+    if not seen.any():
+        raise ValueError("it is all transparent: there are no colors to take from it.")
+    if np.linalg.norm(ab[seen], axis=-1).mean() < LEAST_CHROMA:
         raise ValueError("it is black and white: there are no colors to take from it.")
+    return ab, seen
 
 
 def _are_shares(palette: Any) -> bool:

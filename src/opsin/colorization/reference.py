@@ -23,12 +23,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.color import rgb_to_lab
 from opsin.colorization.ensemble import Grid, mean
-from opsin.colorization.palette import needs_color
+from opsin.colorization.palette import colors_seen
 from opsin.colorization.things import STRIDE, features_of
 from opsin.colorization.upsample import cell_means
-from opsin.drawing.pixels import as_rgb, resized
 from opsin.machine import cores
 from opsin.models.engine import MOST_THREADS
 from opsin.photo import Photo
@@ -73,8 +71,8 @@ def swatches_of(reference: Any, *, threads: int | None = None) -> str:
     """The swatches of a photograph in color as a text, or the text itself if it is one; "" of "".
 
     `reference` is a `Photo` or anything that `opsin.open` takes; a file whose name begins as such a
-    text does is given as a `Path`. A `ValueError` if it is black and
-    white.
+    text does is given as a `Path`. What is all transparent of it lends nothing. A `ValueError` if
+    it is black and white, or nothing of it is seen.
     """
     if isinstance(reference, str) and (not reference or reference.startswith(FORM)):
         if reference:
@@ -83,10 +81,12 @@ def swatches_of(reference: Any, *, threads: int | None = None) -> str:
     photo = reference if isinstance(reference, Photo) else open_photo(reference)
     photo = photo.there
     features, view = features_of(photo, threads=threads or min(cores(), MOST_THREADS))
-    lab = rgb_to_lab(as_rgb(resized(photo.pixels, *view.seen)) / np.float32(255))
-    needs_color(lab[..., 1:])
-    ab = cell_means(np.ascontiguousarray(lab[..., 1:].transpose(2, 0, 1)), STRIDE)
-    return _grouped(looks_of(features).reshape(-1, WIDTH), ab.reshape(2, -1).T).text()
+    ab, seen = colors_seen(photo, *view.seen)
+    planes = np.concatenate([ab, np.ones_like(ab[..., :1])], axis=-1) * seen[..., None]
+    *sums, share = cell_means(np.ascontiguousarray(planes.transpose(2, 0, 1)), STRIDE)
+    kept = share >= min(0.5, share.max())
+    means = np.stack([one[kept] / share[kept] for one in sums], axis=-1)
+    return _grouped(looks_of(features)[kept], means).text()
 
 
 def read(text: str) -> Swatches:

@@ -19,6 +19,7 @@ export const GERMAN = [
   [/^This photograph is not open\.$/, "Dieses Foto ist nicht offen."],
   // What cannot be asked for.
   [/^it is black and white: there are no colors to take from it\.$/, "Es ist schwarzweiß: Von ihm sind keine Farben zu nehmen."],
+  [/^it is all transparent: there are no colors to take from it\.$/, "Es ist ganz durchsichtig: Von ihm sind keine Farben zu nehmen."],
   [/^(.+): more than (\d+) points, or a size over (\d+), are not for the page\. Use opsin colorize --touchup\.$/, "$1: mehr als $2 Punkte oder eine Größe über $3 sind nichts für diese Seite. Nehmen Sie opsin colorize --touchup."],
   [/^model '(.+)' takes no points\.$/, "Das Modell „$1“ nimmt keine Punkte."],
   [/^model '(.+)' takes no palette\.$/, "Das Modell „$1“ nimmt keine Farben des ganzen Bildes."],
