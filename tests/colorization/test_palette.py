@@ -44,6 +44,13 @@ def test_what_is_transparent_of_a_photograph_counts_for_nothing(astronaut: np.nd
     assert np.abs(by_green - histogram(wanted)).sum() < 0.15
 
 
+def test_beside_what_is_transparent_a_color_is_itself() -> None:
+    postcard = np.full((256, 256, 3), (200, 40, 40), np.uint8)
+    alpha = np.full((256, 256), 255, np.uint8)
+    alpha[:, ::8] = alpha[:, 1::8] = 0
+    assert np.array_equal(shares_of(np.dstack([postcard, alpha])), shares_of(postcard))
+
+
 def test_colors_move_toward_the_palette(gray: np.ndarray) -> None:
     shares = np.exp(-((BINS - BLUE) ** 2).sum(axis=1) / 200)
     plain = mean_ab(opsin.colorize(gray).pixels)

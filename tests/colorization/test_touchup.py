@@ -282,6 +282,7 @@ def test_a_palette_that_is_typed_has_so_many_colors(scan: Path, tmp_path: Path, 
     words = ["colorize", str(scan), "-o", str(tmp_path / "out.png"), "--palette"]
     assert main([*words, ",".join(["#3c7a3c"] * 3000)]) == 2
     assert capsys.readouterr().err.startswith("opsin: --palette: 3,000 colors. Give at most 64")
+    assert main([*words, ",".join(["#3c7a3c"] * 65)]) == 2
     assert main([*words, ",".join(["#3c7a3c"] * 64)]) == 0
 
 
