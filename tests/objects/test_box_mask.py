@@ -18,7 +18,7 @@ import opsin  # noqa: E402
 from opsin.cli import main  # noqa: E402
 from opsin.errors import DataError, RecipeError  # noqa: E402
 from opsin.models.store import find  # noqa: E402
-from opsin.objects.box_masks import Masking, MaskSettings, example_of, usable  # noqa: E402
+from opsin.objects.box_masks import HeldMasks, Masking, MaskSettings, example_of, usable  # noqa: E402
 from opsin.objects.crops import around, within  # noqa: E402
 from opsin.objects.data import BoxData  # noqa: E402
 from opsin.objects.matte import mask_engine, part_of  # noqa: E402
@@ -26,6 +26,7 @@ from opsin.objects.networks.box_mask import BoxMask, covered  # noqa: E402
 from opsin.objects.pipeline import Thing  # noqa: E402
 from opsin.objects.task import SEGMENT  # noqa: E402
 from opsin.sets.labeled import things_on  # noqa: E402
+from opsin.sets.listing import list_pictures  # noqa: E402
 from opsin.sets.sources import Picture, chosen  # noqa: E402
 from opsin.training import run  # noqa: E402
 from opsin.training.loop import Stepper  # noqa: E402
@@ -153,6 +154,91 @@ def test_an_unknown_one_costs_nothing(things: Path, tmp_path: Path) -> None:
     assert both == pytest.approx(alone, rel=1e-5)
     none = objective.losses(network, batch | {"known": torch.zeros(2)})
     assert none["loss"] == 0
+
+
+def test_overlap_costs_what_is_not_shared() -> None:
+    """Sure of one half, and the other half is true, or the same one."""
+    network = BoxMask(2, width=16)
+    half = torch.zeros(1, 1, 48, 48)
+    half[..., :24] = 1
+    given = torch.zeros(1, 3, SIZE, SIZE), torch.tensor([[0.0, 0, 1, 1]]), torch.zeros(1, 2)
+    network.logits = lambda *_: 40 * half - 20  # type: ignore[method-assign, assignment]
+    same, other = (network.losses(*given, true)["overlap"] for true in (half, 1 - half))
+    assert float(same) == pytest.approx(0, abs=1e-3)
+    assert float(other) == pytest.approx(1, abs=1e-3)
+    whole = network.losses(*given, torch.ones_like(half))["overlap"]
+    assert float(whole) == pytest.approx(1 - 2 / 3, abs=1e-3)  # 2 * 1/2 of 1/2 + 1
+
+
+def test_the_kind_and_the_box_change_the_answer() -> None:
+    torch.manual_seed(3)
+    network = BoxMask(2, width=16).eval()
+    torch.nn.init.normal_(network.last.weight)
+    seen: list[float] = []
+    encode = network.encoder.every
+    network.encoder.every = lambda picture: seen.append(float(picture.max())) or encode(picture)  # type: ignore[method-assign, func-returns-value]
+    picture = torch.rand(1, 3, SIZE, SIZE)
+    box, smaller = torch.tensor([[0.1, 0.1, 0.9, 0.9]]), torch.tensor([[0.1, 0.1, 0.4, 0.9]])
+    with torch.no_grad():
+        cat, cup = (network(picture, box, kind[None]) for kind in torch.eye(2))
+        narrow = network(picture, smaller, torch.eye(2)[:1])
+    assert cat.shape == (1, 1, SIZE, SIZE)
+    assert cat.min() >= 0
+    assert cat.max() <= 1
+    assert (cat - cup).abs().max() > 1e-3
+    assert (cat - narrow).abs().max() > 1e-3
+    assert 200 < seen[0] <= 255  # as its detector is shown pictures
+
+
+def test_large_things_are_drawn_more_often_and_most_are_named(things: Path, tmp_path: Path) -> None:
+    shutil.copytree(things, tmp_path / "some")
+    file = tmp_path / "some" / "instances.json"
+    table = json.loads(file.read_text())
+    [first] = [one for one in table["annotations"] if one["image_id"] == 1]
+    small = {"bbox": [0, 0, 20, 20], "segmentation": [[0, 0, 20, 0, 20, 20, 0, 20]]}
+    small |= {"category_id": 1}
+    tiny = {"bbox": [50, 0, 9, 9], "segmentation": [[50, 0, 59, 0, 59, 9, 50, 9]]}
+    table["annotations"] += [{**first, **small, "id": 90}, {**first, **tiny, "id": 91}]
+    file.write_text(json.dumps(table))
+    picture = next(one for one in pictures_of(tmp_path / "some") if one.name.endswith("1.png"))
+    assert [one.kind for one in usable(picture, CLASSES)] == [0, 1]
+    rng = np.random.default_rng(0)
+    made = [example_of(picture, 64, BoxData(), CLASSES, rng) for _ in range(120)]
+    kinds = np.stack([one["kind"] for one in made])
+    untold = (kinds.sum(axis=1) == 0).mean()
+    assert 0.02 < untold < 0.25
+    width, height = first["bbox"][2:]
+    larger = np.sqrt(width * height) / 20  # as often as its sides are longer, about 6
+    assert kinds[:, 0].sum() / kinds[:, 1].sum() == pytest.approx(larger, rel=0.6)
+
+
+def test_figures_of_a_validation_are_those_of_what_is_told(things: Path, tmp_path: Path) -> None:
+    class Told(torch.nn.Module):
+        """Says that all of each box is the thing."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = torch.nn.Conv2d(1, 1, 1)
+
+        def logits(self, picture: torch.Tensor, box: torch.Tensor, kind: torch.Tensor) -> object:
+            assert (kind.sum(dim=1) == 1).all()
+            side = picture.shape[-1] // 2
+            return 40 * covered(box, side, side) - 20
+
+        def losses(self, *given: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"cells": torch.arange(len(given[0]), dtype=torch.float32)}
+
+    network = Told()
+    objective = Masking(
+        network, MaskSettings(encoder_rate=0.5), Stepper(torch.device("cpu"), False, Optimizer())
+    )
+    shares = {group["share"] for group in objective.optimizer.param_groups}
+    assert shares == {0.5}  # there is nothing but its encoder to learn
+    held = list_pictures([things])
+    figures = HeldMasks(objective, held, CLASSES, tmp_path, size=SIZE)(3, network)
+    assert figures["cells"] == figures["loss"] == pytest.approx(3.5)  # of eight things
+    assert 0.6 < figures["iou"] < 0.97  # their boxes are a little off
+    assert [one.name for one in (tmp_path / "sheets").iterdir()] == ["step-0000003.jpg"]
 
 
 def test_it_is_told_which_thing_is_meant(things: Path, tmp_path: Path, models: Path) -> None:
