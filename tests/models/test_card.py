@@ -136,6 +136,26 @@ def test_a_wrong_card_of_a_detector_with_masks_is_an_error(tmp_path, old, new, m
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("shape = [1, 4]", "shape = [1, 5]", "`box` must have the shape [1, 4], and `kind`"),
+        ("shape = [1, 2]", "shape = [1, 3]", "as many numbers as there are `classes`"),
+        ('classes = ["cat", "cup"]', 'classes = ["cat"]', "as there are `classes`"),
+        ('name = "kind"', 'name = "sort"', "`inputs` must be `picture`, with `box` and `kind`"),
+        ("3, 256, 256", "3, 256, 224", "[1, 3, 256, 256], as `size` says"),
+    ],
+)
+def test_a_wrong_card_of_a_mask_network_that_is_told_a_box_is_an_error(tmp_path, old, new, message):
+    path = tmp_path / "told.toml"
+    write_card(masking_a_box(), path)
+    assert read_card(path) == masking_a_box()
+    changed(path, old, new)
+    with pytest.raises(ModelError) as caught:
+        read_card(path)
+    assert message in str(caught.value)
+
+
 @pytest.mark.parametrize("inputs", ["picture", "crops"])
 def test_a_detector_may_be_told_where_to_look(tmp_path, inputs):
     card = looking(inputs)
@@ -189,3 +209,13 @@ def masking():
         segment=Segment(classes=("person",)),
         figures=(),
     )
+
+
+def masking_a_box():
+    """The card of a mask network that is told where a thing is, and what."""
+    card = find("selfie").card
+    picture = Input(name="picture", shape=(1, 3, 256, 256), unit="sRGB, 0 to 1")
+    box = Input(name="box", shape=(1, 4), unit="shares")
+    kind = Input(name="kind", shape=(1, 2), unit="shares")
+    table = msgspec.structs.replace(card.segment, classes=("cat", "cup"))
+    return msgspec.structs.replace(card, inputs=(picture, box, kind), segment=table, figures=())
