@@ -46,7 +46,7 @@ OBJECTS: Final = "picodet-s"
 ACCURATE: Final = ("picodet-s", "yolox-nano")
 """The models that find them together, the one whose labels are told first."""
 
-MASKS: Final = "selfie"
+MASKS: Final = "box-mask"
 """The model that tells which pixels of a thing's box are the thing."""
 
 PERSON: Final = 0.3

@@ -235,8 +235,13 @@ def test_figures_of_a_validation_are_those_of_what_is_told(things: Path, tmp_pat
     shares = {group["share"] for group in objective.optimizer.param_groups}
     assert shares == {0.5}  # there is nothing but its encoder to learn
     held = list_pictures([things])
-    figures = HeldMasks(objective, held, CLASSES, tmp_path, size=SIZE)(3, network)
+    measure = HeldMasks(objective, held, CLASSES, tmp_path, size=SIZE)
+    figures = measure(3, network)
     assert figures["cells"] == figures["loss"] == pytest.approx(3.5)  # of eight things
+    told = covered(torch.from_numpy(measure.batch["box"]), SIZE // 2, SIZE // 2).numpy() >= 0.5
+    true = measure.batch["mask"] >= 0.5
+    shares = (told & true).sum((1, 2, 3)) / (told | true).sum((1, 2, 3))
+    assert figures["iou"] == pytest.approx(shares.mean())
     assert 0.6 < figures["iou"] < 0.97  # their boxes are a little off
     assert [one.name for one in (tmp_path / "sheets").iterdir()] == ["step-0000003.jpg"]
 

@@ -33,7 +33,7 @@ VERBS = {  # verb: (module:name, what it does)
     "explain": ("opsin.cli.explain:explain", "Draw how detectors come to their answers."),
     "track": ("opsin.cli.track:track", "Follow things through videos, or before a camera."),
     "tag": ("opsin.cli.tag:tag", "Write names of things into photographs' metadata."),
-    "segment": ("opsin.cli.segment:segment", "Tell which pixels of photographs are people."),
+    "segment": ("opsin.cli.segment:segment", "Tell which pixels of photographs are which things."),
     "background": (
         "opsin.cli.background:background",
         "Put people before another background.",

@@ -32,7 +32,7 @@ def segment(
     model: Annotated[str, typer.Option(help="The mask network.")] = MASKS,
     detector: Annotated[
         str | None,
-        typer.Option(help=f"What finds people. [default: the model itself, or {OBJECTS}]"),
+        typer.Option(help=f"What finds things. [default: the model itself, or {OBJECTS}]"),
     ] = None,
     classes: Annotated[
         str | None,
@@ -60,7 +60,7 @@ def segment(
     workers: Workers = None,
     as_json: Json = False,
 ) -> None:
-    """A mask says of each pixel of the upright photograph whether it is of one person. Where two
+    """A mask says of each pixel of the upright photograph whether it is of one thing. Where two
     claim a pixel, one has it.
 
     Example: opsin segment scans --draw colored

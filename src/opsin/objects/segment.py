@@ -99,11 +99,11 @@ def segment(
 ) -> Segments:
     """The pixels of each thing on `photo`, which is a `Photo` or anything that `opsin.open` takes.
 
-    `model` is a mask network, whose card says of which things it tells the pixels: people, if it
-    is the default one. `detector` finds them, see `opsin.detect`: the default one, unless the
-    model finds things itself, as Mask R-CNN does. `accurate` asks two, see there. `threshold` is
-    the least score; `classes` are the names that are wanted, None is all whose pixels it tells.
-    `threads` is how many cores it may take.
+    `model` is a mask network, whose card says of which things it tells the pixels: those that
+    the detectors know, if it is the default one. `detector` finds them, see `opsin.detect`: the
+    default one, unless the model finds things itself, as Mask R-CNN does. `accurate` asks two, see
+    there. `threshold` is the least score; `classes` are the names that are wanted, None is all
+    whose pixels it tells. `threads` is how many cores it may take.
 
     >>> len(segment(np.zeros((48, 64), np.uint8)))
     0
