@@ -357,8 +357,8 @@ def test_a_broken_card_hides_no_other_model(models, capfd):
     assert not (models / "broken.toml").exists()
     assert capfd.readouterr().out == "broken: removed\n"
     assert (
-        "Available: color-bins, classifier-decoder, face-reid, gender, gender-small, imagenet, "
-        "mtcnn, picodet-s, selfie, tiny, viola-jones, yolox-nano, yunet. "
+        "Available: color-bins, box-mask, classifier-decoder, face-reid, gender, gender-small, "
+        "imagenet, mtcnn, picodet-s, selfie, tiny, viola-jones, yolox-nano, yunet. "
         in refused(capfd, "models", "show", "no\x1bsuch")
     )
 

@@ -7,6 +7,7 @@ from opsin.models.trial import add
 
 PACKAGED = [
     "color-bins",
+    "box-mask",
     "classifier-decoder",
     "face-reid",
     "gender",

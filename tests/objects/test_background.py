@@ -11,6 +11,7 @@ from skimage import data
 
 import opsin
 import opsin.objects.background as objects_background
+from opsin.drawing.pixels import as_rgb, resized
 from opsin.errors import ModelError, NothingFoundError, PhotoError, WrongCallError
 from opsin.models.store import find
 from opsin.objects.background import Cutout, color_of, cut_out
@@ -198,7 +199,7 @@ def test_the_copy_says_what_it_was_made_from(tmp_path: Path) -> None:
     assert made.metadata.exif == photo.metadata.exif
     packet = made.metadata.xmp or b""
     assert str(photo.metadata.origin).encode() in packet
-    assert b"selfie 1 + picodet-s 1" in packet
+    assert b"box-mask 1 + picodet-s 1" in packet
 
 
 def test_what_cannot_be_meant_is_told(photographer: opsin.Photo) -> None:
@@ -261,3 +262,15 @@ def test_an_unsure_person_is_cut_out_by_either_threshold(monkeypatch: pytest.Mon
 def test_two_detectors_are_named_by_nobody(photographer: opsin.Photo) -> None:
     with pytest.raises(WrongCallError, match="name no detector beside it"):
         cut_out(photographer, accurate=True, detector="picodet-s")
+
+
+def test_people_stay_and_cats_only_if_they_are_named(photographer: opsin.Photo) -> None:
+    cat = resized(data.chelsea()[:, 60:360], 512, 512)
+    both = np.concatenate([as_rgb(photographer.pixels), cat], axis=1)
+    people = cut_out(both)
+    assert {one.name for one in people.people} == {"person"}
+    assert people.alpha[:, 520:].max() == 0
+    cats = cut_out(both, classes=["Cat"])
+    assert {one.name for one in cats.people} == {"cat"}
+    assert cats.alpha[200:400, 600:900].mean() > 0.9  # her face
+    assert cats.alpha[:, :500].max() == 0

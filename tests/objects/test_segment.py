@@ -144,6 +144,38 @@ def test_an_answer_lies_where_the_network_has_seen_it(
     assert shared > 0.95
 
 
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("margins", [(0.0,), (0.3, 0.6)])
+def test_a_network_is_told_the_box_and_what_is_in_it(
+    mirror: bool, margins: tuple[float, ...]
+) -> None:
+    """One that answers with the box itself: however it looked, the answer lies there."""
+    card = find("box-mask").card
+    assert card.segment is not None
+    kinds = card.segment.classes
+    table = msgspec.structs.replace(card.segment, margins=margins, mirror=mirror)
+    looks = []
+
+    def run(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        [[x1, y1, x2, y2]] = given["box"] * card.size
+        assert [kinds[one] for one in np.flatnonzero(given["kind"][0])] == ["dog"]
+        looks.append((x1, x2))
+        mask = np.zeros((1, 1, card.size, card.size), np.float32)
+        mask[..., round(y1) : round(y2), round(x1) : round(x2)] = 1
+        return {"mask": mask}
+
+    stub: Any = SimpleNamespace(card=msgspec.structs.replace(card, segment=table), run=run)
+    pixels = np.zeros((200, 300, 3), np.uint8)
+    box = np.float32([5, 60, 65, 180])  # cut at the left, so that left and right differ
+    found = np.zeros((200, 300), np.float32)
+    part_of(pixels, Thing("Dog", box, 1.0), stub).lay(found)
+    true = np.zeros((200, 300), bool)
+    true[60:180, 5:65] = True
+    [[shared]] = iou([mask_of(found >= 0.5)], [mask_of(true)])
+    assert shared > 0.95
+    assert len(set(looks)) == len(margins) * (1 + mirror)
+
+
 def test_where_the_network_sees_nothing_there_is_nothing() -> None:
     black = np.zeros((100, 100, 3), np.uint8)
     found = part_of(black, Thing("disk", np.float32([20, 20, 80, 80]), 1.0), engine())
@@ -154,9 +186,9 @@ def test_where_the_network_sees_nothing_there_is_nothing() -> None:
 
 
 def test_nobody_has_no_mask() -> None:
-    assert len(opsin.segment(data.coffee())) == 0
+    assert len(opsin.segment(data.coffee(), classes=["person"])) == 0
     assert len(opsin.segment(np.zeros((1, 1), np.uint8))) == 0
-    assert opsin.segment(data.coffee()).document()["objects"] == []
+    assert opsin.segment(data.coffee(), model="selfie").document()["objects"] == []
 
 
 def test_what_cannot_be_meant_is_told() -> None:
@@ -165,6 +197,17 @@ def test_what_cannot_be_meant_is_told() -> None:
     with pytest.raises(
         WrongCallError, match="'dog' is nothing whose pixels 'selfie' tells: person"
     ):
-        opsin.segment(data.coffee(), classes=["person", "dog"])
+        opsin.segment(data.coffee(), model="selfie", classes=["person", "dog"])
+    with pytest.raises(WrongCallError, match="'unicorn' is nothing whose pixels 'box-mask' tells"):
+        opsin.segment(data.coffee(), classes=["unicorn"])
     with pytest.raises(ValueError, match="threshold"):
         opsin.segment(data.coffee(), threshold=2)
+
+
+def test_a_cup_is_its_porcelain_and_coffee() -> None:
+    photo = opsin.open(data.coffee())
+    cup = next(one for one in opsin.segment(photo) if one.thing.name == "cup")
+    whole = cup.mask.pasted(photo.height, photo.width)
+    assert whole[150:220, 280:360].mean() > 0.95
+    assert whole[:, :80].mean() < 0.02
+    assert whole[:20].mean() < 0.02

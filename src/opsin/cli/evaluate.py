@@ -227,7 +227,7 @@ def _segment(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="Measure these, with commas: dog,cat. [default: person, or all of the model's]",
+            help="Measure these, with commas: dog,cat. [default: person, or all of a set without]",
         ),
     ] = None,
     seen: Ways = "color",

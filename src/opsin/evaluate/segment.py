@@ -27,7 +27,17 @@ from opsin.machine import cores
 from opsin.masks import Mask
 from opsin.models.card import Card
 from opsin.models.engine import Engine
-from opsin.objects.matte import Finder, finder_of, in_color, kept_of, mask_engine, part_of, table_of
+from opsin.objects.matte import (
+    HUMAN,
+    Finder,
+    finder_of,
+    in_color,
+    kept_of,
+    mask_engine,
+    part_of,
+    table_of,
+    wanted_of,
+)
 from opsin.objects.pipeline import Thing, detect, detector_of
 from opsin.objects.segment import shared_out
 from opsin.photo import Photo
@@ -82,7 +92,8 @@ def evaluate(
     """The report on mask networks over the set `data`, see `opsin.sets.coco`.
 
     `model` are names, `detector` that of what finds the things; None, and `accurate`, are as for
-    `opsin.segment`, `classes` as for `opsin.background`. `seen` are ways of
+    `opsin.segment`, `classes` are what is measured: None is people, or, of a set without them, all
+    that a model tells. `seen` are ways of
     `opsin.evaluate.seen.SEEN`. A row is a model, or a model and a way. `limit` is how many pictures
     are taken. Pictures that are named and not there are told.
     """
@@ -93,7 +104,8 @@ def evaluate(
     coco = read_coco(paths[0])
     models = [model] if isinstance(model, str) else list(model)
     engines = {name: mask_engine(name, threads=1, device="cpu") for name in models}
-    kinds = {name: kept_of(classes, engine.card) for name, engine in engines.items()}
+    measured = kept_of if _has_people(coco.instances) else wanted_of
+    kinds = {name: measured(classes, engine.card) for name, engine in engines.items()}
     finders = {name: finder_of(name, detector, accurate=accurate) for name in engines}
     detectors = [detector_of(*one, threads=1, device="cpu") for one in finders.values()]
     rows = {
@@ -124,6 +136,11 @@ def evaluate(
     cards = [one.card for one in engines.values()] + [one.card for one in detectors]
     about = provenance(list(dict.fromkeys(cards)), data=[str(paths[0])], seen=list(seen))
     return replace(made, provenance=about, warnings=(*made.warnings, *warnings))
+
+
+def _has_people(truth: Instances) -> bool:
+    people = {one.id for one in truth.categories if one.name.casefold() == HUMAN}
+    return any(one.category_id in people for one in truth.annotations)
 
 
 def _told(rgb: Pixels, engine: Engine, finder: Finder, classes: Sequence[str]) -> Told:
