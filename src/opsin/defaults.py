@@ -46,8 +46,8 @@ OBJECTS: Final = "picodet-s"
 ACCURATE: Final = ("picodet-s", "yolox-nano")
 """The models that find them together, the one whose labels are told first."""
 
-MASKS: Final = "box-mask"
-"""The model that tells which pixels of a thing's box are the thing."""
+MASKS: Final = "box-mask,selfie"
+"""The models that tell together which pixels of a thing's box are the thing."""
 
 PERSON: Final = 0.3
 """The least score of a person who is cut out: to miss one is worse than to look once too often."""

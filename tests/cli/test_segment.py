@@ -128,7 +128,7 @@ def test_a_set_without_people_has_nothing_to_measure(scans: Path, capsys) -> Non
     }
     (scans / "instances.json").write_text(json.dumps(told), "utf-8")
     assert main(["evaluate", "segment", str(scans)]) == 1
-    assert "'box-mask' masks none of the classes" in capsys.readouterr().err
+    assert "'box-mask,selfie' masks none of the classes" in capsys.readouterr().err
 
 
 def test_crowds_and_boxes_alone_count_for_nothing() -> None:

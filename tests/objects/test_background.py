@@ -199,7 +199,7 @@ def test_the_copy_says_what_it_was_made_from(tmp_path: Path) -> None:
     assert made.metadata.exif == photo.metadata.exif
     packet = made.metadata.xmp or b""
     assert str(photo.metadata.origin).encode() in packet
-    assert b"box-mask 1 + picodet-s 1" in packet
+    assert b"box-mask 1 + selfie 1 + picodet-s 1" in packet
 
 
 def test_what_cannot_be_meant_is_told(photographer: opsin.Photo) -> None:
@@ -221,8 +221,8 @@ def test_what_cannot_be_meant_is_told(photographer: opsin.Photo) -> None:
         opsin.background(photographer, blur=3, model="picodet-s")
     with pytest.raises(ModelError, match="'selfie' detects no things"):
         opsin.background(photographer, blur=3, detector="selfie")
-    with pytest.raises(ModelError, match="Name one"):
-        opsin.background(photographer, blur=3, model="selfie,selfie")
+    with pytest.raises(ModelError, match="'yunet' makes no masks"):
+        opsin.background(photographer, blur=3, model="selfie,yunet")
 
 
 def test_colors_by_name() -> None:

@@ -21,7 +21,8 @@ from opsin.models.store import find  # noqa: E402
 from opsin.objects.box_masks import HeldMasks, Masking, MaskSettings, example_of, usable  # noqa: E402
 from opsin.objects.crops import around, within  # noqa: E402
 from opsin.objects.data import BoxData  # noqa: E402
-from opsin.objects.matte import mask_engine, part_of  # noqa: E402
+from opsin.objects.masker import masker_of  # noqa: E402
+from opsin.objects.matte import part_of  # noqa: E402
 from opsin.objects.networks.box_mask import BoxMask, covered  # noqa: E402
 from opsin.objects.pipeline import Thing  # noqa: E402
 from opsin.objects.task import SEGMENT  # noqa: E402
@@ -260,18 +261,18 @@ def test_it_is_told_which_thing_is_meant(things: Path, tmp_path: Path, models: P
     assert card.segment is not None
     assert card.segment.classes == CLASSES
 
-    engine = mask_engine(model, threads=1, device="cpu")
+    masker = masker_of(model, threads=1, device="cpu")
     picture = pictures_of(things)[0]
     [(box, mask, kind)] = usable(picture, CLASSES)
     assert CLASSES[kind] == "cat"
     pixels = opsin.open(things / "1.png").pixels
-    part = part_of(pixels, Thing("cat", box, 0.9), engine)
+    part = part_of(pixels, Thing("cat", box, 0.9), masker)
     found = np.zeros(pixels.shape[:2], np.float32)
     part.lay(found)
     true = mask.pasted(*found.shape)
     assert (found >= 0.5)[true].mean() > 0.85
     assert (found >= 0.5)[~true].mean() < 0.1
-    mirrored = part_of(pixels[:, ::-1], Thing("cat", turned(box, pixels.shape[1]), 0.9), engine)
+    mirrored = part_of(pixels[:, ::-1], Thing("cat", turned(box, pixels.shape[1]), 0.9), masker)
     other = np.zeros_like(found)
     mirrored.lay(other)
     assert np.abs(other[:, ::-1] - found).mean() < 0.01

@@ -17,7 +17,8 @@ import opsin
 from opsin.errors import ModelError, WrongCallError
 from opsin.masks import iou, mask_of, rle_to_mask
 from opsin.models.store import find
-from opsin.objects.matte import Part, mask_engine, part_of
+from opsin.objects.masker import Masker, masker_of
+from opsin.objects.matte import Part, part_of
 from opsin.objects.pipeline import Thing
 from opsin.objects.segment import Segments, shared_out
 
@@ -107,7 +108,7 @@ def test_a_told_mask_lies_in_its_box(
     across, down = box[0] + (box[2] - box[0]) * cells, box[1] + (box[3] - box[1]) * cells
     mask = (np.hypot(across - x, down[:, None] - y) <= radius).astype(np.float32)
     part = part_of(
-        pixels, Thing("disk", box, 1.0, mask=mask), mask_engine("selfie", threads=1, device="cpu")
+        pixels, Thing("disk", box, 1.0, mask=mask), masker_of("selfie", threads=1, device="cpu")
     )
     found = np.zeros((200, 200), np.float32)
     part.lay(found)
@@ -139,7 +140,7 @@ def test_an_answer_lies_where_the_network_has_seen_it(
     pixels[true] = (255, 0, 0)
     box = np.clip([center[0] - 40, center[1] - 40, center[0] + 40, center[1] + 40], 0, 200)
     found = np.zeros((200, 200), np.float32)
-    part_of(pixels, Thing("disk", box.astype(np.float32), 1.0), engine(**how)).lay(found)
+    part_of(pixels, Thing("disk", box.astype(np.float32), 1.0), Masker((engine(**how),))).lay(found)
     [[shared]] = iou([mask_of(found >= 0.5)], [mask_of(true)])
     assert shared > 0.95
 
@@ -168,7 +169,7 @@ def test_a_network_is_told_the_box_and_what_is_in_it(
     pixels = np.zeros((200, 300, 3), np.uint8)
     box = np.float32([5, 60, 65, 180])  # cut at the left, so that left and right differ
     found = np.zeros((200, 300), np.float32)
-    part_of(pixels, Thing("Dog", box, 1.0), stub).lay(found)
+    part_of(pixels, Thing("Dog", box, 1.0), Masker((stub,))).lay(found)
     true = np.zeros((200, 300), bool)
     true[60:180, 5:65] = True
     [[shared]] = iou([mask_of(found >= 0.5)], [mask_of(true)])
@@ -176,12 +177,33 @@ def test_a_network_is_told_the_box_and_what_is_in_it(
     assert len(set(looks)) == len(margins) * (1 + mirror)
 
 
+def test_of_several_networks_the_mean_counts_of_those_that_know_the_thing() -> None:
+    """One answers with the red that it sees and knows disks, one with the green, and squares."""
+    reds, greens = engine(), engine()
+    greens.run = lambda given: {"mask": given["picture"][:, 1:2]}
+    for one, name in ((reds, "disk"), (greens, "square")):
+        table = msgspec.structs.replace(one.card.segment, classes=("person", name))
+        one.card = msgspec.structs.replace(one.card, segment=table)
+    both = Masker((reds, greens))
+    assert both.classes == ("person", "disk", "square")
+    assert [len(both.of(name)) for name in ("Person", "Disk", "square")] == [2, 1, 1]
+    pixels = np.zeros((180, 180, 3), np.uint8)
+    pixels[:, :120, 0] = pixels[:, 60:120, 1] = 255  # red, then yellow, then black
+    places = np.s_[40:140, 15:45], np.s_[40:140, 75:105], np.s_[40:140, 140:160]
+    for name, shares in (("person", (0.5, 1, 0)), ("Disk", (1, 1, 0)), ("square", (0, 1, 0))):
+        part = part_of(pixels, Thing(name, np.float32([0, 0, 180, 180]), 1.0), both)
+        found = [float(part.alpha[place].mean()) for place in places]
+        assert found == pytest.approx(shares, abs=0.1)
+
+
 def test_where_the_network_sees_nothing_there_is_nothing() -> None:
     black = np.zeros((100, 100, 3), np.uint8)
-    found = part_of(black, Thing("disk", np.float32([20, 20, 80, 80]), 1.0), engine())
+    found = part_of(black, Thing("disk", np.float32([20, 20, 80, 80]), 1.0), Masker((engine(),)))
     assert found.alpha.max() == 0
     unsure = engine(most=0.04, margins=(0.0, 0.4))
-    faint = part_of(black + 255, Thing("disk", np.float32([20, 20, 80, 80]), 1.0), unsure)
+    faint = part_of(
+        black + 255, Thing("disk", np.float32([20, 20, 80, 80]), 1.0), Masker((unsure,))
+    )
     assert faint.alpha.max() < 0.5  # it is raised, but not from next to nothing
 
 
@@ -198,7 +220,7 @@ def test_what_cannot_be_meant_is_told() -> None:
         WrongCallError, match="'dog' is nothing whose pixels 'selfie' tells: person"
     ):
         opsin.segment(data.coffee(), model="selfie", classes=["person", "dog"])
-    with pytest.raises(WrongCallError, match="'unicorn' is nothing whose pixels 'box-mask' tells"):
+    with pytest.raises(WrongCallError, match="'unicorn' is nothing whose pixels 'box-mask,selfie'"):
         opsin.segment(data.coffee(), classes=["unicorn"])
     with pytest.raises(ValueError, match="threshold"):
         opsin.segment(data.coffee(), threshold=2)

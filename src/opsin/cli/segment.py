@@ -21,7 +21,7 @@ from opsin.cli.options import (
 from opsin.cli.things import names_of, tell_or_write
 from opsin.defaults import MASKS, OBJECTS, PIXEL_LIMIT, QUALITY
 from opsin.files import shown
-from opsin.objects.matte import finder_of
+from opsin.objects.masker import finder_of
 from opsin.objects.segmenting import PICTURES, Segmenting
 
 

@@ -25,19 +25,16 @@ from opsin.evaluate.report import Metric, Report, Scores, in_order, provenance, 
 from opsin.evaluate.seen import SEEN, check
 from opsin.machine import cores
 from opsin.masks import Mask
-from opsin.models.card import Card
-from opsin.models.engine import Engine
-from opsin.objects.matte import (
+from opsin.objects.masker import (
     HUMAN,
     Finder,
+    Masker,
     finder_of,
-    in_color,
     kept_of,
-    mask_engine,
-    part_of,
-    table_of,
+    masker_of,
     wanted_of,
 )
+from opsin.objects.matte import in_color, part_of
 from opsin.objects.pipeline import Thing, detect, detector_of
 from opsin.objects.segment import shared_out
 from opsin.photo import Photo
@@ -103,10 +100,10 @@ def evaluate(
         raise WrongCallError("masks are measured on one set.")
     coco = read_coco(paths[0])
     models = [model] if isinstance(model, str) else list(model)
-    engines = {name: mask_engine(name, threads=1, device="cpu") for name in models}
+    maskers = {name: masker_of(name, threads=1, device="cpu") for name in models}
     measured = kept_of if _has_people(coco.instances) else wanted_of
-    kinds = {name: measured(classes, engine.card) for name, engine in engines.items()}
-    finders = {name: finder_of(name, detector, accurate=accurate) for name in engines}
+    kinds = {name: measured(classes, masker) for name, masker in maskers.items()}
+    finders = {name: finder_of(name, detector, accurate=accurate) for name in maskers}
     detectors = [detector_of(*one, threads=1, device="cpu") for one in finders.values()]
     rows = {
         (name, way): f"{name}, {way}" if len(seen) > 1 else name for name in models for way in seen
@@ -118,7 +115,7 @@ def evaluate(
         name, rgb = picture
         views = {way: SEEN[way](rgb, name) for way in seen}
         return name, {
-            row: _told(views[way], engines[one], finders[one], kinds[one])
+            row: _told(views[way], maskers[one], finders[one], kinds[one])
             for (one, way), row in rows.items()
         }
 
@@ -130,10 +127,11 @@ def evaluate(
             on_picture(name)
     names = set(next(iter(found.values())))
     truth = coco.of(names)
-    about_rows = {row: (engines[one].card, kinds[one]) for (one, _), row in rows.items()}
+    about_rows = {row: (maskers[one].name, kinds[one]) for (one, _), row in rows.items()}
     made = _measured(found, truth, about_rows)
     warnings = [] if limit else lacking(wanted - names, coco.pictures, truth)
-    cards = [one.card for one in engines.values()] + [one.card for one in detectors]
+    cards = [card for one in maskers.values() for card in one.cards]
+    cards += [one.card for one in detectors]
     about = provenance(list(dict.fromkeys(cards)), data=[str(paths[0])], seen=list(seen))
     return replace(made, provenance=about, warnings=(*made.warnings, *warnings))
 
@@ -143,17 +141,16 @@ def _has_people(truth: Instances) -> bool:
     return any(one.category_id in people for one in truth.annotations)
 
 
-def _told(rgb: Pixels, engine: Engine, finder: Finder, classes: Sequence[str]) -> Told:
+def _told(rgb: Pixels, masker: Masker, finder: Finder, classes: Sequence[str]) -> Told:
     began = time.perf_counter()
     height, width = rgb.shape[:2]
     rgb = in_color(Photo(rgb), threads=1, device="cpu").pixels
-    table = table_of(engine.card)
     how = {**finder._asdict(), "threshold": LEAST, "classes": classes}
     things = detect(rgb, **how, threads=1).things
-    parts = [part_of(rgb, thing, engine) for thing in things]
-    each = shared_out(parts, height, width, table.threshold)
+    parts = [part_of(rgb, thing, masker) for thing in things]
+    each = shared_out(parts, height, width, masker.threshold)
     sure = [
-        Mask(part.alpha >= table.threshold, part.top, part.left)
+        Mask(part.alpha >= masker.threshold, part.top, part.left)
         for part, thing in zip(parts, things, strict=True)
         if thing.score >= finder.person
     ]
@@ -163,7 +160,7 @@ def _told(rgb: Pixels, engine: Engine, finder: Finder, classes: Sequence[str]) -
 def _measured(
     found: Mapping[str, Mapping[str, Told]],
     truth: Instances,
-    about: Mapping[str, tuple[Card, Sequence[str]]],
+    about: Mapping[str, tuple[str, Sequence[str]]],
 ) -> Report:
     images = sorted(truth.images, key=lambda one: one.file_name)
     names = tuple(splits.plain(one.file_name) for one in images)
@@ -171,10 +168,10 @@ def _measured(
     done = []
     figures: dict[Metric, dict[str, float]] = {}
     for row, ones in found.items():
-        card, labels = about[row]
+        model, labels = about[row]
         kinds = numbered(truth.categories, labels)
         if not kinds:
-            raise DataError(f"'{card.name}' masks none of the classes of the set.")
+            raise DataError(f"'{model}' masks none of the classes of the set.")
         known = {one.id for one in kinds}
         things = [one for one in truth.annotations if one.category_id in known]
         own = only_of(truth, things)

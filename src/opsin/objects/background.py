@@ -25,7 +25,8 @@ from opsin.machine import cores
 from opsin.models.card import Card
 from opsin.models.engine import MOST_THREADS
 from opsin.objects.foreground import mixed, spread
-from opsin.objects.matte import finder_of, in_color, kept_of, mask_engine, part_of
+from opsin.objects.masker import finder_of, kept_of, masker_of
+from opsin.objects.matte import in_color, part_of
 from opsin.objects.pipeline import Thing, Things, detect
 from opsin.photo import Photo, made_by_opsin
 from opsin.photo import open as open_photo
@@ -208,21 +209,21 @@ def cut_out(
     """
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     threads = threads or min(cores(), MOST_THREADS)
-    engine = mask_engine(model, threads=threads, device=device)
+    masker = masker_of(model, threads=threads, device=device)
     finder = finder_of(model, detector, accurate=accurate)
     seen = in_color(photo, threads=threads, device=device)
     found = _people(
         seen,
         **finder._asdict(),
         threshold=finder.person if threshold is None else threshold,
-        classes=kept_of(classes, engine.card),
+        classes=kept_of(classes, masker),
         threads=threads,
         device=device,
     )
     alpha = np.zeros((photo.height, photo.width), np.float32)
     for thing in found:
-        part_of(seen.pixels, thing, engine).lay(alpha)
-    return Cutout(photo, alpha, found.things, tuple(dict.fromkeys((engine.card, found.card))))
+        part_of(seen.pixels, thing, masker).lay(alpha)
+    return Cutout(photo, alpha, found.things, tuple(dict.fromkeys((*masker.cards, found.card))))
 
 
 def _people(photo: Photo, **how: Any) -> Things:

@@ -20,7 +20,8 @@ from opsin.formats.video import Picture, Video
 from opsin.machine import cores
 from opsin.models.engine import MOST_THREADS
 from opsin.objects.background import Cutout
-from opsin.objects.matte import finder_of, kept_of, mask_engine, part_of
+from opsin.objects.masker import finder_of, kept_of, masker_of
+from opsin.objects.matte import part_of
 from opsin.objects.pipeline import detector_of
 from opsin.objects.video import track
 from opsin.photo import open as open_photo
@@ -55,18 +56,18 @@ class Films:
         """`model`, `detector` and the others are as of `opsin.background`, `video` as of
         `opsin.track`, which raise the same errors."""
         threads = threads or min(cores(), MOST_THREADS)
-        self._engine = mask_engine(model, threads=threads, device=device)
+        self._masker = masker_of(model, threads=threads, device=device)
         finder = finder_of(model, detector)
         self._cards = tuple(
             dict.fromkeys(
-                (self._engine.card, detector_of(*finder, threads=threads, device=device).card)
+                (*self._masker.cards, detector_of(*finder, threads=threads, device=device).card)
             )
         )
         self._frames = track(
             video,
             model=finder.model or OBJECTS,
             threshold=finder.person if threshold is None else threshold,
-            classes=kept_of(classes, self._engine.card),
+            classes=kept_of(classes, self._masker),
             pixel_limit=pixel_limit,
             threads=threads,
             device=device,
@@ -78,7 +79,7 @@ class Films:
             pixels = frame.picture.pixels
             alpha = np.zeros(pixels.shape[:2], np.float32)
             for thing in frame.things:
-                part_of(pixels, thing, self._engine).lay(alpha)
+                part_of(pixels, thing, self._masker).lay(alpha)
             alpha = self._steadied(pixels, alpha)
             yield frame.picture, Cutout(open_photo(pixels), alpha, frame.things, self._cards)
 

@@ -9,7 +9,6 @@ one another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -17,15 +16,11 @@ from numpy.typing import NDArray
 
 from opsin.appearance import tone_of
 from opsin.colorization.pipeline import colorize
-from opsin.defaults import OBJECTS, PERSON, SURER_PERSON
 from opsin.drawing.pixels import as_rgb, fitted, resized
-from opsin.errors import ModelError, WrongCallError
-from opsin.files import shown
-from opsin.models.card import Card, Segment
-from opsin.models.engine import Engine, load_engine
-from opsin.models.store import find, members
+from opsin.models.engine import Engine
 from opsin.objects.crops import around, within
 from opsin.objects.guided import lines
+from opsin.objects.masker import Masker, table_of
 from opsin.objects.pipeline import Thing
 from opsin.photo import Photo
 
@@ -33,8 +28,6 @@ Floats: TypeAlias = NDArray[np.float32]
 
 BOX: Final = "box"  # inputs of a network that is told which thing of a crop is meant,
 KIND: Final = "kind"  # and what it is
-
-HUMAN: Final = "person"
 TONE: Final = 512  # pixels of the longer side at which a photograph is judged gray
 FINE: Final = 512  # pixels of the longer side at which edges are followed
 RADIUS: Final = 1 / 128  # of a filter's window, as a share of that side
@@ -62,35 +55,6 @@ class Part(NamedTuple):
         np.maximum(place, self.alpha, out=place)
 
 
-class Finder(NamedTuple):
-    """What finds things; arguments of `opsin.detect`."""
-
-    model: str | None
-    accurate: bool = False
-
-    @property
-    def person(self) -> float:
-        """The least score of a person who is cut out."""
-        return SURER_PERSON if self.accurate else PERSON
-
-
-def mask_engine(model: str, *, threads: int, device: str) -> Engine:
-    """The loaded network of that name, if it is one that tells a thing's pixels."""
-    names = members(model)
-    if len(names) > 1:
-        raise ModelError("masks are made by one model. Name one, without commas.")
-    engine = load_engine(names[0], threads=threads, device=device)
-    table_of(engine.card)
-    return engine
-
-
-def table_of(card: Card) -> Segment:
-    """What a model's card says of its masks; one of another task is a `ModelError`."""
-    if card.segment is None:
-        raise ModelError(f"model '{card.name}' makes no masks: its task is '{card.task}'.")
-    return card.segment
-
-
 def in_color(photo: Photo, *, threads: int, device: str) -> Photo:
     """What the networks are shown of a photograph: of one without colors the default colorizer's,
     with which they find more, for they learned from photographs in color."""
@@ -99,44 +63,12 @@ def in_color(photo: Photo, *, threads: int, device: str) -> Photo:
     return colorize(photo, threads=threads, device=device)
 
 
-def finder_of(model: str, detector: str | None, *, accurate: bool = False) -> Finder:
-    """What finds the things whose pixels a model tells: itself, if it can, else a detector, the
-    default one if none is named, or two of them together."""
-    if accurate and detector is not None:
-        raise WrongCallError("accurate asks two detectors together: name no detector beside it.")
-    if find(model).card.detect is None:
-        return Finder(None if accurate else detector or OBJECTS, accurate)
-    if accurate or detector is not None:
-        raise WrongCallError(
-            f"model '{find(model).card.name}' finds things itself. Name no detector."
-        )
-    return Finder(model)
-
-
-def wanted_of(classes: Sequence[str] | None, card: Card) -> Sequence[str]:
-    """Those of the things whose pixels a model tells that are wanted; None is all of them."""
-    table = table_of(card)
-    known = {name.casefold() for name in table.classes}
-    if lacking := [name for name in classes or () if name.casefold() not in known]:
-        raise WrongCallError(
-            f"'{shown(lacking[0])}' is nothing whose pixels '{card.name}' tells: "
-            f"{', '.join(table.classes)}."
-        )
-    return classes or table.classes
-
-
-def kept_of(classes: Sequence[str] | None, card: Card) -> Sequence[str]:
-    """As `wanted_of`, of what stays before another background; None is people, or, where a model
-    does not know them, all."""
-    return wanted_of((HUMAN,) if not classes and HUMAN in table_of(card).classes else classes, card)
-
-
-def part_of(pixels: NDArray[Any], thing: Thing, engine: Engine) -> Part:
+def part_of(pixels: NDArray[Any], thing: Thing, masker: Masker) -> Part:
     """The alpha of a thing on pixels (H, W, 1 or 3) of 8 or 16 bits: from its mask, if its detector
-    has told one, else from what the network says of it."""
+    has told one, else from what the networks say of it."""
     rows, columns = around(thing.box, pixels.shape, BEYOND)
     if thing.mask is None:
-        share, reach = _looked_at(pixels, thing, engine, rows, columns), RADIUS
+        share, reach = _looked_at(pixels, thing, masker, rows, columns), RADIUS
     else:
         cells = len(thing.mask)
         share, reach = _laid(thing.mask, thing.box, rows, columns, CELL * cells), 1 / cells
@@ -146,18 +78,21 @@ def part_of(pixels: NDArray[Any], thing: Thing, engine: Engine) -> Part:
 
 
 def _looked_at(
-    pixels: NDArray[Any], thing: Thing, engine: Engine, rows: slice, columns: slice
+    pixels: NDArray[Any], thing: Thing, masker: Masker, rows: slice, columns: slice
 ) -> Floats:
-    """(S, S): a network's share of each place of a part of the picture, the mean of looks at the
-    thing with more and less around it. There is a thing in the box: where the network is sure of
-    no pixel in it, the surest become so."""
-    side = engine.card.size
+    """(S, S): the networks' share of each place of a part of the picture, the mean of looks at the
+    thing with more and less around it. There is a thing in the box: where they are sure of no pixel
+    in it, the surest become so."""
+    engines = masker.of(thing.name)
+    side = max(engine.card.size for engine in engines)
     share = np.zeros((side, side), np.float32)
-    for margin in (margins := table_of(engine.card).margins):
-        place = around(thing.box, pixels.shape, margin)
-        seen = place[1].start, place[0].start, place[1].stop, place[0].stop
-        answer = _answer(pixels[place], within(thing.box, *place), thing.name, engine)
-        share += _laid(answer, seen, rows, columns, side) / np.float32(len(margins))
+    for engine in engines:
+        for margin in (margins := table_of(engine.card).margins):
+            place = around(thing.box, pixels.shape, margin)
+            seen = place[1].start, place[0].start, place[1].stop, place[0].stop
+            answer = _answer(pixels[place], within(thing.box, *place), thing.name, engine)
+            weight = np.float32(1 / len(margins) / len(engines))
+            share += weight * _laid(answer, seen, rows, columns, side)
     x1, y1, x2, y2 = thing.box
     down, across = (
         (np.arange(side) + 0.5) / side * (one.stop - one.start) + one.start

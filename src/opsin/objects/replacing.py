@@ -52,13 +52,13 @@ class Replacing:
     device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
-        from opsin.objects.matte import finder_of, kept_of, mask_engine
+        from opsin.objects.masker import finder_of, kept_of, masker_of
         from opsin.objects.pipeline import detector_of, numbers_of
 
-        engine = mask_engine(self.model, threads=threads, device=self.device)
+        masker = masker_of(self.model, threads=threads, device=self.device)
         finder = finder_of(self.model, self.detector, accurate=self.accurate)
         detector = detector_of(*finder, threads=threads, device=self.device)
-        numbers_of(kept_of(self.classes, engine.card), detector.card)
+        numbers_of(kept_of(self.classes, masker), detector.card)
         if self.replace is not None:
             behind_of(self.replace, self.pixel_limit)
 

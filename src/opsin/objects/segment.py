@@ -20,15 +20,8 @@ from opsin.machine import cores
 from opsin.masks import Mask, mask_to_rle
 from opsin.models.card import Card
 from opsin.models.engine import MOST_THREADS
-from opsin.objects.matte import (
-    Part,
-    finder_of,
-    in_color,
-    mask_engine,
-    part_of,
-    table_of,
-    wanted_of,
-)
+from opsin.objects.masker import finder_of, masker_of, wanted_of
+from opsin.objects.matte import Part, in_color, part_of
 from opsin.objects.pipeline import Thing, detect
 from opsin.photo import Photo, copied
 from opsin.photo import open as open_photo
@@ -110,24 +103,24 @@ def segment(
     """
     photo = photo if isinstance(photo, Photo) else open_photo(photo)
     threads = threads or min(cores(), MOST_THREADS)
-    engine = mask_engine(model, threads=threads, device=device)
+    masker = masker_of(model, threads=threads, device=device)
     seen = in_color(photo, threads=threads, device=device)
     found = detect(
         seen,
         **finder_of(model, detector, accurate=accurate)._asdict(),
         threshold=threshold,
-        classes=wanted_of(classes, engine.card),
+        classes=wanted_of(classes, masker),
         threads=threads,
         device=device,
     )
-    parts = [part_of(seen.pixels, thing, engine) for thing in found]
-    masks = shared_out(parts, photo.height, photo.width, table_of(engine.card).threshold)
+    parts = [part_of(seen.pixels, thing, masker) for thing in found]
+    masks = shared_out(parts, photo.height, photo.width, masker.threshold)
     segments = tuple(
         Segment(thing, mask)
         for thing, mask in zip(found, masks, strict=True)
         if mask.area  # a network may see none of it
     )
-    return Segments(photo, segments, tuple(dict.fromkeys((engine.card, found.card))))
+    return Segments(photo, segments, tuple(dict.fromkeys((*masker.cards, found.card))))
 
 
 def shared_out(parts: Sequence[Part], height: int, width: int, threshold: float) -> list[Mask]:

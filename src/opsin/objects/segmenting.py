@@ -30,13 +30,13 @@ class Segmenting:
     device: str = "cpu"
 
     def load(self, *, threads: int) -> None:
-        from opsin.objects.matte import finder_of, mask_engine, wanted_of
+        from opsin.objects.masker import finder_of, masker_of, wanted_of
         from opsin.objects.pipeline import detector_of, numbers_of
 
-        engine = mask_engine(self.model, threads=threads, device=self.device)
+        masker = masker_of(self.model, threads=threads, device=self.device)
         finder = finder_of(self.model, self.detector, accurate=self.accurate)
         detector = detector_of(*finder, threads=threads, device=self.device)
-        numbers_of(wanted_of(self.classes, engine.card), detector.card)
+        numbers_of(wanted_of(self.classes, masker), detector.card)
 
     def do(
         self, source: Any, *, wanted: Mapping[str, str], there: Mapping[str, Any], threads: int
