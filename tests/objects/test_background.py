@@ -267,10 +267,10 @@ def test_two_detectors_are_named_by_nobody(photographer: opsin.Photo) -> None:
 def test_people_stay_and_cats_only_if_they_are_named(photographer: opsin.Photo) -> None:
     cat = resized(data.chelsea()[:, 60:360], 512, 512)
     both = np.concatenate([as_rgb(photographer.pixels), cat], axis=1)
-    people = cut_out(both)
+    people = cut_out(both, threshold=0.6)
     assert {one.name for one in people.people} == {"person"}
     assert people.alpha[:, 520:].max() == 0
-    cats = cut_out(both, classes=["Cat"])
+    cats = cut_out(both, threshold=0.6, classes=["Cat"])
     assert {one.name for one in cats.people} == {"cat"}
     assert cats.alpha[200:400, 600:900].mean() > 0.9  # her face
     assert cats.alpha[:, :500].max() == 0

@@ -25,7 +25,7 @@ from opsin.cli.options import (
 )
 from opsin.cli.pipe import pipe, refuse_in_a_pipe
 from opsin.cli.things import names_of
-from opsin.defaults import MASKS, OBJECTS, PERSON, PIXEL_LIMIT, QUALITY, SURER_PERSON
+from opsin.defaults import FILM_MASKS, MASKS, OBJECTS, PERSON, PIXEL_LIMIT, QUALITY, SURER_PERSON
 from opsin.errors import WrongCallError
 from opsin.files import shown
 from opsin.formats.suffixes import KEPT, SUFFIX
@@ -80,7 +80,10 @@ def background(
             help="Beside the photograph if not given; - is stdout.",
         ),
     ] = None,
-    model: Annotated[str, typer.Option(help="The mask network.")] = MASKS,
+    model: Annotated[
+        str | None,
+        typer.Option(help=f"The mask networks. [default: {MASKS}, of videos {FILM_MASKS}]"),
+    ] = None,
     detector: Annotated[
         str | None,
         typer.Option(help=f"What finds the people. [default: the model itself, or {OBJECTS}]"),
@@ -134,7 +137,7 @@ def background(
         blur=blur,
         transparent=transparent,
         keep_color=keep_color,
-        model=model,
+        model=model or (FILM_MASKS if any(map(is_film, paths)) else MASKS),
         detector=detector,
         accurate=accurate,
         threshold=threshold,

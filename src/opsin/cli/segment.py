@@ -29,7 +29,7 @@ def segment(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for a pipe.")
     ],
-    model: Annotated[str, typer.Option(help="The mask network.")] = MASKS,
+    model: Annotated[str, typer.Option(help="The mask networks.")] = MASKS,
     detector: Annotated[
         str | None,
         typer.Option(help=f"What finds things. [default: the model itself, or {OBJECTS}]"),

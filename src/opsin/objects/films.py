@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from opsin.defaults import MASKS, OBJECTS, PIXEL_LIMIT
+from opsin.defaults import FILM_MASKS, OBJECTS, PIXEL_LIMIT
 from opsin.drawing.pixels import resized
 from opsin.formats.video import Picture, Video
 from opsin.machine import cores
@@ -45,7 +45,7 @@ class Films:
         self,
         video: str | Path | Video,
         *,
-        model: str = MASKS,
+        model: str = FILM_MASKS,
         detector: str | None = None,
         threshold: float | None = None,
         classes: tuple[str, ...] | None = None,
