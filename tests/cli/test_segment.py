@@ -176,6 +176,7 @@ def test_accurate_is_another_answer_and_is_measured(scans: Path, capsys) -> None
         scores.append([one["score"] for one in told if one["name"] == "person"])
         assert main(["evaluate", "segment", str(scans), "--json", *more]) == 0
         [row] = json.loads(capsys.readouterr().out)["systems"]
+        assert row["system"] == " ".join(["box-mask,selfie", *more])
         measured.append(row["figures"]["iou"]["value"])
     assert scores[0] != scores[1]
     assert min(measured) > 0.8
@@ -191,3 +192,16 @@ def test_a_set_without_people_is_measured_by_all_that_is_on_it(scans: Path, caps
     assert main(["evaluate", "segment", str(scans), "--json"]) == 0
     [row] = json.loads(capsys.readouterr().out)["systems"]
     assert row["figures"]["ap50"]["value"] > 0.4  # not of people, of whom there are none
+
+
+def test_of_a_crowd_alone_there_is_no_precision(scans: Path, capsys) -> None:
+    pytest.importorskip("faster_coco_eval")
+    table = scans / "instances.json"
+    assert main(["segment", str(scans), "--coco", str(table), "--classes", "person"]) == 0
+    told = json.loads(table.read_text("utf-8"))
+    told["annotations"] = [{**one, "iscrowd": 1} for one in told["annotations"]]
+    table.write_text(json.dumps(told), "utf-8")
+    capsys.readouterr()
+    assert main(["evaluate", "segment", str(scans), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["systems"][0]["figures"]
+    assert [figures[name]["value"] for name in ("ap", "ap50", "ar", "boundary")] == [None] * 4

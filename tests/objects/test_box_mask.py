@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,8 +131,11 @@ def test_what_has_no_outline_teaches_nothing(things: Path, tmp_path: Path) -> No
     assert usable(pictures_of(things)[0], ["dog"]) == []
     one = example_of(first, SIZE, BoxData(), CLASSES, np.random.default_rng(0))
     assert float(one["known"]) == 0
-    with pytest.raises(DataError, match="no thing whose outline is known"):
+    with pytest.raises(DataError, match="on the training pictures there is no thing whose outline"):
         run.train(SEGMENT, recipe(), [tmp_path / "some"], tmp_path / "run", workers=0)
+    bare: Any = list_pictures([tmp_path / "some"])
+    with pytest.raises(DataError, match="to validate on there is no thing whose outline is known"):
+        HeldMasks(Any, bare, CLASSES, tmp_path, size=SIZE)  # type: ignore[arg-type]
 
 
 def test_an_unknown_one_costs_nothing(things: Path, tmp_path: Path) -> None:

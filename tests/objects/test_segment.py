@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from skimage import data
 
 import opsin
+import opsin.objects.segment as objects_segment
 from opsin.errors import ModelError, WrongCallError
 from opsin.masks import iou, mask_of, rle_to_mask
 from opsin.models.store import find
 from opsin.objects.masker import Masker, masker_of
 from opsin.objects.matte import Part, part_of
-from opsin.objects.pipeline import Thing
+from opsin.objects.pipeline import Thing, Things
 from opsin.objects.segment import Segments, shared_out
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -220,6 +221,8 @@ def test_what_cannot_be_meant_is_told() -> None:
         WrongCallError, match="'dog' is nothing whose pixels 'selfie' tells: person"
     ):
         opsin.segment(data.coffee(), model="selfie", classes=["person", "dog"])
+    with pytest.raises(WrongCallError, match="a list of names, got the text 'dog'"):
+        opsin.segment(data.coffee(), classes="dog")
     with pytest.raises(WrongCallError, match="'unicorn' is nothing whose pixels 'box-mask,selfie'"):
         opsin.segment(data.coffee(), classes=["unicorn"])
     with pytest.raises(ValueError, match="threshold"):
@@ -233,3 +236,22 @@ def test_a_cup_is_its_porcelain_and_coffee() -> None:
     assert whole[150:220, 280:360].mean() > 0.95
     assert whole[:, :80].mean() < 0.02
     assert whole[:20].mean() < 0.02
+
+
+def test_a_thing_that_is_found_twice_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second box shows hardly more of the cup than the first."""
+    photo = opsin.open(data.coffee())
+    cup = next(one for one in opsin.detect(photo) if one.name == "cup")
+    again = Thing("bowl", cup.box + np.float32([4, 3, 2, 1]), 0.5)
+    apart = Thing("spoon", np.float32([400, 0, 600, 120]), 0.4)
+    told = Things(photo, (cup, again, apart), find("picodet-s").card)
+    monkeypatch.setattr(objects_segment, "detect", lambda *_, **__: told)
+    ones = {"cup": 0.9, "bowl": 0.8, "spoon": 0.9}
+
+    def part(pixels: np.ndarray, thing: Thing, masker: Masker) -> Part:
+        x1, y1, x2, y2 = np.round(thing.box).astype(int)
+        alpha = np.full((y2 - y1, x2 - x1), ones[thing.name], np.float32)
+        return Part(alpha, int(y1), int(x1))
+
+    monkeypatch.setattr(objects_segment, "part_of", part)
+    assert [one.thing.name for one in opsin.segment(photo)] == ["cup", "spoon"]

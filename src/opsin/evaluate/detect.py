@@ -201,6 +201,8 @@ def coco_figures(
         measured.accumulate()
         measured.summarize()
     ap, ap50, ar = (float(measured.stats[index]) for index in (0, 1, 8))
+    if ap < 0:  # so COCO says that there are crowds alone
+        ap = ap50 = ar = float("nan")
     return {AP: ap, AP50: ap50, AR: ar}
 
 

@@ -105,8 +105,11 @@ def evaluate(
     kinds = {name: measured(classes, masker) for name, masker in maskers.items()}
     finders = {name: finder_of(name, detector, accurate=accurate) for name in maskers}
     detectors = [detector_of(*one, threads=1, device="cpu") for one in finders.values()]
+    more = " --accurate" if accurate else ""
     rows = {
-        (name, way): f"{name}, {way}" if len(seen) > 1 else name for name in models for way in seen
+        (name, way): f"{name}{more}, {way}" if len(seen) > 1 else f"{name}{more}"
+        for name in models
+        for way in seen
     }
     wanted = {splits.plain(one.file_name) for one in coco.instances.images}
     found: dict[str, dict[str, Told]] = {row: {} for row in rows.values()}

@@ -86,6 +86,12 @@ class BoxMaskSystem(System, frozen=True, kw_only=True):
 
     def check_pictures(self, training: Listing, held: Listing) -> None:
         check_things(training, held, self.classes)
+        if not any(usable(one, self.classes) for one in training.pictures):
+            raise DataError(
+                "on the training pictures there is no thing whose outline is known and that is "
+                f"{LEAST_SIDE} pixels large. Give a set whose instances.json has outlines: `opsin "
+                "segment --coco` makes a first one to correct."
+            )
 
     def build(self) -> BoxMask:
         return BoxMask(len(self.classes), width=self.width, frozen=self.frozen)

@@ -94,6 +94,8 @@ def finder_of(model: str, detector: str | None, *, accurate: bool = False) -> Fi
 
 def wanted_of(classes: Sequence[str] | None, masker: Masker) -> Sequence[str]:
     """Those of the things whose pixels networks tell that are wanted; None is all of them."""
+    if isinstance(classes, str):
+        raise WrongCallError(f"classes are a list of names, got the text '{shown(classes)}'.")
     known = {name.casefold() for name in masker.classes}
     if lacking := [name for name in classes or () if name.casefold() not in known]:
         raise WrongCallError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from opsin.objects.matte import Part, in_color, part_of
 from opsin.objects.pipeline import Thing, detect
 from opsin.photo import Photo, copied
 from opsin.photo import open as open_photo
+
+LEFT: Final = 0.1
+"""Of a thing's pixels more must be left by others than this share, or it is one found twice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,10 +118,11 @@ def segment(
     )
     parts = [part_of(seen.pixels, thing, masker) for thing in found]
     masks = shared_out(parts, photo.height, photo.width, masker.threshold)
+    own = [np.count_nonzero(part.alpha >= masker.threshold) for part in parts]
     segments = tuple(
         Segment(thing, mask)
-        for thing, mask in zip(found, masks, strict=True)
-        if mask.area  # a network may see none of it
+        for thing, mask, area in zip(found, masks, own, strict=True)
+        if mask.area > LEFT * area  # a network may see none of it, or others claim nearly all
     )
     return Segments(photo, segments, tuple(dict.fromkeys((*masker.cards, found.card))))
 

@@ -48,7 +48,7 @@ class BoxMask(nn.Module):
         widths = [*FINE, width, width, width]
         told = [1 + (TOLD if stride >= 8 else 0) for stride in STRIDES]
         coarser = [*widths[1:], 0]
-        self.kind = nn.Linear(kinds, TOLD)
+        self.kind = nn.Linear(max(1, kinds), TOLD)  # a recipe may leave its classes to the pictures
         self.even = nn.ModuleList(evened(one) for one in channels)
         self.lateral = nn.ModuleList(
             nn.Conv2d(one, own, 1) for one, own in zip(channels, widths, strict=True)
