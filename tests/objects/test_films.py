@@ -67,6 +67,17 @@ def test_nobody_on_it_is_all_background(tmp_path: Path) -> None:
     assert all(one.min() > 240 for one in pictures_of(tmp_path / "sea-new-background.mp4"))
 
 
+def test_a_cat_stays_where_cats_are_named(tmp_path: Path) -> None:
+    cat = np.full((200, 300, 3), 60, np.uint8)
+    cat[10:190, 40:260] = resized(data.chelsea()[:, 60:360], 180, 220)
+    write_film(tmp_path / "cat.mp4", [cat] * 2)
+    words = ["--replace", "#20c040", "--classes", "cat"]
+    assert main(["background", str(tmp_path / "cat.mp4"), *words]) == 0
+    for picture in pictures_of(tmp_path / "cat-new-background.mp4"):
+        assert np.abs(picture[60:110, 110:190].astype(int) - cat[60:110, 110:190]).mean() < 12
+        assert np.abs(picture[80:120, :20].astype(int) - (0x20, 0xC0, 0x40)).max() < 30
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

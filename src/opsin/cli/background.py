@@ -82,7 +82,9 @@ def background(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help=f"The mask networks. [default: {MASKS}, of videos {FILM_MASKS}]"),
+        typer.Option(
+            help=f"The mask networks. [default: {MASKS}, of people on videos {FILM_MASKS}]"
+        ),
     ] = None,
     detector: Annotated[
         str | None,
@@ -137,7 +139,7 @@ def background(
         blur=blur,
         transparent=transparent,
         keep_color=keep_color,
-        model=model or (FILM_MASKS if any(map(is_film, paths)) else MASKS),
+        model=model or (FILM_MASKS if classes is None and any(map(is_film, paths)) else MASKS),
         detector=detector,
         accurate=accurate,
         threshold=threshold,

@@ -90,9 +90,9 @@ def evaluate(
 
     `model` are names, `detector` that of what finds the things; None, and `accurate`, are as for
     `opsin.segment`, `classes` are what is measured: None is people, or, of a set without them, all
-    that a model tells. `seen` are ways of
-    `opsin.evaluate.seen.SEEN`. A row is a model, or a model and a way. `limit` is how many pictures
-    are taken. Pictures that are named and not there are told.
+    that a model tells. `seen` are ways of `opsin.evaluate.seen.SEEN`. A row is a model, or a model
+    and a way. `limit` is how many pictures are taken. Pictures that are named and not there are
+    told.
     """
     check(seen)
     paths = listed(data)

@@ -30,6 +30,7 @@ from opsin.models.card import Card, Input, Output, Segment, Text
 from opsin.objects.crops import around, within
 from opsin.objects.data import BoxData, changed, check_squares, check_things
 from opsin.objects.networks.box_mask import BoxMask
+from opsin.objects.objective import groups_of
 from opsin.sets.labeled import Labeled, outlines_on, things_on
 from opsin.sets.listing import Listing
 from opsin.sets.sources import Picture, read
@@ -151,10 +152,7 @@ class Masking(Objective):
     """The losses that the network says of itself, together."""
 
     def __init__(self, network: Any, settings: MaskSettings, stepper: Stepper) -> None:
-        pretrained = {id(one) for one in network.encoder.parameters()}
-        others = [one for one in network.parameters() if id(one) not in pretrained]
-        encoder = list(network.encoder.parameters())
-        super().__init__(network, stepper, [(others, 1.0), (encoder, settings.encoder_rate)])
+        super().__init__(network, stepper, groups_of(network, settings.encoder_rate))
 
     def loss(self, network: Any, batch: Batch) -> Loss:
         known = batch["known"]

@@ -53,10 +53,7 @@ class Detecting(Objective):
     """
 
     def __init__(self, network: nn.Module, settings: Settings, stepper: Stepper) -> None:
-        pretrained = {id(one) for one in network.encoder.parameters()}  # type: ignore[union-attr]
-        others = [one for one in network.parameters() if id(one) not in pretrained]
-        encoder = [one for one in network.parameters() if id(one) in pretrained]
-        super().__init__(network, stepper, [(others, 1.0), (encoder, settings.encoder_rate)])
+        super().__init__(network, stepper, groups_of(network, settings.encoder_rate))
         self.settings = settings
 
     def loss(self, network: Any, batch: Batch) -> Loss:
@@ -70,6 +67,13 @@ class Detecting(Objective):
             for name, value in parts.items()
         )
         return loss, {"loss": loss.detach()} | {key: one.detach() for key, one in parts.items()}
+
+
+def groups_of(network: Any, encoder_rate: float) -> list[tuple[list[nn.Parameter], float]]:
+    """A network's layers and its pretrained encoder, each with its share of the learning rate."""
+    pretrained = {id(one) for one in network.encoder.parameters()}
+    others = [one for one in network.parameters() if id(one) not in pretrained]
+    return [(others, 1.0), (list(network.encoder.parameters()), encoder_rate)]
 
 
 class Held:
