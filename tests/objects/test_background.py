@@ -133,6 +133,55 @@ def test_transparency(photographer: opsin.Photo, cutout: Cutout) -> None:
     assert (again.alpha == made.alpha).all()
 
 
+def transparent_in_part(photo: opsin.Photo) -> opsin.Photo:
+    """The left side of it and half of its grass, as a picture that was cut out has it."""
+    alpha = np.full((512, 512), 255, np.uint8)
+    alpha[:, :100], alpha[GRASS] = 0, 128
+    return opsin.Photo(np.where(alpha[..., None] == 0, 0, photo.pixels), alpha)
+
+
+def test_a_transparent_photograph_shows_the_new_background(photographer: opsin.Photo) -> None:
+    photo = transparent_in_part(photographer)
+    found = cut_out(photo)
+    assert (found.alpha[260:400, 102:108] == 1).all()
+    assert found.alpha[260:400, 80:98].max() > 0.5  # of the mask network he goes on there
+    blue = found.replaced((0x20, 0x60, 0xA0))
+    assert blue.alpha is None
+    assert (blue.pixels[:, :99] == [0x20, 0x60, 0xA0]).all()
+    assert (blue.pixels[GRASS] == [0x20, 0x60, 0xA0]).all()
+    inside = (found.alpha == 1) & (photo.alpha == 255)
+    assert (blue.pixels[inside] == photo.pixels[inside]).all()
+    half = Cutout(photo, np.ones((512, 512), np.float32), found.people, found.cards)
+    mixed = half.replaced((0, 0, 0)).pixels[GRASS][..., :1].astype(float)
+    assert np.abs(mixed - photo.pixels[GRASS] * (128 / 255)).max() < 1
+
+
+def test_a_transparent_photograph_stays_so_before_its_own_background(cutout: Cutout) -> None:
+    """And the black of pixels that nobody sees is no part of the blur."""
+    photo = transparent_in_part(opsin.Photo(np.full((512, 512, 1), 180, np.uint8)))
+    nobody = np.zeros((512, 512), np.float32)
+    made = Cutout(photo, nobody, cutout.people, cutout.cards).blurred(40)
+    assert (made.alpha == photo.alpha).all()
+    assert np.abs(made.pixels[:, 104:].astype(int) - 180).max() < 6
+
+
+def test_a_transparent_picture_behind_is_put_on_white(
+    photographer: opsin.Photo, cutout: Cutout
+) -> None:
+    rgba = np.zeros((16, 16, 4), np.uint8)
+    rgba[:8] = 200, 100, 0, 128
+    for behind in (rgba, rgba.astype(np.uint16) * 257):
+        made = opsin.background(photographer, replace=behind)
+        assert made.alpha is None
+        assert (made.pixels[480:, 400:] == 255).all()
+        share = 128 / 255
+        expected = np.array([200, 100, 0]) * share + 255 * (1 - share)
+        assert np.abs(made.pixels[20:60, 20:300] - expected).max() <= 1
+        assert any("put on white" in note for note in made.notes)
+    rgba[...] = 255
+    assert not opsin.background(photographer, replace=rgba).notes
+
+
 def test_color_is_kept_on_people_alone() -> None:
     made = opsin.background(data.astronaut(), keep_color=True)
     face, sky = np.s_[90:140, 200:250], np.s_[10:80, 330:360]

@@ -7,7 +7,7 @@ are theirs where a pixel shows both -> together with what is behind them now
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Final, TypeAlias
@@ -63,14 +63,26 @@ class Cutout:
         }
 
     def replaced(self, by: Photo | tuple[int, int, int]) -> Photo:
-        """Before another photograph, cut to fill this one's size, or before a color (0 to 255)."""
+        """Before another photograph, cut to fill this one's size, or before a color (0 to 255).
+
+        It is also behind what is transparent of this photograph, and has white behind what is
+        transparent of itself, so nothing of the copy is transparent.
+        """
         photo = self.photo
         if isinstance(by, Photo):
-            behind = _filling(by.pixels, photo.height, photo.width)
+            behind = _filling(_on_white(by), photo.height, photo.width)
         else:
             behind = np.empty((photo.height, photo.width, 3), np.uint8)
             behind[...] = by
-        return self._before(_as_type(behind, photo.pixels.dtype))
+        behind = _as_type(behind, photo.pixels.dtype)
+        if photo.alpha is None:
+            made = self._made(self._before(behind), None)
+        else:
+            made = self._made(_over(self._before(behind.copy()), photo.alpha, behind), None)
+        if not (isinstance(by, Photo) and _is_transparent(by)):
+            return made
+        notes = (*made.notes, "what is behind is transparent in part, and was put on white")
+        return replace(made, metadata=replace(made.metadata, notes=notes))
 
     def blurred(self, by: float) -> Photo:
         """Before their own background, blurred; they are no part of the blur. `by` is the standard
@@ -82,12 +94,14 @@ class Cutout:
         seen = resized(pixels, *size_hw, kernel="linear").astype(np.float32)
         some = resized(self.alpha[..., None], *size_hw, kernel="linear")
         weight: Floats = np.maximum(1 - some / np.float32(SOME), 0, dtype=np.float32)
+        if (own := self.photo.alpha) is not None:  # what nobody sees is no part of it either
+            weight *= resized(own[..., None], *size_hw, kernel="linear") / np.iinfo(own.dtype).max
         radius = max(1, round(by / 1000 * max(size_hw)))  # its windows' deviation is near that
         for _ in range(PASSES):
             seen = spread(seen, weight, radius)
             weight = spread(weight, np.ones_like(weight), radius)
         behind = resized(seen, *pixels.shape[:2], kernel="linear")
-        return self._before(_rounded(behind, pixels.dtype))
+        return self._made(self._before(_rounded(behind, pixels.dtype)), self.photo.alpha)
 
     def transparent(self) -> Photo:
         """Before nothing. Where nothing of them is, the pixels are black as well."""
@@ -113,8 +127,8 @@ class Cutout:
             rows[...] = _rounded(share * rows + (1 - share) * gray, rows.dtype)
         return self._made(pixels, self.photo.alpha)
 
-    def _before(self, behind: Pixels) -> Photo:
-        """Before pixels (H, W, C) of the photograph's size and type; these are written to."""
+    def _before(self, behind: Pixels) -> Pixels:
+        """They, before pixels (H, W, C) of the photograph's size and type; these are written to."""
         pixels = self.photo.pixels
         if behind.shape[2] < pixels.shape[2]:
             behind = np.repeat(behind, 3, axis=2)
@@ -124,7 +138,7 @@ class Cutout:
         behind[edge.where] = _rounded(drawn, pixels.dtype)
         # of a gray photograph it is one value for three
         np.copyto(behind, pixels, where=(self.alpha >= 1)[..., None])
-        return self._made(behind, self.photo.alpha)
+        return behind
 
     def _made(self, pixels: Pixels, alpha: NDArray[Any] | None) -> Photo:
         model = " + ".join(f"{card.name} {card.version}" for card in self.cards)
@@ -150,9 +164,10 @@ def background(
     """`photo` with its people as they are and another background, of the same size and depth.
 
     Exactly one is asked for: `replace`, a photograph (anything that `opsin.open` takes, cut to
-    fill) or a color ("#rrggbb", a name as "white", or three numbers of 0..255); `blur`, from 1 to
-    200, in pixels of a photograph of 1,000 pixels; `transparent`, nothing; `keep_color`, the same
-    in gray. For `model`, `detector` and others see `cut_out`, which is half of this.
+    fill) or a color ("#rrggbb", a name as "white", or three numbers of 0..255), which are also
+    behind what is transparent of `photo`; `blur`, from 1 to 200, in pixels of a photograph of 1,000
+    pixels; `transparent`, nothing; `keep_color`, the same in gray. For `model`, `detector` and
+    others see `cut_out`, which is half of this.
 
     >>> background(np.zeros((48, 64), np.uint8), blur=10)
     Traceback (most recent call last):
@@ -270,6 +285,30 @@ def _filling(pixels: Pixels, height: int, width: int) -> Pixels:
     across = min(pixels.shape[1], max(1, round(width / scale)))
     top, left = (pixels.shape[0] - down) // 2, (pixels.shape[1] - across) // 2
     return resized(pixels[top : top + down, left : left + across], height, width).copy()
+
+
+def _is_transparent(photo: Photo) -> bool:
+    """Whether something lies behind any of its pixels."""
+    return photo.alpha is not None and bool((photo.alpha < np.iinfo(photo.alpha.dtype).max).any())
+
+
+def _on_white(photo: Photo) -> Pixels:
+    """(H, W, C): its pixels, with white behind them where they are transparent."""
+    if photo.alpha is None or not _is_transparent(photo):
+        return photo.pixels
+    most = np.iinfo(photo.pixels.dtype).max
+    return _over(photo.pixels.copy(), photo.alpha, np.full_like(photo.pixels, most))
+
+
+def _over(pixels: Pixels, alpha: NDArray[Any], behind: Pixels) -> Pixels:
+    """Pixels (H, W, C), which are written to, as far as `alpha` (H, W) shows them, and for the rest
+    what is behind them; all of one type."""
+    most = np.float32(np.iinfo(pixels.dtype).max)
+    for top in range(0, len(pixels), STRIP):
+        rows = slice(top, top + STRIP)
+        share = alpha[rows, :, None].astype(np.float32) / most
+        pixels[rows] = _rounded(share * pixels[rows] + (1 - share) * behind[rows], pixels.dtype)
+    return pixels
 
 
 def _as_type(pixels: Pixels, dtype: Any) -> Pixels:
