@@ -345,6 +345,6 @@ def _save_error(path: Path, error: OSError) -> SaveError:
         return SaveError(f"{where}: no permission to write here. Choose a folder you may write to.")
     if error.errno == errno.ENAMETOOLONG:
         return SaveError(f"{where}: the name is too long for this disk. Choose a shorter one.")
-    if path.is_dir():
+    if error.errno == errno.EISDIR:
         return SaveError(f"{where}: this is a folder. Give the name of a file.")
     return SaveError(f"{where}: cannot be written ({error.strerror}). Choose another place.")

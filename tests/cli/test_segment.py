@@ -56,6 +56,12 @@ def test_a_folder_drawn_and_as_masks(scans: Path, tmp_path: Path, capsys) -> Non
     assert set(np.unique(mask)) == {0, 255}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+def test_a_folder_that_cannot_be_made_is_told(scans: Path, capsys) -> None:
+    assert main(["segment", str(scans), "--draw", "/proc/drawn"]) == 1
+    assert capsys.readouterr().err.startswith("opsin: /proc: cannot be written (No such file")
+
+
 def test_a_table_as_coco_has_it_is_what_evaluate_reads(scans: Path, capsys) -> None:
     pytest.importorskip("faster_coco_eval")
     table = scans / "instances.json"
