@@ -142,6 +142,7 @@ def test_a_wrong_card_of_a_detector_with_masks_is_an_error(tmp_path, old, new, m
         ("shape = [1, 4]", "shape = [1, 5]", "`box` must have the shape [1, 4], and `kind`"),
         ("shape = [1, 2]", "shape = [1, 3]", "as many numbers as there are `classes`"),
         ('classes = ["cat", "cup"]', 'classes = ["cat"]', "as there are `classes`"),
+        ('classes = ["cat", "cup"]', 'classes = ["cup", "Cup"]', "name 'cup' more than once"),
         ('name = "kind"', 'name = "sort"', "`inputs` must be `picture`, with `box` and `kind`"),
         ("3, 256, 256", "3, 256, 224", "[1, 3, 256, 256], as `size` says"),
     ],

@@ -610,6 +610,10 @@ def _no_mask_network(card: Card) -> str:
         return f'the `unit` of `picture` must be "{PICTURE_UNIT}"'
     if {entry.name: entry.shape for entry in card.outputs}.get("mask") != (1, 1, side, side):
         return f"`outputs` must have `mask` of the shape [1, 1, {side}, {side}]"
+    names = [name.casefold() for name in card.segment.classes] if card.segment else []
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        return f"the `classes` of [segment] name '{twice}' more than once"
     return ""
 
 
