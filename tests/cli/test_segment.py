@@ -122,7 +122,9 @@ def test_an_outline_that_is_none_is_told(
     }
     (scans / "instances.json").write_text(json.dumps(told), "utf-8")
     assert main(["evaluate", "segment", str(scans)]) == 1
-    assert message in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert message in told
+    assert f"{scans / 'instances.json'}: the segmentation of annotation 1 is neither" in told
     assert main(["evaluate", "detect", str(scans)]) == 0  # which needs no outlines
 
 

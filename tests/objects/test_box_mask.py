@@ -138,6 +138,18 @@ def test_what_has_no_outline_teaches_nothing(things: Path, tmp_path: Path) -> No
         HeldMasks(Any, bare, CLASSES, tmp_path, size=SIZE)  # type: ignore[arg-type]
 
 
+def test_a_wrong_outline_is_told_with_its_file(things: Path, tmp_path: Path) -> None:
+    shutil.copytree(things, tmp_path / "some")
+    file = tmp_path / "some" / "instances.json"
+    table = json.loads(file.read_text())
+    for one in table["annotations"]:
+        one["segmentation"] = [[1, 2, 3]]
+    file.write_text(json.dumps(table))
+    with pytest.raises(DataError) as caught:
+        run.train(SEGMENT, recipe(), [tmp_path / "some"], tmp_path / "run", workers=0)
+    assert str(caught.value).startswith(f"{file}: the segmentation of annotation ")
+
+
 def test_an_unknown_one_costs_nothing(things: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = BoxMask(2, width=16)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -39,7 +40,7 @@ from opsin.objects.pipeline import Thing, detect, detector_of
 from opsin.objects.segment import shared_out
 from opsin.photo import Photo
 from opsin.sets import splits
-from opsin.sets.coco import Annotation, Image, Instances, mask_of, read_coco
+from opsin.sets.coco import FILE, Annotation, Image, Instances, mask_of, read_coco
 from opsin.sets.pictures import read
 from opsin.sets.sources import Paths, listed
 
@@ -131,7 +132,7 @@ def evaluate(
     names = set(next(iter(found.values())))
     truth = coco.of(names)
     about_rows = {row: (maskers[one].name, kinds[one]) for (one, _), row in rows.items()}
-    made = _measured(found, truth, about_rows)
+    made = _measured(found, truth, about_rows, coco.file)
     warnings = [] if limit else lacking(wanted - names, coco.pictures, truth)
     cards = [card for one in maskers.values() for card in one.cards]
     cards += [one.card for one in detectors]
@@ -164,6 +165,7 @@ def _measured(
     found: Mapping[str, Mapping[str, Told]],
     truth: Instances,
     about: Mapping[str, tuple[str, Sequence[str]]],
+    file: Path,
 ) -> Report:
     images = sorted(truth.images, key=lambda one: one.file_name)
     names = tuple(splits.plain(one.file_name) for one in images)
@@ -180,7 +182,7 @@ def _measured(
         own = only_of(truth, things)
         pairs = [(ones[name], image) for name, image in zip(names, images, strict=True)]
         scores = [
-            scored(one, image, [a for a in things if a.image_id == image.id])
+            scored(one, image, [a for a in things if a.image_id == image.id], file)
             for one, image in pairs
         ]
         done.append(summarize(row, scores, made.metrics))
@@ -211,10 +213,13 @@ def only_of(truth: Instances, things: list[Annotation]) -> Instances:
     return Instances(truth.images, things, truth.categories)
 
 
-def scored(told: Told, image: Image, things: Sequence[Annotation]) -> Scores:
+def scored(
+    told: Told, image: Image, things: Sequence[Annotation], file: Path = Path(FILE)
+) -> Scores:
     """How well the told things of a picture are cut out together. Pictures with nothing to find or
-    with a crowd, or things of which only the box is known, count for nothing."""
-    true = [mask_of(one, image) for one in things]
+    with a crowd, or things of which only the box is known, count for nothing. `file` is where the
+    things are told."""
+    true = [mask_of(one, image, file) for one in things]
     outlined = [one for one in true if one is not None]
     if not true or len(outlined) < len(true) or any(one.iscrowd for one in things):
         return dict.fromkeys(("f", "iou", "cut", "f large", "cut large"), 0.0)

@@ -59,6 +59,8 @@ class CocoSet(NamedTuple):
     pictures: str | Path
     """Where they are, as for `opsin.sets.pictures.read`."""
     instances: Instances
+    file: Path
+    """That of the instances."""
 
     def of(self, names: set[str]) -> Instances:
         """What is on the pictures of these names alone."""
@@ -76,13 +78,13 @@ def read_coco(path: str | Path) -> CocoSet:
             data = place.read_bytes()
         except OSError as error:
             raise DataError(f"{shown(place)}: cannot be read ({error.strerror}).") from error
-        return CocoSet(place.parent, _parsed(data, place))
-    return CocoSet(path, _parsed(beside(place, FILE), place / FILE))
+        return CocoSet(place.parent, _parsed(data, place), place)
+    return CocoSet(path, _parsed(beside(place, FILE), place / FILE), place / FILE)
 
 
-def mask_of(one: Annotation, image: Image) -> Mask | None:
+def mask_of(one: Annotation, image: Image, where: Path = Path(FILE)) -> Mask | None:
     """The mask of a thing on its picture; None where only its box is known. One that cannot be
-    understood is a `DataError`."""
+    understood is a `DataError`, which names the file `where` it stands."""
     told = one.segmentation
     if not told:
         return None
@@ -95,8 +97,8 @@ def mask_of(one: Annotation, image: Image) -> Mask | None:
         return polygons_to_mask(told, image.height, image.width)
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(
-            f"the segmentation of annotation {one.id} is neither polygons nor runs as COCO has "
-            f"them ({shown(str(error))}). Correct it or leave it out."
+            f"{shown(where)}: the segmentation of annotation {one.id} is neither "
+            f"polygons nor runs as COCO has them ({shown(str(error))}). Correct it or leave it out."
         ) from error
 
 

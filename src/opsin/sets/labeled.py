@@ -106,4 +106,4 @@ def _annotated(place: str, changed: int) -> dict[str, tuple[Image, list[Annotati
 @lru_cache(maxsize=65536)
 def _outlined(place: str, changed: int, name: str, number: int) -> Mask | None:
     image, things = _annotated(place, changed)[name]
-    return mask_of(things[number], image)
+    return mask_of(things[number], image, Path(place) / FILE)
