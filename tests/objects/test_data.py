@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -192,6 +193,19 @@ def test_a_set_in_a_tar_says_the_same_as_in_a_folder(red: Path, tmp_path: Path) 
         assert things.names == ("brick", "")
         assert things.boxes[0].tolist() == list(RED)
         assert names_in([place]) == ["brick"]
+
+
+@pytest.mark.parametrize(("kept", "message"), [(2, "there are only crowds"), (0, "is bare")])
+def test_a_set_without_things_says_what_it_has_instead(
+    red: Path, tmp_path: Path, kept: int, message: str
+) -> None:
+    shutil.copytree(red, tmp_path / "red")
+    file = tmp_path / "red" / "instances.json"
+    table = json.loads(file.read_text())
+    crowds = [{**one, "iscrowd": 1} for one in table["annotations"]]
+    file.write_text(json.dumps({**table, "annotations": crowds[:kept]}))
+    with pytest.raises(DataError, match=message):
+        names_in([tmp_path / "red"])
 
 
 def test_pictures_of_which_nothing_is_known_are_told(red: Path, tmp_path: Path) -> None:

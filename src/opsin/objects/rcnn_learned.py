@@ -133,8 +133,6 @@ def train(
     told = [things_on(picture) for picture in listing.pictures]
     if lacking := [name for name in classes if not any(name in one.names for one in told if one)]:
         raise DataError(f"nothing on the training pictures is called '{lacking[0]}'.")
-    if not classes:
-        raise DataError("there is no thing on the training pictures. Their instances.json is bare.")
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / RECIPE, msgspec.json.format(msgspec.json.encode(recipe)))
     made = RCNN(len(classes), crop=network.crop)

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from opsin.backbones import picodet
 from opsin.backbones.efficientnet import Encoder, folded_encoder, imagenet_weights
-from opsin.errors import DataError, RecipeError
+from opsin.errors import RecipeError
 from opsin.models.card import Card, Detect, Input, Output, Segment, Text
 from opsin.objects.box_masks import BoxMaskSystem
 from opsin.objects.data import BoxData, check_squares, check_things, window_of
@@ -270,10 +270,8 @@ def complete(recipe: Recipe, data: Sequence[Path]) -> Recipe:
     """The recipe with all that is on the training pictures as its classes, if it names none."""
     if recipe.network.get("classes"):
         return recipe
-    found = names_in(list(data))
-    if not found:
-        raise DataError("there is no thing on the training pictures. Their instances.json is bare.")
-    return msgspec.structs.replace(recipe, network={**recipe.network, "classes": found})
+    classes = names_in(list(data))
+    return msgspec.structs.replace(recipe, network={**recipe.network, "classes": classes})
 
 
 TASK = Task(

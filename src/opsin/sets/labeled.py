@@ -57,12 +57,20 @@ def check_named(listing: Listing) -> None:
 
 
 def names_in(paths: Paths) -> list[str]:
-    """What things are on the pictures that `paths` mean, in the order of their names."""
+    """What things are on the pictures that `paths` mean, in the order of their names; none is a
+    `DataError`."""
     found: set[str] = set()
     for source, numbers in chosen(paths, lambda place, why: None):
         for number in numbers:
             things = things_on(source.pictures[number])
             found |= set(things.names if things else ())
+    if not found:
+        raise DataError(f"there is no thing on the training pictures. Their {FILE} is bare.")
+    if found == {""}:
+        raise DataError(
+            "there are only crowds on the training pictures, and a crowd is no example of a thing. "
+            f"Add things of their own to their {FILE} (iscrowd 0)."
+        )
     return sorted(found - {""})
 
 
