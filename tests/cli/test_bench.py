@@ -65,3 +65,16 @@ def test_a_photo_that_cannot_be_read_is_one_line(models, tmp_path, capsys, conte
 def test_an_unknown_model_stops_at_once(models, capsys):
     assert main(["bench", "--model", "tiny,huge"]) == 1
     assert capsys.readouterr().err.startswith("opsin: unknown model 'huge'")
+
+
+def test_another_classifier_is_timed(monkeypatch, models, capsys):
+    asked = []
+    monkeypatch.setattr("opsin.classify", lambda photo, model: asked.append(model))
+    monkeypatch.setattr(
+        "opsin.evaluate.speed._command", lambda *words: asked.append(words[2]) or (1.0, 1.0)
+    )
+    bench = ["bench", "classify", "--runs", "1", "--count", "1"]
+    assert main([*bench, "--classifier", "gender"]) == 0
+    assert set(asked) == {"gender"}
+    assert main([*bench, "--classifier", "picodet-s"]) == 1
+    assert "picodet-s' does not classify" in capsys.readouterr().err

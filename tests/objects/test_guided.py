@@ -31,6 +31,12 @@ def test_a_box_mean_is_the_mean_of_each_window(pair, radius):
         assert found[place] == pytest.approx(pair[0][window].mean(), abs=1e-5)
 
 
+@given(planes, st.integers(1, 12))
+def test_planes_that_are_looked_at_together_have_their_own_means(pair, radius):
+    together = box_mean(np.stack(pair, axis=2), radius)
+    assert np.array_equal(together, np.stack([box_mean(one, radius) for one in pair], axis=2))
+
+
 @given(planes, st.integers(1, 3))
 @settings(max_examples=30)
 def test_the_lines_are_those_of_least_squares_in_each_window(pair, radius):

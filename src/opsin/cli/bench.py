@@ -12,6 +12,7 @@ import typer
 
 from opsin.cli.options import Json
 from opsin.cli.screen import print_json, print_table
+from opsin.defaults import CLASSIFIER
 from opsin.errors import WrongCallError
 
 COLORING = ("network", "photo", "cold", "memory", "folder")
@@ -34,6 +35,9 @@ def bench(
             metavar="NAME", help="A model, or an ensemble with commas; see opsin models list."
         ),
     ] = "default",
+    classifier: Annotated[
+        str, typer.Option(metavar="NAME", help="A model, for the part classify.")
+    ] = CLASSIFIER,
     count: Annotated[
         int, typer.Option(min=1, metavar="N", help="Photographs in the folder.")
     ] = 100,
@@ -49,7 +53,7 @@ def bench(
     for part in parts or ():
         if part not in PARTS:
             raise WrongCallError(f"unknown part '{part}'. Parts: {', '.join(PARTS)}.")
-    figures = _measure(parts or PARTS, photo, model, count, workers, runs)
+    figures = _measure(parts or PARTS, photo, model, classifier, count, workers, runs)
     if as_json:
         print_json(figures)
     else:
@@ -57,14 +61,23 @@ def bench(
 
 
 def _measure(
-    parts: Any, photo: Path | None, model: str, count: int, workers: int | None, runs: int
+    parts: Any,
+    photo: Path | None,
+    model: str,
+    classifier: str,
+    count: int,
+    workers: int | None,
+    runs: int,
 ) -> dict[str, dict[str, float]]:
     import opsin
     from opsin.colorization.ensemble import cards
     from opsin.evaluate import speed
+    from opsin.models.store import find, members
     from opsin.photo import open as open_photo
+    from opsin.recognition.pipeline import labels_of
 
     cards(model)  # an unknown name stops here, not after minutes
+    labels_of([find(name).card for name in members(classifier)])
     jpeg = None
     if photo:
         open_photo(photo)  # what is wrong with it is said of the file
@@ -79,9 +92,15 @@ def _measure(
             "folder": lambda: speed.folder_speed(folder, count=count, model=model, workers=workers),
         }
         for part, (verb, call) in ANSWERS.items():
-            answer = getattr(opsin, call)
+            named = {"model": classifier} if part == "classify" else {}
             ways[part] = partial(
-                speed.answer_speed, folder, verb=verb, answer=answer, count=count, runs=runs
+                speed.answer_speed,
+                folder,
+                verb=verb,
+                answer=getattr(opsin, call),
+                count=count,
+                runs=runs,
+                **named,
             )
         return {part: ways[part]() for part in parts}
 

@@ -132,11 +132,11 @@ def _code(photos: list[bytes], coded: list[Photo], count: int) -> None:
 
 
 def answer_speed(
-    folder: Path, *, verb: str, answer: Callable[[Photo], Any], count: int, runs: int
+    folder: Path, *, verb: str, answer: Callable[..., Any], count: int, runs: int, **named: str
 ) -> dict[str, float]:
     """One of the verbs that write no picture: on a photograph of 640 x 480 that is open, warm; the
     same as a file, cold; and on a folder of such files. They are in color, as gray ones may be
-    looked at twice."""
+    looked at twice. `named` are arguments of it in Python, and options on the command line."""
     light = made_photo(*SMALL)
     photos = [
         Photo(np.stack([np.roll(light, 16 * (number + channel), 1) for channel in range(3)], -1))
@@ -146,12 +146,12 @@ def answer_speed(
     source.mkdir()
     for number in range(count):
         photos[number % len(photos)].save(source / f"{number:04}.jpg")
-    answer(photos[0])
-    words = verb.split()
+    answer(photos[0], **named)
+    words = [*verb.split(), *(word for key, name in named.items() for word in (f"--{key}", name))]
     cold = _median(lambda: _command(*words, str(source / "0000.jpg")), runs)
     seconds, peak = _command(*words, str(source))
     return {
-        "warm": _median(lambda: answer(photos[1]), 5 * runs),
+        "warm": _median(lambda: answer(photos[1], **named), 5 * runs),
         "cold": cold,
         "photos": count,
         "per_second": count / seconds,

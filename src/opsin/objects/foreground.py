@@ -97,9 +97,5 @@ def spread(values: Floats, weights: Floats, radius: int) -> Floats:
     >>> spread(np.float32([[[8], [2]]]), np.float32([[[1], [0]]]), 1).round(2).tolist()
     [[[8.0], [8.0]]]
     """
-    whole = box_mean(weights[..., 0], radius) + np.float32(NONE)
-    planes = [
-        box_mean(values[..., channel] * weights[..., 0], radius) / whole
-        for channel in range(values.shape[2])
-    ]
-    return np.stack(planes, axis=2)
+    means = box_mean(np.concatenate([values * weights, weights], axis=2), radius)
+    return np.asarray(means[..., :-1] / (means[..., -1:] + np.float32(NONE)), np.float32)

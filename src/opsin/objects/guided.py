@@ -51,21 +51,31 @@ def lines(guide: Floats, plane: Floats, *, radius: int, penalty: float) -> Lines
 def box_mean(plane: Floats, radius: int) -> Floats:
     """The mean of each window of 2 * `radius` + 1 pixels a side, of those that are in the plane.
 
+    `plane` is (h, w), or (h, w, C), several that are looked at together, which is faster.
+
     >>> box_mean(np.float32([[0, 3, 6]]), 1).tolist()
     [[1.5, 3.0, 4.5]]
     """
-    for axis in (0, 1):
-        plane = _means(plane, radius, axis)
+    room = np.empty((2, plane.size), np.float32)  # fresh memory costs as much as the sums
+    for _ in range(2):
+        turned, found = room.reshape(2, *plane.swapaxes(0, 1).shape)
+        np.copyto(turned, plane.swapaxes(0, 1))
+        _means_down(turned, radius, found)
+        plane = found
     return plane
 
 
-def _means(plane: Floats, radius: int, axis: int) -> Floats:
-    length = plane.shape[axis]
-    sums = np.cumsum(plane, axis=axis, dtype=np.float32)
-    sums = np.concatenate([np.zeros_like(sums.take([0], axis)), sums], axis=axis)
-    place = np.arange(length)
-    first, last = np.maximum(place - radius, 0), np.minimum(place + radius + 1, length)
-    counts = (last - first).astype(np.float32)
-    shape = (-1, 1) if axis == 0 else (1, -1)
-    found = (sums.take(last, axis) - sums.take(first, axis)) / counts.reshape(shape)
-    return np.asarray(found, np.float32)
+def _means_down(rows: Floats, radius: int, found: Floats) -> None:
+    """The means of rows (n, ...) with those up to `radius` above and below each, by one sum that
+    goes down with them."""
+    count = len(rows)
+    total = rows[:radius].sum(axis=0)
+    for number in range(count):
+        if number + radius < count:
+            total += rows[number + radius]
+        if number > radius:
+            total -= rows[number - radius - 1]
+        found[number] = total
+    place = np.arange(count)
+    lengths = np.minimum(place + radius + 1, count) - np.maximum(place - radius, 0)
+    found *= (1 / lengths).astype(np.float32).reshape(-1, *[1] * (rows.ndim - 1))

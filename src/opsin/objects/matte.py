@@ -110,10 +110,11 @@ def _followed(seen: NDArray[Any], share: Floats, reach: float) -> Floats:
     scale = min(1, FINE / max(height, width))
     fine_hw = max(1, round(height * scale)), max(1, round(width * scale))
     small = _gray(as_rgb(resized(seen, *fine_hw, kernel="linear")))
-    plane = _enlarged(share, *fine_hw)
+    plane = resized(np.ascontiguousarray(share[..., None]), *fine_hw, kernel="linear")[..., 0]
     found = lines(small, plane, radius=max(1, round(max(fine_hw) * reach)), penalty=PENALTY)
-    slope, offset = (_enlarged(one, height, width) for one in found)
-    alpha = slope * (small if fine_hw == (height, width) else _gray(as_rgb(seen))) + offset
+    large = resized(np.stack(found, axis=2), height, width, kernel="linear")
+    alpha = large[..., 0] * (small if fine_hw == (height, width) else _gray(as_rgb(seen)))
+    alpha += large[..., 1]
     return np.asarray(np.clip((alpha - NEARLY) / (1 - 2 * NEARLY), 0, 1), np.float32)
 
 
@@ -181,7 +182,3 @@ def _gray(rgb: NDArray[np.uint8]) -> Floats:
     total *= np.float32(1 / 765)
     return total
 
-
-def _enlarged(plane: Floats, height: int, width: int) -> Floats:
-    planes = np.ascontiguousarray(plane[..., None], np.float32)
-    return np.asarray(resized(planes, height, width, kernel="linear")[..., 0], np.float32)

@@ -180,13 +180,13 @@ def labels_of(cards: Sequence[Card]) -> tuple[str, ...]:
 def _colored(rgb: Pixels, threads: int | None, side: int) -> Pixels | None:
     """A small copy of a gray or toned picture in color, its short side `side`; None if it has
     colors of its own."""
-    from opsin.colorization.pipeline import colorize  # which photographs in color do without
-
     height, width = rgb.shape[:2]
     view = View.of(height, width, min(side, height, width))
     small = resized(rgb, *view.seen)
     if tone_of(small) == "color":
         return None
+    from opsin.colorization.pipeline import colorize  # which photographs in color do without
+
     return as_rgb(colorize(small, size=SECOND_SIZE, threads=threads).pixels)
 
 
