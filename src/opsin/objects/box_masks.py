@@ -134,7 +134,7 @@ class BoxMaskSystem(System, frozen=True, kw_only=True):
             ),
             outputs=(Output(name="mask", shape=(1, 1, *square)),),
         )
-        table = Segment(classes=self.classes, margins=(0.1, 0.3), mirror=True)
+        table = Segment(classes=self.classes, margins=(0.2,))
         return msgspec.structs.replace(card, segment=table)
 
     def graph(self, network: nn.Module, card: Card) -> Graph:

@@ -21,9 +21,11 @@ from opsin.objects.guided import box_mean
 
 Floats: TypeAlias = NDArray[np.float32]
 
-STEPS: Final = ((192, 18), (448, 3))
-"""The longer side of the picture on which colors are looked for, in pixels, and how far a window
-reaches on it: as wide and as narrow as those of the paper are, 90 and 6 pixels."""
+SIDE: Final = 320
+"""The longer side of the picture on which colors are looked for, in pixels."""
+STEPS: Final = (30, 2)
+"""How far a window reaches on it: as wide and as narrow as those of the paper are, 90 and 6 pixels
+of a photograph."""
 NONE: Final = 1e-5  # weight: where nothing is near, colors are black, and count for nothing
 
 
@@ -44,7 +46,8 @@ def mixed(pixels: NDArray[Any], alpha: Floats) -> Mixed:
     share = alpha[where][:, None]
     if not share.size:
         return Mixed(where, share[:, 0], np.zeros((0, pixels.shape[2]), np.float32))
-    front, behind = (sampled(plane, where, alpha.shape) for plane in _small(pixels, alpha))
+    both = sampled(np.concatenate(_small(pixels, alpha), axis=2), where, alpha.shape)
+    front, behind = np.split(both, 2, axis=1)
     seen = pixels[where].astype(np.float32)
     front = front + share * (seen - share * front - (1 - share) * behind)
     return Mixed(where, share[:, 0], np.clip(front, 0, np.iinfo(pixels.dtype).max))
@@ -52,18 +55,15 @@ def mixed(pixels: NDArray[Any], alpha: Floats) -> Mixed:
 
 def _small(pixels: NDArray[Any], alpha: Floats) -> tuple[Floats, Floats]:
     """(h, w, C) each: what is in front and what is behind, of a small picture."""
-    whole = resized(pixels, *_fitting(alpha.shape, STEPS[-1][0]), kernel="linear")
-    shares = resized(alpha[..., None], *whole.shape[:2], kernel="linear")
-    front = behind = whole.astype(np.float32)
-    for side, radius in STEPS:
-        size_hw = _fitting(alpha.shape, side)
-        seen, share, front, behind = (
-            resized(one, *size_hw, kernel="linear").astype(np.float32)
-            for one in (whole, shares, front, behind)
-        )
+    size_hw = _fitting(alpha.shape, SIDE)
+    seen = resized(pixels, *size_hw, kernel="linear").astype(np.float32)
+    share = resized(alpha[..., None], *size_hw, kernel="linear").astype(np.float32)
+    front: Floats = seen
+    behind: Floats = seen
+    for radius in STEPS:
         front, behind = spread(front, share, radius), spread(behind, 1 - share, radius)
-        front = front + share * (seen - share * front - (1 - share) * behind)
-    return np.asarray(front, np.float32), np.asarray(behind, np.float32)
+        front = np.asarray(front + share * (seen - share * front - (1 - share) * behind))
+    return front, behind
 
 
 def _fitting(shape: tuple[int, ...], side: int) -> tuple[int, int]:
@@ -84,7 +84,8 @@ def sampled(
     for places, length, small in zip(where, shape, plane.shape, strict=False):
         center = np.clip((places + 0.5) * (small / length) - 0.5, 0, small - 1)
         first = np.minimum(center.astype(np.intp), max(small - 2, 0))
-        found.append((first, np.minimum(first + 1, small - 1), (center - first)[:, None]))
+        part = (center - first).astype(np.float32)[:, None]
+        found.append((first, np.minimum(first + 1, small - 1), part))
     (top, bottom, down), (left, right, across) = found
     above = plane[top, left] * (1 - across) + plane[top, right] * across
     below = plane[bottom, left] * (1 - across) + plane[bottom, right] * across
