@@ -78,10 +78,11 @@ def test_drawn_and_as_a_picture(found: Segments) -> None:
 
 
 def test_a_pixel_is_of_the_one_of_which_more_is_there() -> None:
-    one = Part(np.float32([[0.9, 0.6, 0.4, 0.8, 0.7]]), 0, 0)
+    one = Part(np.float32([[0.9, 0.6, 0.4, 0.8, 0.7, 0.6, 0.6]]), 0, 0)
     other = Part(np.float32([[0.7, 0.45, 0.9, 0.7]]), 0, 1)
-    masks = [mask.pasted(1, 5)[0].tolist() for mask in shared_out([one, other], 1, 5, 0.5)]
-    first, second = [True, False, False, False, True], [False, True, False, True, False]
+    masks = [mask.pasted(1, 7)[0].tolist() for mask in shared_out([one, other], 1, 7, 0.5)]
+    first = [True, False, False, False, True, True, True]
+    second = [False, True, False, True, False, False, False]
     assert masks == [first, second]
 
 
@@ -255,3 +256,20 @@ def test_a_thing_that_is_found_twice_is_told_once(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(objects_segment, "part_of", part)
     assert [one.thing.name for one in opsin.segment(photo)] == ["cup", "spoon"]
+
+
+def test_of_two_that_are_nearly_alike_the_surer_keeps_all_its_pixels() -> None:
+    def part(width: int, alpha: float) -> Part:
+        return Part(np.full((10, width), alpha, np.float32), 2, 3)
+
+    def areas(*parts: Part) -> list[int]:
+        return [mask.area for mask in shared_out(parts, 20, 30, 0.5)]
+
+    assert areas(part(10, 0.7), part(13, 0.9)) == [100, 0]
+    assert areas(part(10, 0.7), part(7, 0.9)) == [100, 0]
+    assert areas(part(10, 0.7), part(5, 0.9)) == [50, 50], "a smaller thing upon a larger one"
+    assert areas(part(10, 0.7), part(20, 0.9)) == [0, 200]
+    assert areas(part(10, 0.7), part(13, 0.9), part(15, 0.9)) == [100, 0, 0]
+    assert areas(part(10, 0.7), part(13, 0.9), part(20, 0.8)) == [0, 0, 200], (
+        "what is not told claims nothing"
+    )

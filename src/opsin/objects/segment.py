@@ -1,7 +1,8 @@
 """Which pixels each thing is, of those that a detector finds and a mask network knows.
 
 Photo -> things and their boxes -> a mask network on each, or the masks that a network found them
-with -> where two claim a pixel, the one of which more is there -> masks
+with -> of two nearly alike the surer -> where two claim a pixel, the one of which more is there ->
+masks
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from opsin.defaults import MASKS
 from opsin.drawing.boxes import framed
 from opsin.drawing.masks import tinted
 from opsin.machine import cores
-from opsin.masks import Mask, mask_to_rle
+from opsin.masks import Mask, iou, mask_to_rle
 from opsin.models.card import Card
 from opsin.models.engine import MOST_THREADS
 from opsin.objects.masker import finder_of, masker_of, wanted_of
@@ -26,6 +27,9 @@ from opsin.objects.pipeline import Thing, detect
 from opsin.photo import Photo, copied
 from opsin.photo import open as open_photo
 
+SAME: Final = 0.6
+"""Two things whose pixels overlap so much (IoU), or more, are one found twice, whatever it is
+called."""
 LEFT: Final = 0.1
 """Of a thing's pixels more must be left by others than this share, or it is one found twice."""
 
@@ -128,16 +132,20 @@ def segment(
 
 
 def shared_out(parts: Sequence[Part], height: int, width: int, threshold: float) -> list[Mask]:
-    """A mask for each part of a picture of that size: where its alpha is `threshold` or more, and
-    no other's is larger; of equal ones the earlier has the pixel.
+    """A mask for each part of a picture of that size, the surest first: where its alpha is
+    `threshold` or more, and no other's is larger; of equal ones the earlier has the pixel. What is
+    found twice has none.
 
     >>> part = Part(np.full((1, 2), 0.7, np.float32), 0, 0)
     >>> [one.area for one in shared_out([part, part], 1, 2, 0.5)]
     [2, 0]
     """
+    own = [Mask(part.alpha >= threshold, part.top, part.left).tight() for part in parts]
+    told = once(own)
     most: Floats = np.zeros((height, width), np.float32)
     owner = np.full((height, width), -1, np.int16)
-    for number, (alpha, top, left) in enumerate(parts):
+    for number in told:
+        alpha, top, left = parts[number]
         place = np.s_[top : top + alpha.shape[0], left : left + alpha.shape[1]]
         larger = alpha > most[place]
         most[place][larger] = alpha[larger]
@@ -148,3 +156,23 @@ def shared_out(parts: Sequence[Part], height: int, width: int, threshold: float)
         mine = (owner[place] == number) & (alpha >= threshold)
         masks.append(Mask(mine, top, left).tight())
     return masks
+
+
+def once(masks: Sequence[Mask]) -> list[int]:
+    """Which of masks, the surest first, are not nearly the same as an earlier one of these.
+
+    >>> once([Mask(np.ones((2, 5), np.bool_)), Mask(np.ones((2, 4), np.bool_))])
+    [0]
+    """
+    told: list[int] = []
+    areas = [mask.area for mask in masks]
+    for number, mask in enumerate(masks):
+        area = areas[number]
+        alike = [
+            masks[one]
+            for one in told
+            if min(area, areas[one]) >= SAME * max(area, areas[one])  # no other overlaps so much
+        ]
+        if not (iou([mask], alike) >= SAME).any():
+            told.append(number)
+    return told
