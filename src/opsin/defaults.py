@@ -50,7 +50,7 @@ MASKS: Final = "box-mask,selfie"
 """The models that tell together which pixels of a thing's box are the thing."""
 
 FILM_MASKS: Final = "selfie"
-"""The same on videos: it takes a sixth of the time, and sees when somebody has left."""
+"""The same on videos: it takes less than half of the time, and sees when somebody has left."""
 
 PERSON: Final = 0.3
 """The least score of a person who is cut out: to miss one is worse than to look once too often."""
