@@ -181,4 +181,3 @@ def _gray(rgb: NDArray[np.uint8]) -> Floats:
     total += rgb[..., 2]
     total *= np.float32(1 / 765)
     return total
-
