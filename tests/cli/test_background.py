@@ -45,7 +45,7 @@ def test_a_folder_with_one_person(scans: Path, tmp_path: Path, capsys) -> None:
     (scans / "broken.jpg").unlink()
     assert main(words) == 0
     err = capsys.readouterr().err
-    assert "1 skipped, done already" in err
+    assert "1 skipped, done already (--overwrite does it again, also with other settings)" in err
     assert "1 skipped, nobody was found on them" in err
 
 
@@ -115,6 +115,20 @@ def test_a_pipe_carries_one_picture(scans: Path, tmp_path: Path, monkeypatch, ca
 def test_calls_that_cannot_be_meant(scans: Path, words: list[str], message: str, capsys) -> None:
     assert main(["background", str(scans / "großvater.jpg"), *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_what_was_looked_for_and_is_not_there_is_told(scans: Path, monkeypatch, capsys) -> None:
+    (scans / "broken.jpg").unlink()
+    words = ["--blur", "5", "--classes", "dog,zebra"]
+    assert main(["background", str(scans), *words]) == 0
+    assert "2 skipped, no dog and no zebra was found on them." in capsys.readouterr().err
+    assert main(["background", str(scans), *words, "--json"]) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert [one["notes"] for one in files] == [["no dog and no zebra on it"]] * 2
+    stdin = io.TextIOWrapper(io.BytesIO((scans / "cup.png").read_bytes()))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert main(["background", "-", "--blur", "5", "--classes", "dog"]) == 1
+    assert "no picture was made: no dog on it" in capsys.readouterr().err
 
 
 def test_a_picture_that_cannot_be_read_stops_before_the_first(scans: Path, capsys) -> None:

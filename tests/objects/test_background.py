@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from skimage import data
@@ -13,8 +15,10 @@ import opsin
 import opsin.objects.background as objects_background
 from opsin.drawing.pixels import as_rgb, resized
 from opsin.errors import ModelError, NothingFoundError, PhotoError, WrongCallError
+from opsin.models.card import Segment
 from opsin.models.store import find
 from opsin.objects.background import Cutout, color_of, cut_out
+from opsin.objects.masker import nobody_of
 from opsin.objects.matte import Part
 from opsin.objects.pipeline import Things
 
@@ -306,6 +310,16 @@ def test_an_unsure_person_is_cut_out_by_either_threshold(monkeypatch: pytest.Mon
     for more in ({}, {"accurate": True}, {"accurate": True, "threshold": 0.7}, {"threshold": 0.6}):
         cut_out(np.zeros((40, 40), np.uint8), **more)
     assert asked[::2] == asked[1::2] == [0.3, 0.2, 0.7, 0.6]
+
+
+def test_what_was_looked_for_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert nobody_of("box-mask,selfie", None) == "nobody"
+    assert nobody_of("box-mask,selfie", ["dog", "Cat"]) == "no dog and no Cat"
+    found = find("selfie")
+    cups = msgspec.structs.replace(found.card, segment=Segment(classes=("cup",)))
+    model = dataclasses.replace(found, card=cups)
+    monkeypatch.setattr("opsin.objects.masker.find", lambda name: model)
+    assert nobody_of("cups", None) == "nothing"
 
 
 def test_two_detectors_are_named_by_nobody(photographer: opsin.Photo) -> None:

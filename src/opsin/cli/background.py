@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,20 +31,10 @@ from opsin.files import shown
 from opsin.formats.suffixes import KEPT, SUFFIX
 from opsin.machine import cores
 from opsin.objects.background import BLUR, color_of
-from opsin.objects.replacing import CLEAR, GRAY, NOBODY, PICTURES, Replacing
+from opsin.objects.replacing import CLEAR, GRAY, PICTURES, Replacing
 
 if TYPE_CHECKING:
     from opsin.objects.background import Cutout
-
-WORDS: Final = Words(
-    doing="cutting out",
-    done="done",
-    skipped={
-        "exists": "done already (--overwrite does it again)",
-        NOBODY: "nobody was found on them",
-        GRAY: "gray anyway (opsin colorize them first)",
-    },
-)
 
 
 def background(
@@ -167,12 +157,25 @@ def background(
     over(
         planned,
         work,
-        WORDS,
+        _words(work.nobody),
         output=output,
         workers=workers,
         overwrite=overwrite,
         dry_run=dry_run,
         as_json=as_json,
+    )
+
+
+def _words(nobody: str) -> Words:
+    """How it tells of photographs; `nobody` is whom it does not find, see `Replacing`."""
+    return Words(
+        doing="cutting out",
+        done="done",
+        skipped={
+            "exists": "done already (--overwrite does it again, also with other settings)",
+            f"{nobody} on it": f"{nobody} was found on them",
+            GRAY: "gray anyway (opsin colorize them first)",
+        },
     )
 
 

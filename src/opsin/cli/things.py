@@ -20,7 +20,7 @@ from opsin.files import check_writable, shown, write_atomically
 WORDS = Words(
     doing="looking for things",
     done="looked at",
-    skipped={"exists": "done already (--overwrite does it again)"},
+    skipped={"exists": "done already (--overwrite does it again, also with other settings)"},
 )
 
 

@@ -25,7 +25,7 @@ from opsin.machine import cores
 from opsin.models.card import Card
 from opsin.models.engine import MOST_THREADS
 from opsin.objects.foreground import mixed, spread
-from opsin.objects.masker import finder_of, kept_of, masker_of
+from opsin.objects.masker import finder_of, kept_of, masker_of, nobody_of
 from opsin.objects.matte import in_color, part_of
 from opsin.objects.pipeline import Thing, Things, detect
 from opsin.photo import Photo, made_by_opsin
@@ -190,8 +190,7 @@ def background(
         device=device,
     )
     if not found.people:
-        what = "nobody" if classes is None else f"no {' and no '.join(map(shown, classes))}"
-        raise NothingFoundError(f"{what} was found on the photograph.")
+        raise NothingFoundError(f"{nobody_of(model, classes)} was found on the photograph.")
     if behind is not None:
         return found.replaced(behind)
     if blur is not None:

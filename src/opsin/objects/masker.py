@@ -111,5 +111,14 @@ def kept_of(classes: Sequence[str] | None, masker: Masker) -> Sequence[str]:
     return wanted_of((HUMAN,) if not classes and HUMAN in masker.classes else classes, masker)
 
 
+def nobody_of(model: str, classes: Sequence[str] | None) -> str:
+    """What is said where none of what is kept was found, as "no dog and no cat" or, where nothing
+    was named, "nobody", or "nothing" of a model that does not know people."""
+    if classes:
+        return f"no {' and no '.join(map(shown, classes))}"
+    cards = [find(name).card for name in members(model)]
+    return "nobody" if any(HUMAN in table_of(card).classes for card in cards) else "nothing"
+
+
 def _knows(card: Card, name: str) -> bool:
     return name.casefold() in {one.casefold() for one in table_of(card).classes}

@@ -27,9 +27,8 @@ PICTURES: Final = {
 CLEAR: Final = tuple(one for one in KEPT if one in TRANSPARENT)
 """The formats that a photograph keeps when its background is gone."""
 
-NOBODY: Final = "nobody on it"
 GRAY: Final = "gray"
-"""Why no picture was made."""
+"""Why no picture was made; the other reason is that `Replacing.nobody` is "on it"."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,13 @@ class Replacing:
     pixel_limit: int = PIXEL_LIMIT
     damaged: bool = False
     device: str = "cpu"
+
+    @property
+    def nobody(self) -> str:
+        """Whom it does not find where it makes no picture, as "nobody" or "no dog"."""
+        from opsin.objects.masker import nobody_of
+
+        return nobody_of(self.model, self.classes)
 
     def load(self, *, threads: int) -> None:
         from opsin.objects.masker import finder_of, kept_of, masker_of
@@ -83,7 +89,7 @@ class Replacing:
             device=self.device,
         )
         if not found.people:
-            return Made(skipped=NOBODY, part=found.document())
+            return Made(skipped=f"{self.nobody} on it", part=found.document())
         result = self.made(found)
         format, notes = self._format(wanted["output"], photo.metadata.format)
         notes = (*result.notes, *notes, *result.losses(format))
