@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ import opsin
 from opsin.cli import main
 from opsin.evaluate.segment import Told, scored
 from opsin.masks import Mask, mask_to_rle
+from opsin.models.store import find
+from opsin.objects.matte import part_of
 from opsin.sets.coco import Annotation, Image
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -200,6 +203,60 @@ def test_a_set_without_people_is_measured_by_all_that_is_on_it(scans: Path, caps
     assert main(["evaluate", "segment", str(scans), "--json"]) == 0
     [row] = json.loads(capsys.readouterr().out)["systems"]
     assert row["figures"]["ap50"]["value"] > 0.4  # not of people, of whom there are none
+
+
+def test_a_set_of_boxes_has_no_masks_to_measure(scans: Path, capsys) -> None:
+    table = scans / "instances.json"
+    assert main(["detect", str(scans), "--coco", str(table)]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "segment", str(scans)]) == 1
+    told = capsys.readouterr().err
+    assert f"{table}: none of the things that 'box-mask,selfie' masks has an outline." in told
+
+
+def test_a_picture_with_a_box_alone_counts_for_nothing(scans: Path, capsys) -> None:
+    pytest.importorskip("faster_coco_eval")
+    table = scans / "instances.json"
+    assert main(["segment", str(scans), "--coco", str(table), "--classes", "person"]) == 0
+    told = json.loads(table.read_text("utf-8"))
+    measured = []
+    for count in (0, 1):
+        cup = next(one["id"] for one in told["images"] if one["file_name"] == "cup.png")
+        boxed = {"image_id": cup, "category_id": 1, "bbox": [9, 9, 50, 50]}
+        boxes = [{"id": 99 + number, **boxed} for number in range(count)]
+        more = {**told, "annotations": [*told["annotations"], *boxes]}
+        table.write_text(json.dumps(more), "utf-8")
+        capsys.readouterr()
+        assert main(["evaluate", "segment", str(scans), "--json"]) == 0
+        out, err = capsys.readouterr()
+        assert (f"{table}: on 1 of its pictures are things of which" in err) == bool(count)
+        figures = json.loads(out)["systems"][0]["figures"]
+        measured.append([figures[name]["value"] for name in ("ap", "ap50", "ar", "boundary")])
+    assert measured[0] == measured[1]
+    assert measured[0][1] == 1
+
+
+def test_what_is_below_the_threshold_takes_no_time(scans: Path, monkeypatch) -> None:
+    """On this clock looking at the pixels of a thing takes a second, and all else nothing."""
+    from opsin.evaluate import segment
+
+    scores: list[float] = []
+
+    def looked_at(pixels: Any, thing: Any, masker: Any) -> Any:
+        scores.append(thing.score)
+        return part_of(pixels, thing, masker)
+
+    monkeypatch.setattr(segment, "part_of", looked_at)
+    clock = SimpleNamespace(perf_counter=lambda: float(len(scores)))
+    monkeypatch.setattr(segment, "time", clock)
+    least = find("picodet-s").card.detect.threshold
+    table = scans / "instances.json"
+    assert main(["segment", str(scans), "--coco", str(table), "--classes", "person"]) == 0
+    (scans / "cup.png").unlink()
+    report = segment.evaluate([scans], model="selfie")
+    sure = sum(score >= least for score in scores)
+    assert 1 <= sure < len(scores)
+    assert report.rows[0].figures["milliseconds"].value == 1000 * sure
 
 
 def test_of_a_crowd_alone_there_is_no_precision(scans: Path, capsys) -> None:

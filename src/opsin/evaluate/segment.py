@@ -24,6 +24,7 @@ from opsin.evaluate.boundary import boundary_f
 from opsin.evaluate.detect import coco_figures, lacking, numbered
 from opsin.evaluate.report import Metric, Report, Scores, in_order, provenance, ratio, summarize
 from opsin.evaluate.seen import SEEN, check
+from opsin.files import shown
 from opsin.machine import cores
 from opsin.masks import Mask
 from opsin.objects.masker import (
@@ -37,10 +38,11 @@ from opsin.objects.masker import (
 )
 from opsin.objects.matte import in_color, part_of
 from opsin.objects.pipeline import Thing, detect, detector_of
+from opsin.objects.search import table_of as scores_of
 from opsin.objects.segment import shared_out
 from opsin.photo import Photo
 from opsin.sets import splits
-from opsin.sets.coco import FILE, Annotation, Image, Instances, mask_of, read_coco
+from opsin.sets.coco import FILE, Annotation, CocoSet, Image, Instances, mask_of, read_coco
 from opsin.sets.pictures import read
 from opsin.sets.sources import Paths, listed
 
@@ -61,7 +63,9 @@ PORTRAITS: Final = Metric(
     ratio("f large", "cut large"),
 )
 IOU: Final = Metric("iou", "IoU", ".3f", "higher", "pixels of all together", ratio("iou", "cut"))
-MILLISECONDS: Final = Metric("milliseconds", "ms", ".1f", "lower", "a picture, on one core")
+MILLISECONDS: Final = Metric(
+    "milliseconds", "ms", ".1f", "lower", "a picture by opsin segment, on one core"
+)
 
 
 class Told(NamedTuple):
@@ -73,6 +77,7 @@ class Told(NamedTuple):
     together: Mask
     """Of those whose score is enough for `opsin.background`."""
     milliseconds: float
+    """What `opsin.segment` takes for it, which tells nothing below its threshold."""
 
 
 def evaluate(
@@ -105,7 +110,10 @@ def evaluate(
     measured = kept_of if _has_people(coco.instances) else wanted_of
     kinds = {name: measured(classes, masker) for name, masker in maskers.items()}
     finders = {name: finder_of(name, detector, accurate=accurate) for name in maskers}
-    detectors = [detector_of(*one, threads=1, device="cpu") for one in finders.values()]
+    detectors = {name: detector_of(*one, threads=1, device="cpu") for name, one in finders.items()}
+    least = {name: scores_of(one.card).threshold for name, one in detectors.items()}
+    for name, masker in maskers.items():
+        _check_outlined(coco, masker, kinds[name])
     more = " --accurate" if accurate else ""
     rows = {
         (name, way): f"{name}{more}, {way}" if len(seen) > 1 else f"{name}{more}"
@@ -119,7 +127,7 @@ def evaluate(
         name, rgb = picture
         views = {way: SEEN[way](rgb, name) for way in seen}
         return name, {
-            row: _told(views[way], maskers[one], finders[one], kinds[one])
+            row: _told(views[way], maskers[one], finders[one], kinds[one], least[one])
             for (one, way), row in rows.items()
         }
 
@@ -135,7 +143,7 @@ def evaluate(
     made = _measured(found, truth, about_rows, coco.file)
     warnings = [] if limit else lacking(wanted - names, coco.pictures, truth)
     cards = [card for one in maskers.values() for card in one.cards]
-    cards += [one.card for one in detectors]
+    cards += [one.card for one in detectors.values()]
     about = provenance(list(dict.fromkeys(cards)), data=[str(paths[0])], seen=list(seen))
     return replace(made, provenance=about, warnings=(*made.warnings, *warnings))
 
@@ -145,20 +153,40 @@ def _has_people(truth: Instances) -> bool:
     return any(one.category_id in people for one in truth.annotations)
 
 
-def _told(rgb: Pixels, masker: Masker, finder: Finder, classes: Sequence[str]) -> Told:
+def _check_outlined(coco: CocoSet, masker: Masker, classes: Sequence[str]) -> None:
+    """Refuses a set that tells nothing but boxes of what is measured, by a `DataError`."""
+    known = {one.id for one in numbered(coco.instances.categories, classes)}
+    things = [one for one in coco.instances.annotations if one.category_id in known]
+    single = [one for one in things if not one.iscrowd]
+    if single and not any(one.segmentation for one in single):
+        raise DataError(
+            f"{shown(coco.file)}: none of the things that '{masker.name}' masks has an outline. "
+            "Masks are measured by outlines: `opsin segment --coco` makes first ones to correct. "
+            "Boxes are measured by `opsin evaluate detect`."
+        )
+
+
+def _told(
+    rgb: Pixels, masker: Masker, finder: Finder, classes: Sequence[str], threshold: float
+) -> Told:
+    """What is told of a picture; the time is that of all whose score is the threshold or more."""
     began = time.perf_counter()
     height, width = rgb.shape[:2]
     rgb = in_color(Photo(rgb), threads=1, device="cpu").pixels
     how = {**finder._asdict(), "threshold": LEAST, "classes": classes}
     things = detect(rgb, **how, threads=1).things
-    parts = [part_of(rgb, thing, masker) for thing in things]
+    count = sum(thing.score >= threshold for thing in things)  # they come first
+    parts = [part_of(rgb, thing, masker) for thing in things[:count]]
+    shared_out(parts, height, width, masker.threshold)
+    seconds = time.perf_counter() - began
+    parts += [part_of(rgb, thing, masker) for thing in things[count:]]
     each = shared_out(parts, height, width, masker.threshold)
     sure = [
         Mask(part.alpha >= masker.threshold, part.top, part.left)
         for part, thing in zip(parts, things, strict=True)
         if thing.score >= finder.person
     ]
-    return Told(things, each, masks.union(sure), 1000 * (time.perf_counter() - began))
+    return Told(things, each, masks.union(sure), 1000 * seconds)
 
 
 def _measured(
@@ -170,7 +198,7 @@ def _measured(
     images = sorted(truth.images, key=lambda one: one.file_name)
     names = tuple(splits.plain(one.file_name) for one in images)
     made = Report(names, (BOUNDARY, PORTRAITS, IOU), ())
-    done = []
+    done, warnings = [], []
     figures: dict[Metric, dict[str, float]] = {}
     for row, ones in found.items():
         model, labels = about[row]
@@ -179,7 +207,13 @@ def _measured(
             raise DataError(f"'{model}' masks none of the classes of the set.")
         known = {one.id for one in kinds}
         things = [one for one in truth.annotations if one.category_id in known]
-        own = only_of(truth, things)
+        outlined = _outlined(truth, things)
+        if left := len(truth.images) - len(outlined.images):
+            warnings.append(
+                f"{shown(file)}: on {left} of its pictures are things of which only the box is "
+                "known. These pictures count for nothing."
+            )
+        ids = {one.id for one in outlined.images}
         pairs = [(ones[name], image) for name, image in zip(names, images, strict=True)]
         scores = [
             scored(one, image, [a for a in things if a.image_id == image.id], file)
@@ -195,22 +229,26 @@ def _measured(
                 "score": thing.score,
             }
             for one, image in pairs
+            if image.id in ids
             for thing, mask in zip(one.things, one.masks, strict=True)
             if thing.name.casefold() in category and mask.area
         ]
-        for metric, value in coco_figures(results, own, "segm").items():
+        for metric, value in coco_figures(results, outlined, "segm").items():
             figures.setdefault(metric, {})[row] = value
         times = [one.milliseconds for one in ones.values()]
         figures.setdefault(MILLISECONDS, {})[row] = float(np.mean(times))
-    made = replace(made, rows=tuple(done))
+    made = replace(made, rows=tuple(done), warnings=tuple(dict.fromkeys(warnings)))
     for metric, values in figures.items():
         made = made.with_figure(metric, values)
     return made
 
 
-def only_of(truth: Instances, things: list[Annotation]) -> Instances:
-    """The same pictures with these things alone."""
-    return Instances(truth.images, things, truth.categories)
+def _outlined(truth: Instances, things: Sequence[Annotation]) -> Instances:
+    """The pictures with these things alone, without those on which an outline is not known."""
+    boxed = {one.image_id for one in things if not one.segmentation and not one.iscrowd}
+    images = [one for one in truth.images if one.id not in boxed]
+    kept = [one for one in things if one.image_id not in boxed]
+    return Instances(images, kept, truth.categories)
 
 
 def scored(
