@@ -100,8 +100,9 @@ def test_a_table_as_coco_has_it_is_what_evaluate_reads(scans: Path, tmp_path: Pa
     assert first["bbox"] == pytest.approx([x1, y1, x2 - x1, y2 - y1], abs=0.2)
     assert first["area"] == pytest.approx((x2 - x1) * (y2 - y1), rel=0.01)
     capsys.readouterr()
-    assert main(["detect", str(scans), "--coco", str(table)]) == 1
-    assert "already there" in capsys.readouterr().err
+    assert main(["detect", str(scans), "--coco", str(table)]) == 1  # one of them is broken
+    assert "2 skipped, done already" in capsys.readouterr().err
+    assert json.loads(table.read_text("utf-8")) == told
 
     (scans / "instances.json").write_text(json.dumps(told), "utf-8")
     (scans / "broken.jpg").unlink()
@@ -230,9 +231,10 @@ def test_no_file_but_an_old_table_is_replaced_by_a_table(
     assert notes.read_text() == '{"images": 3}'
     table = tmp_path / "table.json"
     assert main([verb, str(photo), "--coco", str(table)]) == 0
-    assert main([verb, str(photo), "--coco", str(table)]) == 1
-    assert "--overwrite" in capsys.readouterr().err
-    assert main([verb, str(photo), "--coco", str(table), "--overwrite"]) == 0
+    other = [verb, str(photo), "--coco", str(table), "--threshold", "0.9"]
+    assert main(other) == 1
+    assert "already there, made with other settings. Choose" in capsys.readouterr().err
+    assert main([*other, "--overwrite"]) == 0
 
 
 @pytest.mark.parametrize(("verb", "option"), [("detect", "--crop"), ("segment", "--masks")])

@@ -16,10 +16,12 @@ from skimage import data
 
 import opsin
 from opsin.cli import main
+from opsin.cli.instances import Table
 from opsin.evaluate.segment import Told, scored
 from opsin.masks import Mask, mask_to_rle
 from opsin.models.store import find
 from opsin.objects.matte import part_of
+from opsin.objects.segmenting import Segmenting
 from opsin.sets.coco import Annotation, Image
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -95,6 +97,83 @@ def test_a_table_as_coco_has_it_is_what_evaluate_reads(scans: Path, capsys) -> N
     assert 0.3 < figures["iou"]["value"] < 0.8
     assert figures["ap"]["value"] < 0.5
     assert 0.2 < figures["boundary"]["value"] < 0.9
+
+
+def test_a_table_that_was_stopped_is_gone_on_with(
+    scans: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    table = scans / "found.json"
+    words = ["segment", str(scans), "--coco", str(table), "--classes", "person,cup"]
+    do = Segmenting.do
+
+    def once(self: Segmenting, source: Path, **how: Any) -> Any:
+        if source.name == "großvater.jpg":
+            raise KeyboardInterrupt
+        return do(self, source, **how)
+
+    monkeypatch.setattr(Segmenting, "do", once)
+    assert main([*words, "--workers", "1"]) == 130
+    assert "stopped after 1 of 2. The same command again goes on" in capsys.readouterr().err
+    told = json.loads(table.read_text("utf-8"))
+    assert [one["file_name"] for one in told["images"]] == ["cup.png"]
+    # what the user corrects, and adds, stays
+    told["annotations"][0]["bbox"] = [1, 2, 3, 4]
+    told["categories"].append({"id": 500, "name": "saucer"})
+    table.write_text(json.dumps(told), "utf-8")
+    monkeypatch.setattr(Segmenting, "do", do)
+    assert main(words) == 0
+    assert "1 looked at" in (err := capsys.readouterr().err)
+    assert "1 skipped, done already" in err
+    whole = json.loads(table.read_text("utf-8"))
+    assert whole["annotations"][: len(told["annotations"])] == told["annotations"]
+    assert [one["file_name"] for one in whole["images"]] == ["cup.png", "großvater.jpg"]
+    assert whole["categories"] == told["categories"]
+    for name in ("images", "annotations"):
+        assert len({one["id"] for one in whole[name]}) == len(whole[name])
+    last = whole["annotations"][-1]
+    names = {one["id"]: one["name"] for one in whole["categories"]}
+    assert (names[last["category_id"]], last["image_id"]) == ("person", whole["images"][1]["id"])
+
+
+def test_a_table_of_others_or_of_other_settings_stays(scans: Path, capsys) -> None:
+    table = scans / "found.json"
+    words = ["segment", str(scans / "cup.png"), "--coco", str(table)]
+    assert main([*words, "--classes", "cup"]) == 0
+    told = json.loads(table.read_text("utf-8"))
+    capsys.readouterr()
+    assert main([*words, "--classes", "dog"]) == 1
+    assert "already there, made with other settings. Choose" in capsys.readouterr().err
+    for changed, message in (
+        ({**told, "info": {"version": "1"}}, "already there. Choose another name, or --overwrite"),
+        ({**told, "images": [{"id": 1}]}, "it cannot be gone on with (Object missing required"),
+    ):
+        table.write_text(json.dumps(changed), "utf-8")
+        assert main([*words, "--classes", "cup"]) == 1
+        assert message in capsys.readouterr().err
+        assert json.loads(table.read_text("utf-8")) == changed
+
+
+def test_a_table_is_written_now_and_then(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+    write = Table.write
+
+    def counted(self: Table, told: Any, labels: Any) -> None:
+        counts.append(len(told))
+        write(self, told, labels)
+
+    monkeypatch.setattr(Table, "write", counted)
+    monkeypatch.setattr("opsin.cli.things.OFTEN", 0)
+    assert main(["segment", str(scans), "--coco", str(scans / "found.json")]) == 0
+    assert counts == [1, 2, 2]
+
+
+def test_what_keeps_nothing_does_not_go_on(scans: Path, monkeypatch, capsys) -> None:
+    def stopped(self: Segmenting, source: Path, **how: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Segmenting, "do", stopped)
+    assert main(["segment", str(scans)]) == 130
+    assert capsys.readouterr().err.endswith("stopped after 0 of 2.\n")
 
 
 @pytest.mark.parametrize(
