@@ -1,9 +1,9 @@
 """The command line: one file a verb, loaded only when that verb is asked for.
 
-A verb is a function that typer can read, or a `typer.Typer` with verbs of its own. To add one,
-add a line to `VERBS`. Exit codes: 0 all is well, 1 something failed, 2 the call was wrong,
-130 stopped by the user. What opsin reports on purpose is one line on stderr; a bug keeps its
-traceback.
+A verb is a function that typer can read, or a `typer.Typer` with verbs of its own; a function's
+`reader` is its class of command, if it needs one. To add one, add a line to `VERBS`. Exit codes: 0
+all is well, 1 something failed, 2 the call was wrong, 130 stopped by the user. What opsin reports
+on purpose is one line on stderr; a bug keeps its traceback.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -65,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_closed()
     try:
         _suggest(arguments)
-        code = _run(_with_places(arguments))
+        code = _run(arguments)
         sys.stdout.flush()
         return code
     except OpsinError as error:
@@ -114,7 +113,8 @@ def application(arguments: Sequence[str]) -> Any:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=verb, help=summary)
         else:
-            app.command(verb, help=_help(command, summary))(command)
+            reader = getattr(command, "reader", None)  # a command that reads its words otherwise
+            app.command(verb, cls=reader, help=_help(command, summary))(command)
     return app
 
 
@@ -140,16 +140,6 @@ def _suggest(arguments: Sequence[str]) -> None:
     word = next((word for word in arguments if not word.startswith("-")), "")
     if word and word not in VERBS and os.path.exists(word):
         raise WrongCallError(f"say what to do with it, as in: opsin colorize {shlex.join([word])}")
-
-
-def _with_places(arguments: list[str]) -> list[str]:
-    """In `opsin suggest photo.jpg -1,5` the place is none of the photograph, but no option either:
-    behind a space it is read as a place, and told to be outside."""
-    if arguments[:1] != ["suggest"]:
-        return arguments
-    number = r"\d+(\.\d*)?"
-    place = re.compile(f"-{number},-?{number}")
-    return [f" {word}" if place.fullmatch(word) else word for word in arguments]
 
 
 def _close_stdout() -> None:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from opsin.cli.options import Damaged, Device, Json, Model, PixelLimit, Size
 from opsin.cli.screen import print_json, print_table
 from opsin.defaults import PIXEL_LIMIT
 from opsin.errors import WrongCallError
 from opsin.files import shown
+
+
+class Places(TyperCommand):
+    """In `opsin suggest photo.jpg -1,5` the place is none of the photograph, but no option either:
+    behind a space it is read as a place, and told to be outside."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        number = r"\d+(\.\d*)?"
+        place = re.compile(f"-{number},-?{number}")
+        return super().parse_args(ctx, [f" {w}" if place.fullmatch(w) else w for w in args])
 
 
 def suggest(
@@ -50,3 +61,6 @@ def suggest(
         print_json({"input": photo, "colors": [color.document() for color in colors]})
         return
     print_table(("color", "likely"), [(one.color, f"{one.share:.0%}") for one in colors])
+
+
+suggest.reader = Places  # type: ignore[attr-defined]
