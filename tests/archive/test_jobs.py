@@ -43,6 +43,13 @@ def test_own_pictures_are_not_taken_again(folder):
     assert pairs("a.jpg", "a-color.jpg", "a-compare.jpg", "a-confidence.png") == own
 
 
+def test_an_own_picture_that_is_named_without_its_photograph_is_taken(folder):
+    touch("a.jpg", "a-color.jpg", "b.png", "b-color.png", "b-cutout.png")
+    assert pairs("a-color.jpg") == {"a-color.jpg": "a-color-color.jpg"}
+    assert list(pairs("./a-color.jpg", "b.png", "b-color.png")) == ["a-color.jpg", "b.png"]
+    assert list(pairs("b-cutout.png", "a-color.jpg")) == ["b-cutout.png", "a-color.jpg"]
+
+
 def test_a_photograph_that_only_sounds_like_an_own_picture_can_be_named(folder):
     touch("red-color.jpg")
     assert pairs("red-color.jpg") == {"red-color.jpg": "red-color-color.jpg"}

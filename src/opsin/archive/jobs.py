@@ -233,6 +233,8 @@ def _means_folder(output: str, paths: Sequence[str]) -> bool:
 
 def _found(paths: Iterable[str], out: Path | None, on_skip: OnSkip) -> Iterator[tuple[Path, Path]]:
     """Each photograph with the folder that its place in the output is counted from."""
+    paths = list(paths)
+    named = {os.path.abspath(text) for text in paths}
     for text in paths:
         path = Path(text)
         if not text:  # as of a variable that is not set; it would be the current folder
@@ -242,7 +244,8 @@ def _found(paths: Iterable[str], out: Path | None, on_skip: OnSkip) -> Iterator[
                 (file, path) for file in walk(path, on_skip, without=out)
             )
         elif os.path.exists(path):
-            if not _is_own_picture_of_a_neighbor(path):
+            # a shell's * names scan.jpg and scan-color.jpg; who names the second alone wants it
+            if not any(os.path.abspath(one) in named for one in _made_of(path)):
                 yield path, path.parent
             continue
         elif is_address(text):
@@ -256,7 +259,7 @@ def _found(paths: Iterable[str], out: Path | None, on_skip: OnSkip) -> Iterator[
 
 def _is_made(path: Path) -> bool:
     """Whether a file in a folder is a picture of opsin's own."""
-    return path.stem.lower().endswith(OWN) or _is_own_picture_of_a_neighbor(path)
+    return path.stem.lower().endswith(OWN) or any(one.exists() for one in _made_of(path))
 
 
 def is_photograph(name: str) -> bool:
@@ -264,8 +267,8 @@ def is_photograph(name: str) -> bool:
     return is_picture(name) and not os.path.splitext(name)[0].lower().endswith(OWN)
 
 
-def _is_own_picture_of_a_neighbor(path: Path) -> bool:
-    """As when a shell's * names scan.jpg and scan-color.jpg."""
+def _made_of(path: Path) -> list[Path]:
+    """The photographs beside it that it would be a picture of, by its name."""
     for end in (*OWN, *MADE):
         if path.stem.endswith(end):
             stem = path.stem.removesuffix(end)
@@ -275,8 +278,8 @@ def _is_own_picture_of_a_neighbor(path: Path) -> bool:
                 names.append(f"{scan}.{suffix}")
             elif scan and suffix.isdigit():
                 names += [scan + form for one in READ for form in (one, one.upper())]
-            return any(path.with_name(name).exists() for name in names)
-    return False
+            return [path.with_name(name) for name in names]
+    return []
 
 
 def _without_made(
