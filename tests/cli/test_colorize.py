@@ -120,6 +120,18 @@ def test_the_confidence_picture_is_white_where_it_is_sure(folder, astronaut):
     assert (np.diff(drawn.ravel()[order].astype(int)) >= 0).all()
 
 
+def test_of_a_copy_that_is_there_it_is_said_that_it_was_left(folder, scan, capsys):
+    scan.save("a.jpg")
+    assert colorize("a.jpg", "--vividness", "0") == 0
+    capsys.readouterr()
+    before = Path("a-color.jpg").read_bytes()
+    assert colorize("a.jpg", "--compare") == 0
+    assert "what was there already is as it was" in capsys.readouterr().err
+    assert Path("a-color.jpg").read_bytes() == before
+    assert colorize("a.jpg", "--compare", "--overwrite") == 0
+    assert "as it was" not in capsys.readouterr().err
+
+
 def test_compare_and_confidence_are_written(folder, scan):
     scan.save("a.jpg")
     assert colorize("a.jpg", "--compare", "--confidence") == 0

@@ -24,6 +24,8 @@ from opsin.formats.xmp import ORIGIN
 from opsin.work import Made, Work
 
 FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT)
+LEFT: Final = "what was there already is as it was (--overwrite does it again)"
+"""Said where only some of a photograph's files were missing."""
 
 
 class Store(Protocol):
@@ -96,7 +98,8 @@ def attempt(
         if role in made.files or store.exists(path)  # no crop where there is no face
     }
     job = replace(job, outputs=there)
-    return result_of(job, "done", seconds=seconds, notes=made.notes, part=made.part)
+    left = () if there.keys() <= made.files.keys() else (LEFT,)
+    return result_of(job, "done", seconds=seconds, notes=(*made.notes, *left), part=made.part)
 
 
 def result_of(job: Job, status: Status, **more: Any) -> Result:
